@@ -1,0 +1,48 @@
+//! What became of a submit.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::SmscName;
+
+/// Why a submit has no answer: it may or may not have been taken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoAnswer {
+    /// The response timeout passed.
+    Timeout,
+    /// The link broke after the PDU was handed to it.
+    LinkLost,
+    /// This program was stopped or killed in between.
+    Restart,
+}
+
+/// What became of a submit, of all its parts together.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubmitOutcome {
+    /// The SMSC took every part; its ids, in part order.
+    Accepted {
+        /// Who took it.
+        smsc: SmscName,
+        /// `message_id` of each part's `submit_sm_resp`.
+        message_ids: Vec<String>,
+    },
+    /// The SMSC wants it later (`ESME_RTHROTTLED`, `ESME_RMSGQFUL` and the like): nothing was taken.
+    Later {
+        /// `command_status` of the response.
+        status: u32,
+        /// How long the link waits before it sends again.
+        after: Duration,
+    },
+    /// The SMSC refused it for good.
+    Refused {
+        /// `command_status` of the response.
+        status: u32,
+    },
+    /// It never left: the link went down before it was written. Safe to try again.
+    NotSent,
+    /// Sent, and not answered.
+    InDoubt(NoAnswer),
+}
