@@ -1,0 +1,292 @@
+//! One alert, from queued to its end.
+//!
+//! ```text
+//! queued ─▶ sending ─▶ accepted ─▶ delivered | undelivered | expired
+//!    ▲         ├─▶ in doubt ─▶ queued (policy) | accepted (late answer)
+//!    └─ retry ─┴─▶ failed
+//! ```
+
+use std::time::Duration;
+
+use model::{Address, AlertId, Kind, Msisdn, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Database, InDoubtPolicy, Limits, Tally};
+
+/// One part of an alert that the SMSC took.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Part {
+    /// The SMSC's name for it.
+    pub id: String,
+    /// The last thing a receipt said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ReceiptState>,
+}
+
+/// Why an alert ended without being taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailedWhy {
+    /// The SMSC refused it for good, with this `command_status`.
+    Refused(u32),
+    /// It waited here longer than it is worth.
+    TooLate,
+    /// B refused teasers, or already has what it promised, before it was sent.
+    Withdrawn,
+}
+
+/// Where an alert is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum AlertState {
+    /// Waits to be sent, not before a time.
+    Queued {
+        /// When it may be sent.
+        not_before: Timestamp,
+    },
+    /// Handed to a link.
+    Sending {
+        /// When.
+        since: Timestamp,
+    },
+    /// Sent and not answered: it may or may not have been taken.
+    InDoubt {
+        /// When.
+        since: Timestamp,
+    },
+    /// The SMSC has it.
+    Accepted {
+        /// When.
+        at: Timestamp,
+        /// Which SMSC.
+        smsc: SmscName,
+        /// Its parts.
+        parts: Vec<Part>,
+    },
+    /// On the handset.
+    Delivered {
+        /// When the receipt came.
+        at: Timestamp,
+    },
+    /// The network could not deliver it.
+    Undelivered {
+        /// When the receipt came.
+        at: Timestamp,
+    },
+    /// The validity period passed first.
+    Expired {
+        /// When the receipt came.
+        at: Timestamp,
+    },
+    /// It never reached the SMSC.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: FailedWhy,
+    },
+}
+
+impl AlertState {
+    /// The word used in pages, metrics and documents.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "queued",
+            Self::Sending { .. } => "sending",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::Accepted { .. } => "accepted",
+            Self::Delivered { .. } => "delivered",
+            Self::Undelivered { .. } => "undelivered",
+            Self::Expired { .. } => "expired",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether nothing more happens to it.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Queued { .. } | Self::Sending { .. } | Self::InDoubt { .. } | Self::Accepted { .. } => false,
+            Self::Delivered { .. } | Self::Undelivered { .. } | Self::Expired { .. } | Self::Failed { .. } => true,
+        }
+    }
+}
+
+/// One alert: what is told to whom, and where it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Alert {
+    /// Its name.
+    pub id: AlertId,
+    /// Who gets it.
+    pub to: Msisdn,
+    /// What it is for.
+    pub kind: Kind,
+    /// Where it comes from.
+    pub source: Address,
+    /// The text as it is sent.
+    pub text: String,
+    /// The calls it tells, the last caller first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Tally>,
+    /// Calls it tells of as a number only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// How long it is worth telling, from then on.
+    pub validity: Duration,
+    /// Attempts at sending, the current one included.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Attempts that were not answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub doubts: u32,
+    /// Where it is.
+    #[serde(flatten)]
+    pub state: AlertState,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// What leasing an alert gives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Leased {
+    /// Send this; the alert is now `sending`.
+    Send(Submit),
+    /// Not now: it stays queued.
+    Wait,
+    /// Not any more: the alert is now `failed`.
+    Dropped,
+}
+
+/// What an SMSC's answer or a receipt did to an alert.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The event doesn't fit the state: a repeat, or an answer to an attempt that no longer counts. Nothing changed.
+    Unchanged,
+}
+
+impl Alert {
+    /// Marks a queued alert as handed to a link, if it is still worth sending. Teasers wait while the database is abnormal.
+    pub fn lease(&mut self, database: Database, limits: &Limits, now: Timestamp) -> Leased {
+        let AlertState::Queued { not_before } = self.state else { return Leased::Wait };
+        let patience = match self.kind {
+            Kind::Teaser => limits.teaser_patience.min(self.validity),
+            Kind::Fallback | Kind::Detail | Kind::Notice => self.validity,
+        };
+        let age = now.since(self.created_at);
+        if age >= patience {
+            self.state = AlertState::Failed { at: now, why: FailedWhy::TooLate };
+            return Leased::Dropped;
+        }
+        if not_before > now || (self.kind == Kind::Teaser && database == Database::Abnormal) {
+            return Leased::Wait;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        self.state = AlertState::Sending { since: now };
+        Leased::Send(Submit {
+            alert: self.id,
+            attempt: self.attempts,
+            kind: self.kind,
+            source: self.source.clone(),
+            destination: self.to,
+            text: self.text.clone(),
+            validity: self.validity.saturating_sub(age),
+        })
+    }
+
+    /// Applies what became of an attempt.
+    ///
+    /// # Errors
+    /// When the outcome no longer concerns this alert.
+    pub fn submitted(
+        &mut self,
+        attempt: u32,
+        outcome: &SubmitOutcome,
+        policy: InDoubtPolicy,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if let SubmitOutcome::Accepted { smsc, message_ids } = outcome {
+            return self.accepted(attempt, smsc, message_ids, now);
+        }
+        if !matches!(self.state, AlertState::Sending { .. }) || attempt != self.attempts {
+            return Err(Refusal::Unchanged);
+        }
+        self.state = match outcome {
+            SubmitOutcome::Later { after, .. } => AlertState::Queued { not_before: now + *after },
+            SubmitOutcome::NotSent => AlertState::Queued { not_before: now },
+            SubmitOutcome::Refused { status } => AlertState::Failed { at: now, why: FailedWhy::Refused(*status) },
+            SubmitOutcome::InDoubt(_) | SubmitOutcome::Accepted { .. } => {
+                self.doubts = self.doubts.saturating_add(1);
+                let again = match policy {
+                    InDoubtPolicy::Hold => false,
+                    InDoubtPolicy::ResendOnce => self.doubts <= 1,
+                    InDoubtPolicy::Resend => true,
+                };
+                if again {
+                    AlertState::Queued { not_before: now + limits.resend_wait }
+                } else {
+                    AlertState::InDoubt { since: now }
+                }
+            }
+        };
+        Ok(())
+    }
+
+    /// The SMSC has it. An answer to an earlier attempt counts too, unless a later attempt is already on its way.
+    fn accepted(&mut self, attempt: u32, smsc: &SmscName, ids: &[String], now: Timestamp) -> Result<(), Refusal> {
+        match self.state {
+            AlertState::Sending { .. } if attempt == self.attempts => {}
+            AlertState::InDoubt { .. } => {}
+            AlertState::Queued { .. } if attempt > 0 && attempt <= self.attempts => {}
+            _ => return Err(Refusal::Unchanged),
+        }
+        let parts = ids.iter().map(|id| Part { id: id.clone(), state: None }).collect();
+        self.state = AlertState::Accepted { at: now, smsc: smsc.clone(), parts };
+        Ok(())
+    }
+
+    /// Applies a receipt about the part named `id`. The alert ends when every part has ended: delivered when all were.
+    ///
+    /// # Errors
+    /// When it is a repeat, or the alert is not waiting for one.
+    pub fn receipt(&mut self, id: &str, said: ReceiptState, now: Timestamp) -> Result<(), Refusal> {
+        let AlertState::Accepted { parts, .. } = &mut self.state else { return Err(Refusal::Unchanged) };
+        let Some(part) = parts.iter_mut().find(|part| part.id == id && !part.state.is_some_and(ReceiptState::is_final))
+        else {
+            return Err(Refusal::Unchanged);
+        };
+        if part.state == Some(said) {
+            return Err(Refusal::Unchanged);
+        }
+        part.state = Some(said);
+        let mut worst = ReceiptState::Delivered;
+        for part in parts.iter() {
+            match part.state {
+                Some(ReceiptState::Delivered) => {}
+                Some(state) if state.is_final() => worst = state,
+                Some(_) | None => return Ok(()),
+            }
+        }
+        self.state = match worst {
+            ReceiptState::Delivered => AlertState::Delivered { at: now },
+            ReceiptState::Expired => AlertState::Expired { at: now },
+            _ => AlertState::Undelivered { at: now },
+        };
+        Ok(())
+    }
+
+    /// Takes a queued alert out of the queue; whether it was there.
+    pub fn withdraw(&mut self, now: Timestamp) -> bool {
+        let queued = matches!(self.state, AlertState::Queued { .. });
+        if queued {
+            self.state = AlertState::Failed { at: now, why: FailedWhy::Withdrawn };
+        }
+        queued
+    }
+}

@@ -1,0 +1,227 @@
+//! The call box: all that is remembered of one called person.
+
+use model::{AlertId, Caller, Msisdn, Source, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::RangeName;
+
+/// Callers kept apart in one list; calls of further callers are counted under the oldest one dropped (`more`).
+/// Fifty lines are more than any alert shows, and bound a box to a few kilobytes.
+pub const MAX_CALLERS: usize = 50;
+
+/// Calls remembered for deduplication; older ones are forgotten first. More calls than that to one person within the deduplication window come only
+/// from a fault, and then telling is bounded by the daily cap.
+pub const MAX_SEEN: usize = 128;
+
+/// One caller's calls that belong together in a text.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Tally {
+    /// Who.
+    pub caller: Caller,
+    /// How often.
+    pub count: u32,
+    /// The last time.
+    pub last_at: Timestamp,
+}
+
+/// A call that was counted, so that it is not counted again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// FNV-1a of the call's id.
+    #[serde(rename = "k")]
+    pub key: u64,
+    /// When it was missed.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// The way it came in.
+    #[serde(rename = "s")]
+    pub source: Source,
+    /// The caller's number, where there is one.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Msisdn>,
+}
+
+/// What a teaser promised: the list of calls, on request, until it expires.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    /// The range that B was teased for.
+    pub range: RangeName,
+    /// When.
+    pub teased_at: Timestamp,
+    /// Until when a fetch is granted.
+    pub expires_at: Timestamp,
+    /// Set once it was granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Fetched>,
+}
+
+/// A fetch that was granted: what was told, to be told again on request.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fetched {
+    /// When.
+    pub at: Timestamp,
+    /// The list as granted.
+    pub list: Vec<Tally>,
+}
+
+/// A fixed window of replies, for the rate limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Default)]
+pub struct RateWindow {
+    /// When it began.
+    pub since: Timestamp,
+    /// Replies in it.
+    pub count: u32,
+}
+
+/// A request that came while the database was abnormal and is answered after recovery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferred {
+    /// A fetch.
+    Fetch,
+    /// A subscription.
+    Subscribe,
+}
+
+/// All that is remembered of one called person. One per called number; the unit that is locked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CallBox {
+    /// Whose.
+    pub called: Msisdn,
+    /// Calls not yet told, by caller, the last caller last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Tally>,
+    /// Calls of callers that no longer fit into `untold`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
+    /// The alert that later calls wait for or join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<AlertId>,
+    /// Calls counted lately.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<Seen>,
+    /// What the last teaser promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
+    /// The ranges in whose quota this person is counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted_in: Vec<RangeName>,
+    /// When this person refused teasers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_at: Option<Timestamp>,
+    /// When the last alert about calls was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerted_at: Option<Timestamp>,
+    /// Alerts about calls in the current day of the person's own calendar: the day (days since 1970-01-01) and how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub today: Option<(i32, u32)>,
+    /// Replies lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replies: Option<RateWindow>,
+    /// What waits for the database to be normal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
+    /// When to look at this box again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl CallBox {
+    /// The box of a person of whom nothing is known yet.
+    #[must_use]
+    pub const fn empty(called: Msisdn) -> Self {
+        Self {
+            called,
+            untold: Vec::new(),
+            more: 0,
+            open: None,
+            seen: Vec::new(),
+            offer: None,
+            counted_in: Vec::new(),
+            refused_at: None,
+            alerted_at: None,
+            today: None,
+            replies: None,
+            deferred: Vec::new(),
+            due: None,
+        }
+    }
+
+    /// Counts one call among those not yet told.
+    pub fn count(&mut self, caller: &Caller, at: Timestamp) {
+        self.merge(Tally { caller: caller.clone(), count: 1, last_at: at });
+    }
+
+    /// Takes back calls that were meant to be told and were not.
+    pub fn take_back(&mut self, told: &[Tally], more: u32) {
+        self.more = self.more.saturating_add(more);
+        for tally in told {
+            self.merge(tally.clone());
+        }
+    }
+
+    /// Hands over all calls not yet told, the last caller first.
+    pub fn take_untold(&mut self) -> (Vec<Tally>, u32) {
+        let mut list = std::mem::take(&mut self.untold);
+        list.reverse();
+        (list, std::mem::take(&mut self.more))
+    }
+
+    fn merge(&mut self, mut tally: Tally) {
+        if let Some(place) = self.untold.iter().position(|known| known.caller == tally.caller) {
+            let known = self.untold.remove(place);
+            tally.count = tally.count.saturating_add(known.count);
+            tally.last_at = tally.last_at.max(known.last_at);
+        }
+        let place = self.untold.partition_point(|known| known.last_at <= tally.last_at);
+        self.untold.insert(place, tally);
+        if self.untold.len() > MAX_CALLERS {
+            self.more = self.more.saturating_add(self.untold.remove(0).count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(last: u64) -> Caller {
+        Caller::Number(Msisdn::try_from(8_613_900_000_000 + last).unwrap())
+    }
+
+    #[test]
+    fn calls_are_tallied_by_caller_the_last_first() {
+        let mut call_box = CallBox::empty(Msisdn::try_from(8_613_800_000_001).unwrap());
+        for (who, at) in [(1, 10), (2, 20), (1, 30), (3, 5)] {
+            call_box.count(&caller(who), Timestamp::from_millis(at));
+        }
+        let (list, more) = call_box.take_untold();
+        let seen: Vec<_> = list.iter().map(|t| (t.caller.clone(), t.count, t.last_at.as_millis())).collect();
+        assert_eq!(seen, [(caller(1), 2, 30), (caller(2), 1, 20), (caller(3), 1, 5)]);
+        assert_eq!((more, call_box.untold.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_long_list_is_bounded_and_still_counts_every_call() {
+        let mut call_box = CallBox::empty(Msisdn::try_from(8_613_800_000_001).unwrap());
+        for n in 0..200 {
+            call_box.count(&caller(n), Timestamp::from_millis(i64::try_from(n).unwrap()));
+        }
+        let (list, more) = call_box.take_untold();
+        assert_eq!((list.len(), more), (MAX_CALLERS, 150));
+    }
+
+    #[test]
+    fn a_box_comes_back_from_json_and_an_empty_one_is_small() {
+        let mut call_box = CallBox::empty(Msisdn::try_from(8_613_800_000_001).unwrap());
+        assert_eq!(serde_json::to_string(&call_box).unwrap(), r#"{"called":8613800000001}"#);
+        call_box.count(&Caller::Withheld, Timestamp::from_millis(1));
+        let text = serde_json::to_string(&call_box).unwrap();
+        assert_eq!(serde_json::from_str::<CallBox>(&text).unwrap(), call_box);
+    }
+}

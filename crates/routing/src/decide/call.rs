@@ -1,0 +1,183 @@
+//! A call was missed.
+
+use model::{Caller, Kind, MissedCall};
+
+use super::case::{Case, NewAlert};
+use super::tell;
+use crate::text::local_day;
+use crate::{
+    AlertState, Audience, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus, Verdict,
+};
+
+pub(super) fn missed(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
+    if !remember(case, call) {
+        return Verdict::Nothing(NothingWhy::Duplicate);
+    }
+    if case.now.since(call.at) > case.policy.limits.max_age {
+        return Verdict::Nothing(NothingWhy::TooOld);
+    }
+    if case.abnormal() { abnormal(case, call) } else { normal(case, call) }
+}
+
+/// The table of product.md §2, database normal.
+fn normal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
+    match &case.view.subscriber {
+        Some(subscriber) if subscriber.status == SubscriberStatus::Suspended => Verdict::Nothing(NothingWhy::Suspended),
+        Some(subscriber) => {
+            case.call_box.count(&call.caller, call.at);
+            match subscriber.paused_until {
+                Some(until) if until > case.now => {
+                    case.look_again(until);
+                    Verdict::Held(HeldWhy::Paused)
+                }
+                _ => tell::calls(case, Kind::Detail),
+            }
+        }
+        None if case.call_box.refused_at.is_some() => Verdict::Nothing(NothingWhy::Refused),
+        None if audience(case, call) == Some(Audience::Subscribers) => Verdict::Nothing(NothingWhy::NotSubscribed),
+        None => prospect(case, call),
+    }
+}
+
+/// The table of product.md §2, database abnormal: never a teaser.
+fn abnormal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
+    let served = match &case.view.subscriber {
+        Some(subscriber) if subscriber.status == SubscriberStatus::Suspended => {
+            return Verdict::Nothing(NothingWhy::Suspended);
+        }
+        Some(_) => true,
+        None => !case.view.registry_loaded && audience(case, call) == Some(Audience::Subscribers),
+    };
+    if served {
+        case.call_box.count(&call.caller, call.at);
+        return match case.active().and_then(|subscriber| subscriber.paused_until) {
+            Some(until) if until > case.now => {
+                case.look_again(until);
+                Verdict::Held(HeldWhy::Paused)
+            }
+            _ => tell::calls(case, Kind::Fallback),
+        };
+    }
+    if case.call_box.refused_at.is_none() {
+        case.call_box.count(&call.caller, call.at);
+    }
+    Verdict::Nothing(if case.view.registry_loaded {
+        NothingWhy::AbnormalNotRegistered
+    } else {
+        NothingWhy::AbnormalNoRegistry
+    })
+}
+
+fn audience(case: &Case<'_>, call: &MissedCall) -> Option<Audience> {
+    call.service_number.as_ref().and_then(|number| case.policy.service.numbers.get(number)).copied()
+}
+
+fn prospect(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
+    let ranges = &case.policy.ranges;
+    let Some(range) = ranges.find(call.called).filter(|range| range.in_force(case.now)) else {
+        return Verdict::Nothing(NothingWhy::OutsideRanges);
+    };
+    expire_offer(case);
+    case.call_box.count(&call.caller, call.at);
+    if let Some(verdict) = join_teaser(case) {
+        return verdict;
+    }
+    let limits = &case.policy.limits;
+    let lately =
+        case.call_box.offer.as_ref().is_some_and(|offer| case.now.since(offer.teased_at) < limits.teaser_interval);
+    if lately || case.call_box.open.is_some() {
+        return Verdict::Nothing(NothingWhy::TeaserCapped);
+    }
+    if tell::day_is_full(case) {
+        return Verdict::Nothing(NothingWhy::DailyCap);
+    }
+    let counted = case.call_box.counted_in.contains(&range.name);
+    if !counted && case.view.range_used >= range.quota {
+        return Verdict::Nothing(NothingWhy::QuotaUsedUp);
+    }
+    tease(case, range, counted)
+}
+
+fn tease(case: &mut Case<'_>, range: &Range, counted: bool) -> Verdict {
+    if !counted {
+        case.effect(Effect::Count(range.name.clone()));
+        case.call_box.counted_in.push(range.name.clone());
+    }
+    let text = teaser_text(case);
+    let id = case.queue(NewAlert { kind: Kind::Teaser, text, told: Vec::new(), more: 0 });
+    case.call_box.open = Some(id);
+    tell::note_alert(case);
+    case.call_box.offer = Some(Offer {
+        range: range.name.clone(),
+        teased_at: case.now,
+        expires_at: case.now + case.policy.limits.offer_validity,
+        fetched: None,
+    });
+    case.look_again(case.now + case.policy.limits.offer_validity);
+    Verdict::Send(Kind::Teaser)
+}
+
+/// A teaser that has not left yet tells of this call too.
+fn join_teaser(case: &mut Case<'_>) -> Option<Verdict> {
+    let queued = |state: &AlertState| matches!(state, AlertState::Queued { .. });
+    case.open_alert().filter(|alert| alert.kind == Kind::Teaser && alert.attempts == 0 && queued(&alert.state))?;
+    let text = teaser_text(case);
+    case.open_alert()?.text = text;
+    Some(Verdict::Joined(Kind::Teaser))
+}
+
+/// The teaser knows how many calls wait and when the last one was; it is never given a caller.
+fn teaser_text(case: &Case<'_>) -> String {
+    let untold = &case.call_box.untold;
+    let count = untold.iter().fold(case.call_box.more, |sum, tally| sum.saturating_add(tally.count));
+    let last_at = untold.last().map_or(case.now, |tally| tally.last_at);
+    case.policy.texts.teaser(case.reader(), count, last_at, &case.policy.keywords)
+}
+
+/// An offer past its time takes its calls with it.
+pub(super) fn expire_offer(case: &mut Case<'_>) {
+    let limits = &case.policy.limits;
+    let over =
+        |offer: &Offer| case.now >= offer.expires_at && case.now.since(offer.teased_at) >= limits.teaser_interval;
+    if case.view.subscriber.is_none() && case.call_box.offer.as_ref().is_some_and(over) {
+        case.call_box.offer = None;
+        case.call_box.untold.clear();
+        case.call_box.more = 0;
+    }
+}
+
+/// Remembers a call; `false` when it was counted before: the same id, or the same caller by another way at the same time.
+fn remember(case: &mut Case<'_>, call: &MissedCall) -> bool {
+    let limits = &case.policy.limits;
+    let number = |caller: &Caller| match caller {
+        Caller::Number(number) => Some(*number),
+        Caller::Short(_) | Caller::Withheld | Caller::Unknown => None,
+    };
+    let new = Seen { key: fnv1a(call.id.as_str()), at: call.at, source: call.source, caller: number(&call.caller) };
+    let same = |old: &Seen| {
+        let apart = old.at.since(new.at).max(new.at.since(old.at));
+        let two_ways = old.source != new.source && old.caller.is_some() && old.caller == new.caller;
+        old.key == new.key || (two_ways && apart <= limits.same_call)
+    };
+    if case.call_box.seen.iter().any(same) {
+        return false;
+    }
+    // Kept by the time of the call; a call reported late is remembered as long after its own time as any other.
+    let oldest = case.now.max(call.at) - limits.dedup_window.max(limits.max_age);
+    case.call_box.seen.retain(|old| old.at >= oldest);
+    if case.call_box.seen.len() >= MAX_SEEN {
+        case.call_box.seen.remove(0);
+    }
+    case.call_box.seen.push(new);
+    true
+}
+
+/// FNV-1a, 64 bits: the same in every version of this program, unlike the standard library's hasher.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// The day of the called person's own calendar.
+pub(super) fn today(case: &Case<'_>) -> i32 {
+    local_day(case.now, case.time_zone())
+}

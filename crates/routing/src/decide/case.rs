@@ -1,0 +1,123 @@
+//! The case at hand: what is known, what has changed so far, and what is to be committed.
+
+use model::{AlertId, Kind, Language, Timestamp};
+
+use crate::text::Reader;
+use crate::{
+    Alert, AlertState, CallBox, Database, Decision, Effect, Policy, ReplyVerdict, Subscriber, SubscriberStatus, Tally,
+    Verdict, View,
+};
+
+/// A decision in the making.
+pub(super) struct Case<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) view: &'a View,
+    pub(super) now: Timestamp,
+    /// The box as it will be.
+    pub(super) call_box: CallBox,
+    /// The alert of the view as it will be.
+    pub(super) alert: Option<Alert>,
+    effects: Vec<Effect>,
+    next_alert: AlertId,
+}
+
+/// A new alert, but for what the case fills in.
+pub(super) struct NewAlert {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+    pub(super) told: Vec<Tally>,
+    pub(super) more: u32,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn open(policy: &'a Policy, view: &'a View, now: Timestamp) -> Self {
+        Self {
+            policy,
+            view,
+            now,
+            call_box: view.call_box.clone(),
+            alert: view.alert.clone(),
+            effects: Vec::new(),
+            next_alert: view.next_alert,
+        }
+    }
+
+    /// The decision: alerts that were changed, then the box if it was, then the rest in the order it was asked for.
+    pub(super) fn close(mut self, verdict: Verdict) -> Decision {
+        if self.alert != self.view.alert
+            && let Some(alert) = self.alert
+        {
+            self.effects.push(Effect::Alert(alert));
+        }
+        if self.call_box != self.view.call_box {
+            self.effects.push(Effect::CallBox(self.call_box));
+        }
+        debug_assert!(self.effects.len() <= 8, "a decision has at most eight effects");
+        Decision { verdict, effects: self.effects }
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Queues a new alert and names it.
+    pub(super) fn queue(&mut self, new: NewAlert) -> AlertId {
+        let id = self.next_alert;
+        self.next_alert = AlertId(id.0.saturating_add(1));
+        self.effects.push(Effect::Alert(Alert {
+            id,
+            to: self.call_box.called,
+            kind: new.kind,
+            source: self.policy.service.source(new.kind),
+            text: new.text,
+            told: new.told,
+            more: new.more,
+            created_at: self.now,
+            validity: self.policy.limits.validity.of(new.kind),
+            attempts: 0,
+            doubts: 0,
+            state: AlertState::Queued { not_before: self.now },
+        }));
+        id
+    }
+
+    /// Queues the answer to a reply, where that verdict has one.
+    pub(super) fn notice(&mut self, verdict: ReplyVerdict) {
+        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords) {
+            self.queue(NewAlert { kind: Kind::Notice, text, told: Vec::new(), more: 0 });
+        }
+    }
+
+    pub(super) fn abnormal(&self) -> bool {
+        self.view.database == Database::Abnormal
+    }
+
+    /// The registration, if it is served.
+    pub(super) fn active(&self) -> Option<&'a Subscriber> {
+        self.view.subscriber.as_ref().filter(|subscriber| subscriber.status == SubscriberStatus::Active)
+    }
+
+    /// The language and time zone of the called person.
+    pub(super) fn reader(&self) -> Reader<'a> {
+        let subscriber = self.view.subscriber.as_ref();
+        let language: &Language =
+            subscriber.and_then(|subscriber| subscriber.language.as_ref()).unwrap_or(&self.policy.language);
+        Reader { language, time_zone: self.time_zone() }
+    }
+
+    pub(super) fn time_zone(&self) -> &'a str {
+        let subscriber = self.view.subscriber.as_ref();
+        subscriber.and_then(|subscriber| subscriber.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
+    }
+
+    /// The open alert of the box, if the view holds it.
+    pub(super) fn open_alert(&mut self) -> Option<&mut Alert> {
+        let open = self.call_box.open?;
+        self.alert.as_mut().filter(|alert| alert.id == open)
+    }
+
+    /// Asks to be looked at by then, at the latest.
+    pub(super) fn look_again(&mut self, at: Timestamp) {
+        self.call_box.due = Some(self.call_box.due.map_or(at, |due| due.min(at)));
+    }
+}

@@ -1,0 +1,30 @@
+//! `decide`: one event about one called person in, a verdict and its effects out.
+
+mod call;
+mod case;
+mod due;
+mod reply;
+mod sent;
+mod tell;
+
+#[cfg(test)]
+mod tests;
+
+use model::Timestamp;
+
+use crate::{Decision, Event, Policy, View};
+use case::Case;
+
+/// Decides one event. Total: every event in every state has an answer, and bad combinations change nothing.
+#[must_use]
+pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> Decision {
+    let mut case = Case::open(policy, view, now);
+    let verdict = match event {
+        Event::Call(missed) => call::missed(&mut case, missed),
+        Event::Submitted { alert, attempt, outcome } => sent::submitted(&mut case, *alert, *attempt, outcome),
+        Event::Receipt(receipt) => sent::receipt(&mut case, receipt),
+        Event::Reply(reply) => reply::replied(&mut case, reply),
+        Event::Due => due::looked_at(&mut case),
+    };
+    case.close(verdict)
+}

@@ -1,0 +1,200 @@
+//! A person texted us.
+
+use model::{Kind, Reply};
+
+use super::case::{Case, NewAlert};
+use super::tell::list_text;
+use crate::{
+    Action, Charge, Deferred, Effect, Fetched, RateWindow, ReplyVerdict, Subscriber, SubscriberStatus, Verdict,
+};
+
+pub(super) fn replied(case: &mut Case<'_>, reply: &Reply) -> Verdict {
+    let verdict = answer(case, reply);
+    Verdict::Reply(verdict)
+}
+
+fn answer(case: &mut Case<'_>, reply: &Reply) -> ReplyVerdict {
+    if reply.to.trim_start_matches('+') != case.policy.service.code.as_str() {
+        return ReplyVerdict::NotOurNumber;
+    }
+    let action = case.policy.keywords.action(&reply.text);
+    let over = over_the_limit(case);
+    match action {
+        // A refusal always counts, whatever the rate and whatever the database.
+        Some(Action::Refuse) => refuse(case, over.is_some()),
+        Some(Action::Unsubscribe) => unsubscribe(case, over.is_some()),
+        _ if over.is_some() => {
+            if over == Some(Over::Just) {
+                case.notice(ReplyVerdict::RateLimited);
+            }
+            ReplyVerdict::RateLimited
+        }
+        Some(Action::Fetch) => fetch(case),
+        Some(Action::Subscribe) => subscribe(case),
+        Some(Action::Help) => {
+            case.notice(ReplyVerdict::Help);
+            ReplyVerdict::Help
+        }
+        None => {
+            // Only people who have to do with us are answered: two robots would never stop.
+            if case.view.subscriber.is_some() || case.call_box.offer.is_some() {
+                case.notice(ReplyVerdict::WrongKeyword);
+            }
+            ReplyVerdict::WrongKeyword
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// The first reply over the limit: told once.
+    Just,
+    /// A further one: not answered.
+    Well,
+}
+
+/// Counts a reply against the rate limit.
+fn over_the_limit(case: &mut Case<'_>) -> Option<Over> {
+    let limits = &case.policy.limits;
+    let window = case.call_box.replies.filter(|window| case.now.since(window.since) < limits.reply_window);
+    let window = window.unwrap_or(RateWindow { since: case.now, count: 0 });
+    let count = window.count.saturating_add(1);
+    case.call_box.replies = Some(RateWindow { count, ..window });
+    match count.saturating_sub(limits.reply_limit) {
+        0 => None,
+        1 => Some(Over::Just),
+        _ => Some(Over::Well),
+    }
+}
+
+/// Verification of a fetch: exactly one of its answers.
+pub(super) fn fetch(case: &mut Case<'_>) -> ReplyVerdict {
+    let verdict = verify(case);
+    match verdict {
+        ReplyVerdict::Granted => grant(case),
+        ReplyVerdict::AlreadyFetched => repeat(case),
+        _ => {
+            if verdict == ReplyVerdict::Deferred {
+                defer(case, Deferred::Fetch);
+            }
+            case.notice(verdict);
+        }
+    }
+    verdict
+}
+
+fn verify(case: &Case<'_>) -> ReplyVerdict {
+    if case.abnormal() {
+        return ReplyVerdict::Deferred;
+    }
+    let waiting = !case.call_box.untold.is_empty() || case.call_box.more > 0;
+    if case.active().is_some() {
+        return if waiting { ReplyVerdict::Granted } else { ReplyVerdict::NoOffer };
+    }
+    if case.call_box.refused_at.is_some() {
+        return ReplyVerdict::RefusedEarlier;
+    }
+    match &case.call_box.offer {
+        None => ReplyVerdict::NoOffer,
+        Some(offer) if case.now >= offer.expires_at => ReplyVerdict::OfferExpired,
+        Some(offer) if offer.fetched.is_some() => ReplyVerdict::AlreadyFetched,
+        Some(_) => ReplyVerdict::Granted,
+    }
+}
+
+/// Sends the list to the person who asked, which is the person who missed the calls: there is no other address in reach here.
+fn grant(case: &mut Case<'_>) {
+    withdraw_teaser(case);
+    let (told, more) = case.call_box.take_untold();
+    let text = list_text(case, Kind::Detail, &told, more);
+    let alert = case.queue(NewAlert { kind: Kind::Detail, text, told: told.clone(), more });
+    case.call_box.open = Some(alert);
+    if case.view.subscriber.is_some() {
+        return;
+    }
+    let (called, at) = (case.call_box.called, case.now);
+    if let Some(offer) = &mut case.call_box.offer {
+        offer.fetched = Some(Fetched { at, list: told });
+        let charge = Charge { called, at, alert, teased_at: offer.teased_at, range: offer.range.clone() };
+        case.effect(Effect::Charge(charge));
+    }
+}
+
+/// The same list again, without a second charge.
+fn repeat(case: &mut Case<'_>) {
+    let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
+    let list = fetched.map(|fetched| fetched.list.clone()).unwrap_or_default();
+    let text = list_text(case, Kind::Detail, &list, 0);
+    // What was told already is not told anew when this repeat fails: it carries no calls of its own.
+    case.queue(NewAlert { kind: Kind::Detail, text, told: Vec::new(), more: 0 });
+}
+
+fn refuse(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
+    withdraw_teaser(case);
+    let first = case.call_box.refused_at.is_none();
+    case.call_box.refused_at.get_or_insert(case.now);
+    case.call_box.offer = None;
+    case.call_box.deferred.retain(|deferred| *deferred != Deferred::Fetch);
+    if case.view.subscriber.is_none() {
+        case.call_box.untold.clear();
+        case.call_box.more = 0;
+    }
+    if first && !over {
+        case.notice(ReplyVerdict::Refused);
+    }
+    ReplyVerdict::Refused
+}
+
+/// A subscription, by the person's own request: it also lifts an earlier refusal of teasers, which no longer concern them.
+pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
+    if case.abnormal() {
+        defer(case, Deferred::Subscribe);
+        case.notice(ReplyVerdict::Deferred);
+        return ReplyVerdict::Deferred;
+    }
+    let called = case.call_box.called;
+    if case.view.subscriber.is_none() {
+        withdraw_teaser(case);
+        case.effect(Effect::Subscribe(Subscriber {
+            number: called,
+            status: SubscriberStatus::Active,
+            language: None,
+            time_zone: None,
+            paused_until: None,
+            since: case.now,
+        }));
+        case.call_box.refused_at = None;
+        case.call_box.offer = None;
+    }
+    case.notice(ReplyVerdict::Subscribed);
+    ReplyVerdict::Subscribed
+}
+
+fn unsubscribe(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
+    case.call_box.deferred.retain(|deferred| *deferred != Deferred::Subscribe);
+    if case.view.subscriber.is_some() {
+        case.effect(Effect::Unsubscribe(case.call_box.called));
+        case.call_box.untold.clear();
+        case.call_box.more = 0;
+    }
+    if !over {
+        case.notice(ReplyVerdict::Unsubscribed);
+    }
+    ReplyVerdict::Unsubscribed
+}
+
+/// A teaser that has not left yet has become pointless.
+fn withdraw_teaser(case: &mut Case<'_>) {
+    let now = case.now;
+    if let Some(alert) = case.open_alert().filter(|alert| alert.kind == Kind::Teaser)
+        && alert.withdraw(now)
+    {
+        case.call_box.open = None;
+    }
+}
+
+fn defer(case: &mut Case<'_>, what: Deferred) {
+    if !case.call_box.deferred.contains(&what) {
+        case.call_box.deferred.push(what);
+    }
+}

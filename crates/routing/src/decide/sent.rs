@@ -1,0 +1,87 @@
+//! What became of what was sent: the SMSC's answer, and receipts.
+
+use model::{AlertId, Kind, Receipt, ReceiptState, SubmitOutcome};
+
+use super::case::Case;
+use super::tell;
+use crate::{Alert, AlertState, FailedWhy, NothingWhy, Verdict};
+
+pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &SubmitOutcome) -> Verdict {
+    let (policy, now) = (case.policy, case.now);
+    let Some(alert) = case.alert.as_mut().filter(|alert| alert.id == id) else {
+        return Verdict::Nothing(NothingWhy::Unmatched);
+    };
+    let before = alert.state.clone();
+    if alert.submitted(attempt, outcome, policy.in_doubt, &policy.limits, now).is_err() {
+        return Verdict::Nothing(NothingWhy::NoChange);
+    }
+    if alert.kind == Kind::Teaser && case.call_box.refused_at.is_some() {
+        alert.withdraw(now);
+    }
+    let alert = alert.clone();
+    after(case, &alert, &before);
+    Verdict::Alert
+}
+
+pub(super) fn receipt(case: &mut Case<'_>, receipt: &Receipt) -> Verdict {
+    let now = case.now;
+    let Some(alert) = case.alert.as_mut() else { return Verdict::Nothing(NothingWhy::Unmatched) };
+    let before = alert.state.clone();
+    if alert.receipt(&receipt.message_id, receipt.state, now).is_err() {
+        return Verdict::Nothing(NothingWhy::NoChange);
+    }
+    let alert = alert.clone();
+    after(case, &alert, &before);
+    if receipt.state == ReceiptState::Unknown { Verdict::Nothing(NothingWhy::NoChange) } else { Verdict::Alert }
+}
+
+/// What an alert's new state means for the box.
+fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
+    match &alert.state {
+        AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => {}
+        AlertState::InDoubt { .. } | AlertState::Delivered { .. } => closed(case, alert),
+        AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
+            untell(case, alert);
+            closed_quietly(case, alert);
+        }
+        AlertState::Failed { why, .. } => {
+            if !matches!(before, AlertState::Failed { .. }) {
+                failed(case, alert, *why);
+            }
+        }
+    }
+}
+
+/// An alert that can no longer be joined or waited for; what waited behind it goes on.
+fn closed(case: &mut Case<'_>, alert: &Alert) {
+    if case.call_box.open == Some(alert.id) {
+        case.call_box.open = None;
+        tell::what_waited(case);
+    }
+}
+
+/// The person can't be reached: what waited stays until the next call, or until it is due.
+fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
+    if case.call_box.open == Some(alert.id) {
+        case.call_box.open = None;
+    }
+}
+
+/// The calls of an alert that certainly did not arrive are untold again.
+fn untell(case: &mut Case<'_>, alert: &Alert) {
+    case.call_box.take_back(&alert.told, alert.more);
+}
+
+pub(super) fn failed(case: &mut Case<'_>, alert: &Alert, why: FailedWhy) {
+    match alert.kind {
+        Kind::Detail | Kind::Fallback => untell(case, alert),
+        Kind::Teaser => {
+            // Nobody can take an offer that never arrived.
+            if matches!(why, FailedWhy::Refused(_) | FailedWhy::TooLate) {
+                case.call_box.offer = case.call_box.offer.take().filter(|offer| offer.teased_at != alert.created_at);
+            }
+        }
+        Kind::Notice => {}
+    }
+    closed_quietly(case, alert);
+}

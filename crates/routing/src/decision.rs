@@ -1,0 +1,295 @@
+//! What is known before a decision, and the decision.
+
+use model::{AlertId, Kind, Msisdn, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Alert, CallBox, Database, Event, RangeName, Subscriber};
+
+/// What is known of one called person when an event about them is decided, read in the transaction that will apply the effects.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Their call box; [`CallBox::empty`] when there is none yet.
+    pub call_box: CallBox,
+    /// The alert that the event concerns (submit outcome, receipt), else the one that the box calls open.
+    pub alert: Option<Alert>,
+    /// Their registration: by the database, or by the local registry while that is abnormal.
+    pub subscriber: Option<Subscriber>,
+    /// Whether the local registry was ever loaded.
+    pub registry_loaded: bool,
+    /// People already counted in the range that the called number is in.
+    pub range_used: u64,
+    /// Whether the database can be asked.
+    pub database: Database,
+    /// The id that the first new alert takes; a second takes the next one.
+    pub next_alert: AlertId,
+}
+
+/// A fetch that was granted, for billing. One per offer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Charge {
+    /// Who is charged.
+    pub called: Msisdn,
+    /// When it was granted.
+    pub at: Timestamp,
+    /// The alert that carries the list.
+    pub alert: AlertId,
+    /// When the teaser was made.
+    pub teased_at: Timestamp,
+    /// The range of the teaser.
+    pub range: RangeName,
+}
+
+/// One change to commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// The box as it is now.
+    CallBox(CallBox),
+    /// An alert, new or changed.
+    Alert(Alert),
+    /// The person is counted in this range's quota from now on.
+    Count(RangeName),
+    /// A fetch was granted.
+    Charge(Charge),
+    /// The person is registered.
+    Subscribe(Subscriber),
+    /// The person is no longer registered.
+    Unsubscribe(Msisdn),
+}
+
+/// Why calls wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldWhy {
+    /// The alert before is not delivered yet.
+    AlertPending,
+    /// The last alert was too short ago.
+    MinInterval,
+    /// The subscriber asked for quiet.
+    Paused,
+}
+
+/// Why nothing is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NothingWhy {
+    /// The same call was already counted.
+    Duplicate,
+    /// The call is too old to be worth telling.
+    TooOld,
+    /// The subscriber is suspended.
+    Suspended,
+    /// The person refused.
+    Refused,
+    /// Not registered, and the forwarded-to number serves only subscribers.
+    NotSubscribed,
+    /// Not registered, and in no range that is in force.
+    OutsideRanges,
+    /// The range's quota is used up and the person is not counted in it.
+    QuotaUsedUp,
+    /// A teaser was sent lately.
+    TeaserCapped,
+    /// As many alerts as a day may have.
+    DailyCap,
+    /// The database is abnormal and the person is not in the local registry.
+    AbnormalNotRegistered,
+    /// The database is abnormal, the registry was never loaded, and the forwarded-to number says nothing.
+    AbnormalNoRegistry,
+    /// Nothing was waiting.
+    NothingToTell,
+    /// A repeat, or something that no longer matters.
+    NoChange,
+    /// A receipt or an answer that belongs to no alert known here.
+    Unmatched,
+}
+
+/// What became of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyVerdict {
+    /// The list is sent, and charged where an offer was taken.
+    Granted,
+    /// There was no offer.
+    NoOffer,
+    /// The offer is past its time.
+    OfferExpired,
+    /// The list was granted before and is sent again, uncharged.
+    AlreadyFetched,
+    /// The person refused earlier.
+    RefusedEarlier,
+    /// The text is no keyword of ours.
+    WrongKeyword,
+    /// Too many replies.
+    RateLimited,
+    /// The database is abnormal: it will be answered after recovery.
+    Deferred,
+    /// Never a teaser again.
+    Refused,
+    /// Registered.
+    Subscribed,
+    /// No longer registered.
+    Unsubscribed,
+    /// The keywords were sent.
+    Help,
+    /// Sent to a number that is not ours.
+    NotOurNumber,
+}
+
+/// What was decided; kept with the event, counted and shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A message of this kind is queued.
+    Send(Kind),
+    /// Told by an alert that was already queued and now tells this too.
+    Joined(Kind),
+    /// Told later.
+    Held(HeldWhy),
+    /// Not told.
+    Nothing(NothingWhy),
+    /// A reply was handled.
+    Reply(ReplyVerdict),
+    /// An alert moved on.
+    Alert,
+}
+
+impl Verdict {
+    /// Two words for metrics and pages: what, and why or which.
+    #[must_use]
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Send(kind) => ("send", kind.as_str()),
+            Self::Joined(kind) => ("joined", kind.as_str()),
+            Self::Held(why) => ("held", why.as_str()),
+            Self::Nothing(why) => ("nothing", why.as_str()),
+            Self::Reply(verdict) => ("reply", verdict.as_str()),
+            Self::Alert => ("alert", ""),
+        }
+    }
+}
+
+impl HeldWhy {
+    /// Every reason, in the order of the documents.
+    pub const ALL: [Self; 3] = [Self::AlertPending, Self::MinInterval, Self::Paused];
+
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlertPending => "alert_pending",
+            Self::MinInterval => "min_interval",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+impl NothingWhy {
+    /// Every reason, in the order of the documents.
+    pub const ALL: [Self; 14] = [
+        Self::Duplicate,
+        Self::TooOld,
+        Self::Suspended,
+        Self::Refused,
+        Self::NotSubscribed,
+        Self::OutsideRanges,
+        Self::QuotaUsedUp,
+        Self::TeaserCapped,
+        Self::DailyCap,
+        Self::AbnormalNotRegistered,
+        Self::AbnormalNoRegistry,
+        Self::NothingToTell,
+        Self::NoChange,
+        Self::Unmatched,
+    ];
+
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::TooOld => "too_old",
+            Self::Suspended => "suspended",
+            Self::Refused => "refused",
+            Self::NotSubscribed => "not_subscribed",
+            Self::OutsideRanges => "outside_ranges",
+            Self::QuotaUsedUp => "quota_used_up",
+            Self::TeaserCapped => "teaser_capped",
+            Self::DailyCap => "daily_cap",
+            Self::AbnormalNotRegistered => "abnormal_not_registered",
+            Self::AbnormalNoRegistry => "abnormal_no_registry",
+            Self::NothingToTell => "nothing_to_tell",
+            Self::NoChange => "no_change",
+            Self::Unmatched => "unmatched",
+        }
+    }
+}
+
+impl ReplyVerdict {
+    /// Every verdict, in the order of the documents.
+    pub const ALL: [Self; 13] = [
+        Self::Granted,
+        Self::NoOffer,
+        Self::OfferExpired,
+        Self::AlreadyFetched,
+        Self::RefusedEarlier,
+        Self::WrongKeyword,
+        Self::RateLimited,
+        Self::Deferred,
+        Self::Refused,
+        Self::Subscribed,
+        Self::Unsubscribed,
+        Self::Help,
+        Self::NotOurNumber,
+    ];
+
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::NoOffer => "no_offer",
+            Self::OfferExpired => "offer_expired",
+            Self::AlreadyFetched => "already_fetched",
+            Self::RefusedEarlier => "refused_earlier",
+            Self::WrongKeyword => "wrong_keyword",
+            Self::RateLimited => "rate_limited",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+            Self::Subscribed => "subscribed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Help => "help",
+            Self::NotOurNumber => "not_our_number",
+        }
+    }
+}
+
+/// What to commit for one event: a verdict to remember and the changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// What was decided, and why.
+    pub verdict: Verdict,
+    /// The changes, at most eight, to apply in order and all or none.
+    pub effects: Vec<Effect>,
+}
+
+impl Decision {
+    /// The alerts that this decision made or changed.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::Alert(alert) => Some(alert),
+            _ => None,
+        })
+    }
+}
+
+/// Events carry the number they are about, but for those that name an alert.
+impl Event {
+    /// The called person that this event is about, where the event itself says.
+    #[must_use]
+    pub fn called(&self) -> Option<Msisdn> {
+        match self {
+            Self::Call(call) => Some(call.called),
+            Self::Reply(reply) => Some(reply.from),
+            Self::Submitted { .. } | Self::Receipt(_) | Self::Due => None,
+        }
+    }
+}

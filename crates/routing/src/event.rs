@@ -1,0 +1,41 @@
+//! Everything that a decision is taken on.
+
+use model::{AlertId, MissedCall, Receipt, Reply, SubmitOutcome};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened, about one called person.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A call was missed.
+    Call(MissedCall),
+    /// The SMSC answered a submit, or did not.
+    Submitted {
+        /// Which alert.
+        alert: AlertId,
+        /// Which attempt at it.
+        attempt: u32,
+        /// What became of it.
+        outcome: SubmitOutcome,
+    },
+    /// A delivery receipt came.
+    Receipt(Receipt),
+    /// A person texted us.
+    Reply(Reply),
+    /// The call box asked to be looked at now ([`crate::CallBox::due`]), or the database is back and something was deferred.
+    Due,
+}
+
+impl Event {
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Call(_) => "call",
+            Self::Submitted { .. } => "submitted",
+            Self::Receipt(_) => "receipt",
+            Self::Reply(_) => "reply",
+            Self::Due => "due",
+        }
+    }
+}

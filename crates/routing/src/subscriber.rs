@@ -1,0 +1,34 @@
+//! A person registered for the service.
+
+use model::{Language, Msisdn, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Whether a subscriber is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriberStatus {
+    /// Gets every alert.
+    Active,
+    /// Registered, and gets nothing (barred, in arrears).
+    Suspended,
+}
+
+/// A person registered for the service, with what an alert to them needs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Subscriber {
+    /// Their number.
+    pub number: Msisdn,
+    /// Whether they are served.
+    pub status: SubscriberStatus,
+    /// The language they read; else the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// Their time zone (IANA name); else their range's, else the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Alerts are held until then and told in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Timestamp>,
+    /// When they registered.
+    pub since: Timestamp,
+}

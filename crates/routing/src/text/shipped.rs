@@ -1,0 +1,91 @@
+//! The texts that are shipped.
+
+use super::{Template, TemplateError, Wording};
+
+const OFFER: &[&str] =
+    &["count", "time", "fetch", "subscribe", "unsubscribe", "refuse", "fetch_price", "subscribe_price"];
+const NOTICE: &[&str] = &["fetch", "subscribe", "unsubscribe", "refuse", "fetch_price", "subscribe_price"];
+const COUNT: &[&str] = &["count"];
+const LINE: &[&str] = &["caller", "count", "time"];
+
+pub(super) fn en() -> Result<Wording, TemplateError> {
+    let notice = |text| Template::parse(text, NOTICE);
+    Ok(Wording {
+        time_format: "%-d %b %H:%M".to_owned(),
+        withheld: "withheld".to_owned(),
+        unknown: "unknown".to_owned(),
+        detail_one: Template::parse("1 missed call:", COUNT)?,
+        detail_many: Template::parse("{count} missed calls:", COUNT)?,
+        fallback_one: Template::parse("Missed call:", COUNT)?,
+        fallback_many: Template::parse("Missed calls ({count}):", COUNT)?,
+        line_one: Template::parse("{caller} {time}", LINE)?,
+        line_many: Template::parse("{caller} ({count}) {time}", LINE)?,
+        more: Template::parse("+{count} more", COUNT)?,
+        teaser_one: Template::parse(
+            "1 missed call, {time}. Reply {fetch} to see who called{fetch_price}, {subscribe} to subscribe\
+             {subscribe_price}, {refuse} to get no more of these. This message is free.",
+            OFFER,
+        )?,
+        teaser_many: Template::parse(
+            "{count} missed calls, last {time}. Reply {fetch} to see who called{fetch_price}, {subscribe} to subscribe\
+             {subscribe_price}, {refuse} to get no more of these. This message is free.",
+            OFFER,
+        )?,
+        price: Template::parse(" ({price})", &["price"])?,
+        no_offer: notice("There are no missed calls waiting for you.")?,
+        offer_expired: notice("The list of missed calls you asked for is no longer available.")?,
+        refused_earlier: notice(
+            "You asked not to get missed call messages. Reply {subscribe} to subscribe{subscribe_price}.",
+        )?,
+        wrong_keyword: notice(
+            "Not understood. Reply {fetch} to see your missed calls, {refuse} to get no more of these.",
+        )?,
+        rate_limited: notice("Too many messages from your number. Please try again later.")?,
+        deferred: notice("Thank you, your request has arrived. The answer will follow in a separate message.")?,
+        refused: notice("You will get no more of these messages.")?,
+        subscribed: notice(
+            "You now get a message for every missed call{subscribe_price}. Reply {unsubscribe} to stop.",
+        )?,
+        unsubscribed: notice("You no longer get messages for missed calls. Reply {subscribe} to subscribe again.")?,
+        help: notice(
+            "Missed calls: {fetch} to see who called{fetch_price}, {subscribe} to subscribe{subscribe_price}, \
+             {unsubscribe} to stop, {refuse} for no more messages.",
+        )?,
+    })
+}
+
+pub(super) fn zh_cn() -> Result<Wording, TemplateError> {
+    let notice = |text| Template::parse(text, NOTICE);
+    let teaser = Template::parse(
+        "您有{count}个未接来电，最近一次{time}。回复{fetch}查看来电号码{fetch_price}，{subscribe}开通提醒\
+         {subscribe_price}，{refuse}不再提醒。本条免费。",
+        OFFER,
+    )?;
+    Ok(Wording {
+        time_format: "%m-%d %H:%M".to_owned(),
+        withheld: "隐藏号码".to_owned(),
+        unknown: "未知号码".to_owned(),
+        detail_one: Template::parse("您有1个未接来电：", COUNT)?,
+        detail_many: Template::parse("您有{count}个未接来电：", COUNT)?,
+        fallback_one: Template::parse("来电提醒：", COUNT)?,
+        fallback_many: Template::parse("来电提醒（{count}个）：", COUNT)?,
+        line_one: Template::parse("{caller} {time}", LINE)?,
+        line_many: Template::parse("{caller} {count}次 {time}", LINE)?,
+        more: Template::parse("另有{count}个", COUNT)?,
+        teaser_one: teaser.clone(),
+        teaser_many: teaser,
+        price: Template::parse("（{price}）", &["price"])?,
+        no_offer: notice("您目前没有可查看的未接来电。")?,
+        offer_expired: notice("您查询的未接来电记录已过期。")?,
+        refused_earlier: notice("您已选择不再接收来电提醒。回复{subscribe}可开通{subscribe_price}。")?,
+        wrong_keyword: notice("无法识别您的回复。回复{fetch}查看未接来电，回复{refuse}不再提醒。")?,
+        rate_limited: notice("您的短信过于频繁，请稍后再试。")?,
+        deferred: notice("您的请求已收到，稍后将以短信回复。")?,
+        refused: notice("您将不再收到此类提醒。")?,
+        subscribed: notice("您已开通来电提醒{subscribe_price}。回复{unsubscribe}可取消。")?,
+        unsubscribed: notice("您已取消来电提醒。回复{subscribe}可再次开通。")?,
+        help: notice(
+            "来电提醒：{fetch}查看来电{fetch_price}，{subscribe}开通{subscribe_price}，{unsubscribe}取消，{refuse}不再提醒。",
+        )?,
+    })
+}
