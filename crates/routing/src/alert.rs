@@ -159,7 +159,8 @@ pub enum Leased {
     Send(Submit),
     /// Not now: it stays queued.
     Wait,
-    /// Not any more: the alert is now `failed`.
+    /// Not any more. The alert is unchanged, and nothing is to be saved: decide [`crate::Event::Dropped`], which ends it and gives its calls back
+    /// to the box.
     Dropped,
 }
 
@@ -174,13 +175,7 @@ impl Alert {
     /// Marks a queued alert as handed to a link, if it is still worth sending. Teasers wait while the database is abnormal.
     pub fn lease(&mut self, database: Database, limits: &Limits, now: Timestamp) -> Leased {
         let AlertState::Queued { not_before } = self.state else { return Leased::Wait };
-        let patience = match self.kind {
-            Kind::Teaser => limits.teaser_patience.min(self.validity),
-            Kind::Fallback | Kind::Detail | Kind::Notice => self.validity,
-        };
-        let age = now.since(self.created_at);
-        if age >= patience {
-            self.state = AlertState::Failed { at: now, why: FailedWhy::TooLate };
+        if self.is_too_late(limits, now) {
             return Leased::Dropped;
         }
         if not_before > now || (self.kind == Kind::Teaser && database == Database::Abnormal) {
@@ -195,8 +190,28 @@ impl Alert {
             source: self.source.clone(),
             destination: self.to,
             text: self.text.clone(),
-            validity: self.validity.saturating_sub(age),
+            validity: self.validity.saturating_sub(now.since(self.created_at)),
         })
+    }
+
+    fn is_too_late(&self, limits: &Limits, now: Timestamp) -> bool {
+        let patience = match self.kind {
+            Kind::Teaser => limits.teaser_patience.min(self.validity),
+            Kind::Fallback | Kind::Detail | Kind::Notice => self.validity,
+        };
+        now.since(self.created_at) >= patience
+    }
+
+    /// Ends a queued alert that waited longer than it is worth.
+    ///
+    /// # Errors
+    /// When it is no longer queued, or not too late.
+    pub fn drop_late(&mut self, limits: &Limits, now: Timestamp) -> Result<(), Refusal> {
+        if !matches!(self.state, AlertState::Queued { .. }) || !self.is_too_late(limits, now) {
+            return Err(Refusal::Unchanged);
+        }
+        self.state = AlertState::Failed { at: now, why: FailedWhy::TooLate };
+        Ok(())
     }
 
     /// Applies what became of an attempt.

@@ -10,7 +10,7 @@ use crate::{Alert, CallBox, Database, Event, RangeName, Subscriber};
 pub struct View {
     /// Their call box; [`CallBox::empty`] when there is none yet.
     pub call_box: CallBox,
-    /// The alert that the event concerns (submit outcome, receipt), else the one that the box calls open.
+    /// The alert that the event concerns (submit outcome, receipt, dropped), else the one that the box calls open.
     pub alert: Option<Alert>,
     /// Their registration: by the database, or by the local registry while that is abnormal.
     pub subscriber: Option<Subscriber>,
@@ -289,7 +289,7 @@ impl Event {
         match self {
             Self::Call(call) => Some(call.called),
             Self::Reply(reply) => Some(reply.from),
-            Self::Submitted { .. } | Self::Receipt(_) | Self::Due => None,
+            Self::Submitted { .. } | Self::Receipt(_) | Self::Dropped { .. } | Self::Due => None,
         }
     }
 }

@@ -22,6 +22,11 @@ pub enum Event {
     Receipt(Receipt),
     /// A person texted us.
     Reply(Reply),
+    /// Leasing a queued alert gave [`crate::Leased::Dropped`]: it waited here longer than it is worth. The view holds that alert, still queued.
+    Dropped {
+        /// Which alert.
+        alert: AlertId,
+    },
     /// The call box asked to be looked at now ([`crate::CallBox::due`]), or the database is back and something was deferred.
     Due,
 }
@@ -35,6 +40,7 @@ impl Event {
             Self::Submitted { .. } => "submitted",
             Self::Receipt(_) => "receipt",
             Self::Reply(_) => "reply",
+            Self::Dropped { .. } => "dropped",
             Self::Due => "due",
         }
     }

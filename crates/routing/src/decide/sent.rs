@@ -35,6 +35,20 @@ pub(super) fn receipt(case: &mut Case<'_>, receipt: &Receipt) -> Verdict {
     if receipt.state == ReceiptState::Unknown { Verdict::Nothing(NothingWhy::NoChange) } else { Verdict::Alert }
 }
 
+pub(super) fn dropped(case: &mut Case<'_>, id: AlertId) -> Verdict {
+    let (limits, now) = (&case.policy.limits, case.now);
+    let Some(alert) = case.alert.as_mut().filter(|alert| alert.id == id) else {
+        return Verdict::Nothing(NothingWhy::Unmatched);
+    };
+    let before = alert.state.clone();
+    if alert.drop_late(limits, now).is_err() {
+        return Verdict::Nothing(NothingWhy::NoChange);
+    }
+    let alert = alert.clone();
+    after(case, &alert, &before);
+    Verdict::Alert
+}
+
 /// What an alert's new state means for the box.
 fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
     match &alert.state {
