@@ -1,0 +1,114 @@
+//! Counts what a link does: written by its task alone, read by whoever asks for the status.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::state::{AnswerSeconds, LinkCounts};
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Count {
+    Submits,
+    Accepted,
+    Later,
+    Refused,
+    NotSent,
+    InDoubt,
+    LateAnswers,
+    Receipts,
+    Replies,
+    IgnoredReplies,
+    RefusedInbound,
+    BadPdus,
+    UnknownAnswers,
+    Connects,
+    Disconnects,
+    Throttles,
+}
+
+const COUNTS: usize = Count::Throttles as usize + 1;
+
+/// Upper bounds of the answer times, in seconds: an SMSC answers in 1 to 100 ms, a sick one up to the timeout.
+const BOUNDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The counts of one link.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    counts: [AtomicU64; COUNTS],
+    in_flight: AtomicU64,
+    answers: [AtomicU64; BOUNDS.len() + 1],
+    answer_micros: AtomicU64,
+}
+
+impl Meter {
+    /// Counts one.
+    pub(crate) fn count(&self, what: Count) {
+        if let Some(cell) = self.counts.get(what as usize) {
+            cell.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Says how many submits are unanswered.
+    pub(crate) fn set_in_flight(&self, count: usize) {
+        self.in_flight.store(u64::try_from(count).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Counts an answer that took so long.
+    pub(crate) fn answered_in(&self, took: Duration) {
+        let bucket = BOUNDS.partition_point(|&bound| bound < took.as_secs_f64());
+        if let Some(cell) = self.answers.get(bucket) {
+            cell.fetch_add(1, Relaxed);
+        }
+        self.answer_micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        usize::try_from(self.in_flight.load(Relaxed)).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn counts(&self) -> LinkCounts {
+        let of = |what: Count| self.counts.get(what as usize).map_or(0, |cell| cell.load(Relaxed));
+        LinkCounts {
+            submits: of(Count::Submits),
+            accepted: of(Count::Accepted),
+            later: of(Count::Later),
+            refused: of(Count::Refused),
+            not_sent: of(Count::NotSent),
+            in_doubt: of(Count::InDoubt),
+            late_answers: of(Count::LateAnswers),
+            receipts: of(Count::Receipts),
+            replies: of(Count::Replies),
+            ignored_replies: of(Count::IgnoredReplies),
+            refused_inbound: of(Count::RefusedInbound),
+            bad_pdus: of(Count::BadPdus),
+            unknown_answers: of(Count::UnknownAnswers),
+            connects: of(Count::Connects),
+            disconnects: of(Count::Disconnects),
+            throttles: of(Count::Throttles),
+        }
+    }
+
+    pub(crate) fn answer_seconds(&self) -> AnswerSeconds {
+        AnswerSeconds {
+            bounds: &BOUNDS,
+            counts: self.answers.iter().map(|cell| cell.load(Relaxed)).collect(),
+            sum: Duration::from_micros(self.answer_micros.load(Relaxed)).as_secs_f64(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_falls_into_the_bucket_that_bounds_it() {
+        let meter = Meter::default();
+        for millis in [1, 2, 3, 10_000, 10_001] {
+            meter.answered_in(Duration::from_millis(millis));
+        }
+        let seconds = meter.answer_seconds();
+        assert_eq!(seconds.counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+        assert!((seconds.sum - 20.007).abs() < 1e-9);
+    }
+}

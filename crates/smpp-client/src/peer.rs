@@ -1,0 +1,194 @@
+//! What the SMSC says: each PDU, and what the link does about it.
+
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use model::SubmitOutcome;
+use rusmpp::CommandId;
+use tokio::time::Instant;
+
+use crate::deliver::{self, Delivery, Meaning};
+use crate::frame::{self, Frame};
+use crate::inbound::{Acknowledge, Acknowledgement, Inbound};
+use crate::link::Link;
+use crate::meter::Count;
+use crate::session::{Event, Session};
+use crate::state::Why;
+use crate::status::{self, Class};
+use crate::talk::Talk;
+use crate::window::{Flight, Judgement};
+
+/// What is proposed to whoever gave an order that is to be tried again, when only that message was put off.
+const LATER_AFTER: Duration = Duration::from_secs(5);
+
+impl Link {
+    /// Takes all whole PDUs from the front of what was read.
+    pub(crate) fn on_read(&mut self, talk: &mut Talk, input: &mut BytesMut) {
+        self.step(Event::Heard);
+        let now = Instant::now();
+        let mut used = 0;
+        while self.is_connected() {
+            match frame::cut(input.get(used..).unwrap_or_default()) {
+                Ok(Some((frame, length))) => {
+                    used += length;
+                    self.on_pdu(talk, frame, now);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.step(Event::Failed(Why::Framing { length: error.length }));
+                }
+            }
+        }
+        input.advance(used.min(input.len()));
+    }
+
+    fn on_pdu(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
+        match frame.id {
+            CommandId::SubmitSmResp => self.on_submit_answer(talk, frame, now),
+            CommandId::DeliverSm | CommandId::DataSm => self.on_delivery(talk, frame),
+            CommandId::EnquireLink => {
+                talk.out.put_response(CommandId::EnquireLinkResp, status::ROK, frame.sequence);
+            }
+            CommandId::Unbind => {
+                talk.out.put_response(CommandId::UnbindResp, status::ROK, frame.sequence);
+                self.step(Event::PeerUnbind);
+            }
+            CommandId::UnbindResp => {
+                self.step(Event::UnbindAnswered);
+            }
+            CommandId::BindTransceiverResp => self.on_bind_answer(frame.status),
+            CommandId::GenericNack => self.on_generic_nack(talk, frame, now),
+            // Of the first, having been heard is all that matters; the others have no response (SMPP 3.4 §4.12.1, §4.1.7).
+            CommandId::EnquireLinkResp | CommandId::AlertNotification | CommandId::Outbind => {}
+            id if id.is_response() => self.gate.meter.count(Count::UnknownAnswers),
+            id => {
+                self.gate.meter.count(Count::BadPdus);
+                tracing::debug!(link = %self.settings.name, id = u32::from(id), "PDU that an ESME doesn't take");
+                talk.out.put_response(CommandId::GenericNack, status::RINVCMDID, frame.sequence);
+            }
+        }
+    }
+
+    fn on_bind_answer(&mut self, status: u32) {
+        if matches!(self.session, Session::Binding { .. }) {
+            self.step(Event::BindAnswered(status));
+        } else {
+            self.gate.meter.count(Count::UnknownAnswers);
+        }
+    }
+
+    /// A nack stands in the place of the answer with the same sequence number (SMPP 3.4 §4.3.1).
+    fn on_generic_nack(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
+        let status = if frame.status == status::ROK { status::RUNKNOWNERR } else { frame.status };
+        if matches!(self.session, Session::Binding { .. }) {
+            self.step(Event::BindAnswered(status));
+        } else {
+            self.on_submit_answer(talk, Frame { status, body: &[], ..frame }, now);
+        }
+    }
+
+    fn on_submit_answer(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
+        if let Some(sent) = talk.window.take(frame.sequence) {
+            self.gate.meter.answered_in(now.duration_since(sent.at));
+            let (alert, attempt) = (sent.flight.alert, sent.flight.attempt);
+            match self.judge(talk, sent.flight, frame, now) {
+                // A message that was begun is finished before another is.
+                Judgement::GoOn(flight) => talk.waiting.push_front(flight),
+                Judgement::Done(outcome) => self.answers.give(alert, attempt, outcome),
+            }
+        } else if let Some(flight) = talk.window.take_late(frame.sequence, now) {
+            self.gate.meter.count(Count::LateAnswers);
+            let (alert, attempt) = (flight.alert, flight.attempt);
+            // Of a message with parts left nothing new is known: they were not sent after the timeout.
+            if let Judgement::Done(outcome) = self.judge(talk, flight, frame, now) {
+                self.answers.give_late(alert, attempt, outcome);
+            }
+        } else {
+            self.gate.meter.count(Count::UnknownAnswers);
+        }
+    }
+
+    fn judge(&mut self, talk: &mut Talk, flight: Flight, frame: Frame<'_>, now: Instant) -> Judgement {
+        let after = match status::class(frame.status) {
+            Class::Accepted => {
+                talk.pace.accepted(now);
+                Duration::ZERO
+            }
+            Class::Throttled => self.throttle(talk, now),
+            // The part would be next to go, so that the link has to wait for it.
+            Class::Later if flight.is_partly_taken() => self.throttle(talk, now),
+            Class::Later => LATER_AFTER,
+            Class::Refused => Duration::ZERO,
+            Class::LinkFault => {
+                self.step(Event::Failed(Why::NotBound { status: frame.status }));
+                Duration::ZERO
+            }
+        };
+        flight.answered(frame.status, deliver::message_id(frame.body), after, &self.settings.smsc)
+    }
+
+    fn throttle(&self, talk: &mut Talk, now: Instant) -> Duration {
+        if !talk.pace.is_paused(now) {
+            self.gate.meter.count(Count::Throttles);
+        }
+        talk.pace.throttle(now)
+    }
+
+    fn on_delivery(&mut self, talk: &mut Talk, frame: Frame<'_>) {
+        let read = if frame.id == CommandId::DataSm { Delivery::read_data_sm } else { Delivery::read_deliver_sm };
+        let meaning = read(frame.body).map(|delivery| delivery.meaning(&self.settings.smsc, (self.clock)()));
+        let status = match meaning {
+            Ok(Meaning::Receipt(receipt)) => {
+                return self.hand_on(talk, frame, Count::Receipts, |owed| Inbound::Receipt(receipt, owed));
+            }
+            Ok(Meaning::Reply(reply)) => {
+                return self.hand_on(talk, frame, Count::Replies, |owed| Inbound::Reply(reply, owed));
+            }
+            Ok(Meaning::NotFromASubscriber) => {
+                self.gate.meter.count(Count::IgnoredReplies);
+                tracing::debug!(link = %self.settings.name, "message from a name or a short number dropped");
+                status::ROK
+            }
+            Ok(Meaning::NamelessReceipt) => {
+                self.gate.meter.count(Count::BadPdus);
+                tracing::debug!(link = %self.settings.name, "receipt without a message id dropped");
+                status::ROK
+            }
+            Err(error) => {
+                self.gate.meter.count(Count::BadPdus);
+                tracing::debug!(link = %self.settings.name, %error, "message refused");
+                status::RX_P_APPN
+            }
+        };
+        respond(talk, frame, status);
+    }
+
+    /// Hands it on with the acknowledgement that is owed, if it finds room.
+    fn hand_on(&mut self, talk: &mut Talk, frame: Frame<'_>, what: Count, with: impl FnOnce(Acknowledge) -> Inbound) {
+        let place = self.inbound.try_reserve().ok().filter(|_| matches!(self.session, Session::Bound { .. }));
+        let Some((place, owed)) =
+            place.and_then(|place| talk.owe(frame.id.matching_response(), frame.sequence).map(|owed| (place, owed)))
+        else {
+            self.gate.meter.count(Count::RefusedInbound);
+            return respond(talk, frame, status::RX_T_APPN);
+        };
+        self.gate.meter.count(what);
+        place.send(with(owed));
+    }
+
+    /// What is unanswered is in doubt, and what is unwritten was not sent.
+    pub(crate) fn give_up(&mut self, talk: &mut Talk, outcome_of_sent: impl Fn(&crate::window::Sent) -> SubmitOutcome) {
+        for sent in talk.window.take_all() {
+            let outcome = outcome_of_sent(&sent);
+            self.answers.give(sent.flight.alert, sent.flight.attempt, outcome);
+        }
+        for flight in talk.waiting.drain(..) {
+            self.answers.give(flight.alert, flight.attempt, flight.unwritten());
+        }
+    }
+}
+
+fn respond(talk: &mut Talk, frame: Frame<'_>, status: u32) {
+    let id = frame.id.matching_response();
+    talk.out.put_delivery_response(Acknowledgement { id, sequence: frame.sequence, status });
+}

@@ -1,0 +1,217 @@
+//! What is shown of a link: its state, why it closed last, its counts.
+
+use std::fmt;
+use std::io;
+
+use model::{LinkName, SmscName, Timestamp};
+
+use crate::settings::SettingsError;
+use crate::status;
+
+/// Where a link stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkState {
+    /// Not connected; the next attempt is made at `until`.
+    Down {
+        /// When the next attempt is made.
+        until: Timestamp,
+        /// What brought it down.
+        why: Why,
+    },
+    /// A connection is being made.
+    Connecting,
+    /// The bind is not answered yet.
+    Binding,
+    /// In service.
+    Bound,
+    /// Closing: answers are awaited, nothing new is sent.
+    Draining,
+    /// Ended for good.
+    Closed,
+}
+
+impl LinkState {
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Down { .. } => "down",
+            Self::Connecting => "connecting",
+            Self::Binding => "binding",
+            Self::Bound => "bound",
+            Self::Draining => "draining",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a link is down or closed; a closed list.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Why {
+    /// No connection could be made.
+    ConnectFailed(io::ErrorKind),
+    /// The SMSC's host did not answer in time.
+    ConnectTimeout,
+    /// The settings can't be put into a bind.
+    Settings(SettingsError),
+    /// The bind was refused.
+    BindRefused {
+        /// `command_status` of the answer.
+        status: u32,
+    },
+    /// The bind was not answered in time.
+    BindTimeout,
+    /// The SMSC closed the connection.
+    PeerClosed,
+    /// The connection broke.
+    Broken(io::ErrorKind),
+    /// The SMSC announced a PDU of an impossible length.
+    Framing {
+        /// Its `command_length`.
+        length: u32,
+    },
+    /// An `enquire_link` was not answered in time.
+    NoEnquireAnswer,
+    /// The SMSC sent an unbind.
+    PeerUnbound,
+    /// The SMSC answered a submit as if the link were not bound.
+    NotBound {
+        /// `command_status` of the answer.
+        status: u32,
+    },
+    /// We were asked to stop.
+    Drained,
+}
+
+impl Why {
+    /// Whether asking again soon is useless: somebody has to change something first.
+    pub(crate) const fn lasts(self) -> bool {
+        match self {
+            Self::BindRefused { status } => status::refuses_bind_for_long(status),
+            Self::Settings(_) => true,
+            Self::ConnectFailed(_)
+            | Self::ConnectTimeout
+            | Self::BindTimeout
+            | Self::PeerClosed
+            | Self::Broken(_)
+            | Self::Framing { .. }
+            | Self::NoEnquireAnswer
+            | Self::PeerUnbound
+            | Self::NotBound { .. }
+            | Self::Drained => false,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectFailed(kind) => write!(f, "no connection: {kind}"),
+            Self::ConnectTimeout => f.write_str("no connection in time"),
+            Self::Settings(error) => write!(f, "unusable settings: {error}"),
+            Self::BindRefused { status } => write!(f, "bind refused with status {status:#010x}"),
+            Self::BindTimeout => f.write_str("bind not answered in time"),
+            Self::PeerClosed => f.write_str("closed by the SMSC"),
+            Self::Broken(kind) => write!(f, "connection broken: {kind}"),
+            Self::Framing { length } => write!(f, "the SMSC announced a PDU of {length} octets"),
+            Self::NoEnquireAnswer => f.write_str("enquire_link not answered in time"),
+            Self::PeerUnbound => f.write_str("unbound by the SMSC"),
+            Self::NotBound { status } => write!(f, "submit answered as unbound with status {status:#010x}"),
+            Self::Drained => f.write_str("drained"),
+        }
+    }
+}
+
+/// The last time a link's connection, or an attempt at one, ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closed {
+    /// Why it ended.
+    pub why: Why,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.why, self.at)
+    }
+}
+
+/// One link, as it stands.
+#[derive(Clone, Debug)]
+pub struct LinkStatus {
+    /// The link.
+    pub name: LinkName,
+    /// The SMSC it leads to.
+    pub smsc: SmscName,
+    /// Where it stands.
+    pub state: LinkState,
+    /// Since when.
+    pub since: Timestamp,
+    /// The end of its last connection or attempt.
+    pub last_closed: Option<Closed>,
+    /// Submits that may be unanswered at a time.
+    pub window: usize,
+    /// Submits that are unanswered now.
+    pub in_flight: usize,
+    /// Whether it pauses because the SMSC asked it to slow down.
+    pub throttled: bool,
+    /// What it did since the start.
+    pub counts: LinkCounts,
+    /// How long answers to submits took.
+    pub answer_seconds: AnswerSeconds,
+}
+
+/// What a link did since the start.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct LinkCounts {
+    /// `submit_sm` PDUs sent, one for each part.
+    pub submits: u64,
+    /// Alerts of which every part was taken.
+    pub accepted: u64,
+    /// Alerts that the SMSC wants later.
+    pub later: u64,
+    /// Alerts refused for good.
+    pub refused: u64,
+    /// Alerts that never left.
+    pub not_sent: u64,
+    /// Alerts without an answer.
+    pub in_doubt: u64,
+    /// Answers after the response timeout.
+    pub late_answers: u64,
+    /// Receipts handed on.
+    pub receipts: u64,
+    /// Replies handed on.
+    pub replies: u64,
+    /// Messages from names and short numbers, acknowledged and dropped.
+    pub ignored_replies: u64,
+    /// Receipts and replies refused (`ESME_RX_T_APPN`) because too many were not acknowledged yet, or the link is closing.
+    pub refused_inbound: u64,
+    /// PDUs that could not be understood.
+    pub bad_pdus: u64,
+    /// Answers to nothing that was asked.
+    pub unknown_answers: u64,
+    /// Binds that succeeded.
+    pub connects: u64,
+    /// Bound connections that ended.
+    pub disconnects: u64,
+    /// Times the SMSC asked to slow down.
+    pub throttles: u64,
+}
+
+/// How long answers took, as a histogram.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AnswerSeconds {
+    /// Upper bounds of the buckets, in seconds, rising.
+    pub bounds: &'static [f64],
+    /// Answers in each bucket (not cumulated), and last those above all bounds.
+    pub counts: Vec<u64>,
+    /// Sum of all, in seconds.
+    pub sum: f64,
+}

@@ -1,0 +1,138 @@
+//! What one connection to an SMSC holds: octets to write, orders to send, answers and acknowledgements awaited.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use rusmpp::CommandId;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::frame::{self, Sequence};
+use crate::inbound::{Acknowledge, Acknowledgement};
+use crate::pace::Pace;
+use crate::settings::LinkSettings;
+use crate::window::{Flight, Sent, Window};
+
+/// Receipts and replies that one connection may have unacknowledged: more than SMSCs send ahead; the rest stays with them.
+const OWED: usize = 1_024;
+
+/// Octets to write at which nothing more is read or sent: a peer that asks and doesn't read must not fill the memory.
+const OUT_FULL: usize = 256 * 1024;
+
+/// One connection's state; it ends with it.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(crate) out: Outgoing,
+    pub(crate) window: Window,
+    /// Orders and further parts that wait for the rate or for the end of a pause. Each holds a slot of the window.
+    pub(crate) waiting: VecDeque<Flight>,
+    pub(crate) pace: Pace,
+    pub(crate) acknowledgements: mpsc::Receiver<Acknowledgement>,
+    acknowledge: mpsc::Sender<Acknowledgement>,
+    owed: usize,
+}
+
+impl Talk {
+    pub(crate) fn new(settings: &LinkSettings, now: Instant) -> Self {
+        let (acknowledge, acknowledgements) = mpsc::channel(OWED);
+        Self {
+            out: Outgoing::default(),
+            window: Window::new(settings.response_timeout),
+            waiting: VecDeque::new(),
+            pace: Pace::new(settings.rate, now),
+            acknowledgements,
+            acknowledge,
+            owed: 0,
+        }
+    }
+
+    /// Sends what waits, as far as pace and buffer allow; gives the number of submits, and when to go on, if that is a matter of time.
+    pub(crate) fn send_waiting(&mut self, now: Instant) -> (usize, Option<Instant>) {
+        let mut count = 0;
+        while !self.waiting.is_empty() && !self.out.is_full() {
+            if let Err(next) = self.pace.take(now) {
+                return (count, Some(next));
+            }
+            let Some(flight) = self.waiting.pop_front() else { break };
+            let Some(part) = flight.part() else { continue };
+            let sequence = self.out.put_next(part);
+            let ends = self.out.queued;
+            self.window.add(sequence, Sent { flight, at: now, ends });
+            count += 1;
+        }
+        (count, None)
+    }
+
+    /// The acknowledgement of a PDU, to be handed on with it; `None` when too many are owed.
+    pub(crate) fn owe(&mut self, response: CommandId, sequence: u32) -> Option<Acknowledge> {
+        if self.owed >= OWED {
+            return None;
+        }
+        self.owed += 1;
+        Some(Acknowledge::new(self.acknowledge.clone(), response, sequence))
+    }
+
+    /// Writes an acknowledgement that was owed.
+    pub(crate) fn acknowledge(&mut self, given: Acknowledgement) {
+        self.owed = self.owed.saturating_sub(1);
+        self.out.put_delivery_response(given);
+    }
+
+    /// Whether nothing is on its way in either direction.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.window.is_empty() && self.waiting.is_empty() && self.owed == 0
+    }
+}
+
+/// Octets on their way to the SMSC.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    pub(crate) buffer: BytesMut,
+    /// All octets ever put into the buffer.
+    queued: u64,
+    sequence: Sequence,
+}
+
+impl Outgoing {
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= OUT_FULL
+    }
+
+    /// All octets that the connection took.
+    pub(crate) fn written(&self) -> u64 {
+        self.queued.saturating_sub(octets(self.buffer.len()))
+    }
+
+    /// Appends an answer: a header under the peer's sequence number.
+    pub(crate) fn put_response(&mut self, id: CommandId, status: u32, sequence: u32) {
+        self.put(|buffer| frame::put(buffer, id, status, sequence, &[]));
+    }
+
+    /// Appends a request that is a header only.
+    pub(crate) fn put_request(&mut self, id: CommandId) {
+        let sequence = self.sequence.next();
+        self.put(|buffer| frame::put(buffer, id, 0, sequence, &[]));
+    }
+
+    /// Appends a `deliver_sm_resp` or `data_sm_resp`, whose `message_id` is empty (SMPP 3.4 §4.6.2).
+    pub(crate) fn put_delivery_response(&mut self, given: Acknowledgement) {
+        self.put(|buffer| frame::put(buffer, given.id, given.status, given.sequence, &[0]));
+    }
+
+    /// Appends an encoded request under the next sequence number, and gives that.
+    pub(crate) fn put_next(&mut self, pdu: &[u8]) -> u32 {
+        let sequence = self.sequence.next();
+        self.put(|buffer| frame::put_numbered(buffer, pdu, sequence));
+        sequence
+    }
+
+    fn put(&mut self, append: impl FnOnce(&mut BytesMut)) {
+        let before = self.buffer.len();
+        append(&mut self.buffer);
+        self.queued += octets(self.buffer.len() - before);
+    }
+}
+
+fn octets(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
