@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! queued ─▶ sending ─▶ accepted ─▶ delivered | undelivered | expired
-//!    ▲         ├─▶ in doubt ─▶ queued (policy) | accepted (late answer)
+//!    ▲         ├─▶ in doubt ─▶ queued (policy, late answer) | accepted, failed (late answer)
 //!    └─ retry ─┴─▶ failed
 //! ```
 
@@ -31,7 +31,7 @@ pub enum FailedWhy {
     Refused(u32),
     /// It waited here longer than it is worth.
     TooLate,
-    /// B refused teasers, or already has what it promised, before it was sent.
+    /// It became pointless before it was sent: B refused teasers, has what it promised, subscribed, or unsubscribed.
     Withdrawn,
 }
 
@@ -229,8 +229,17 @@ impl Alert {
         if let SubmitOutcome::Accepted { smsc, message_ids } = outcome {
             return self.accepted(attempt, smsc, message_ids, now);
         }
-        if !matches!(self.state, AlertState::Sending { .. }) || attempt != self.attempts {
+        if attempt != self.attempts {
             return Err(Refusal::Unchanged);
+        }
+        match (&self.state, outcome) {
+            (AlertState::Sending { .. }, _) => {}
+            // The answer came after all, and says that nothing was taken: no doubt is left.
+            (
+                AlertState::InDoubt { .. },
+                SubmitOutcome::Later { .. } | SubmitOutcome::NotSent | SubmitOutcome::Refused { .. },
+            ) => self.doubts = self.doubts.saturating_sub(1),
+            _ => return Err(Refusal::Unchanged),
         }
         self.state = match outcome {
             SubmitOutcome::Later { after, .. } => AlertState::Queued { not_before: now + *after },
@@ -253,12 +262,13 @@ impl Alert {
         Ok(())
     }
 
-    /// The SMSC has it. An answer to an earlier attempt counts too, unless a later attempt is already on its way.
+    /// The SMSC has it. The answer to an earlier, unanswered attempt counts too, unless a later attempt is already on its way.
     fn accepted(&mut self, attempt: u32, smsc: &SmscName, ids: &[String], now: Timestamp) -> Result<(), Refusal> {
         match self.state {
             AlertState::Sending { .. } if attempt == self.attempts => {}
-            AlertState::InDoubt { .. } => {}
-            AlertState::Queued { .. } if attempt > 0 && attempt <= self.attempts => {}
+            AlertState::InDoubt { .. } if (1..=self.attempts).contains(&attempt) => {}
+            // Without a doubt nothing was taken, and the text may have changed since.
+            AlertState::Queued { .. } if self.doubts > 0 && (1..=self.attempts).contains(&attempt) => {}
             _ => return Err(Refusal::Unchanged),
         }
         let parts = ids.iter().map(|id| Part { id: id.clone(), state: None }).collect();

@@ -62,6 +62,9 @@ pub struct Fetched {
     pub at: Timestamp,
     /// The list as granted.
     pub list: Vec<Tally>,
+    /// Calls in it that were told as a number only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
 }
 
 /// A fixed window of replies, for the rate limit.
@@ -73,7 +76,7 @@ pub struct RateWindow {
     pub count: u32,
 }
 
-/// A request that came while the database was abnormal and is answered after recovery.
+/// What came while the database was abnormal and is looked at after recovery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deferred {
@@ -81,6 +84,10 @@ pub enum Deferred {
     Fetch,
     /// A subscription.
     Subscribe,
+    /// Calls to a person of whom was not known whether they are registered (no registry yet).
+    Calls,
+    /// The same, and the forwarded-to number let them be told as a subscriber's; so are calls that are held for them.
+    Alerts,
 }
 
 /// All that is remembered of one called person. One per called number; the unit that is locked.
@@ -155,6 +162,18 @@ impl CallBox {
     /// Counts one call among those not yet told.
     pub fn count(&mut self, caller: &Caller, at: Timestamp) {
         self.merge(Tally { caller: caller.clone(), count: 1, last_at: at });
+    }
+
+    /// Whether there are calls not yet told.
+    #[must_use]
+    pub fn waiting(&self) -> bool {
+        !self.untold.is_empty() || self.more > 0
+    }
+
+    /// Forgets the calls not yet told.
+    pub fn clear_untold(&mut self) {
+        self.untold.clear();
+        self.more = 0;
     }
 
     /// Takes back calls that were meant to be told and were not.

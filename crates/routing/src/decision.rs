@@ -132,6 +132,8 @@ pub enum ReplyVerdict {
     Help,
     /// Sent to a number that is not ours.
     NotOurNumber,
+    /// Registered and suspended: gets no list, and a registration changes nothing.
+    Suspended,
 }
 
 /// What was decided; kept with the event, counted and shown.
@@ -225,7 +227,7 @@ impl NothingWhy {
 
 impl ReplyVerdict {
     /// Every verdict, in the order of the documents.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Granted,
         Self::NoOffer,
         Self::OfferExpired,
@@ -239,6 +241,7 @@ impl ReplyVerdict {
         Self::Unsubscribed,
         Self::Help,
         Self::NotOurNumber,
+        Self::Suspended,
     ];
 
     /// The word used in metrics, pages and documents.
@@ -258,6 +261,7 @@ impl ReplyVerdict {
             Self::Unsubscribed => "unsubscribed",
             Self::Help => "help",
             Self::NotOurNumber => "not_our_number",
+            Self::Suspended => "suspended",
         }
     }
 }

@@ -3,10 +3,11 @@
 use model::{Caller, Kind, MissedCall};
 
 use super::case::{Case, NewAlert};
-use super::tell;
+use super::{forget, tell};
 use crate::text::local_day;
 use crate::{
-    AlertState, Audience, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus, Verdict,
+    AlertState, Audience, Deferred, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus,
+    Verdict,
 };
 
 pub(super) fn missed(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
@@ -35,7 +36,12 @@ fn normal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
         }
         None if case.call_box.refused_at.is_some() => Verdict::Nothing(NothingWhy::Refused),
         None if audience(case, call) == Some(Audience::Subscribers) => Verdict::Nothing(NothingWhy::NotSubscribed),
-        None => prospect(case, call),
+        None => {
+            forget::stale(case);
+            let verdict = prospect(case, call);
+            forget::stale(case);
+            verdict
+        }
     }
 }
 
@@ -48,6 +54,9 @@ fn abnormal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
         Some(_) => true,
         None => !case.view.registry_loaded && audience(case, call) == Some(Audience::Subscribers),
     };
+    if case.in_the_dark() {
+        case.defer(if served { Deferred::Alerts } else { Deferred::Calls });
+    }
     if served {
         case.call_box.count(&call.caller, call.at);
         return match case.active().and_then(|subscriber| subscriber.paused_until) {
@@ -58,8 +67,9 @@ fn abnormal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
             _ => tell::calls(case, Kind::Fallback),
         };
     }
-    if case.call_box.refused_at.is_none() {
+    if case.call_box.refused_at.is_none() || case.in_the_dark() {
         case.call_box.count(&call.caller, call.at);
+        forget::stale(case);
     }
     Verdict::Nothing(if case.view.registry_loaded {
         NothingWhy::AbnormalNotRegistered
@@ -72,12 +82,16 @@ fn audience(case: &Case<'_>, call: &MissedCall) -> Option<Audience> {
     call.service_number.as_ref().and_then(|number| case.policy.service.numbers.get(number)).copied()
 }
 
+/// Teases at most once in a while, and never late; calls in between are part of the offer, or wait for the next teaser ([`forget::stale`]).
 fn prospect(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
     let ranges = &case.policy.ranges;
     let Some(range) = ranges.find(call.called).filter(|range| range.in_force(case.now)) else {
         return Verdict::Nothing(NothingWhy::OutsideRanges);
     };
-    expire_offer(case);
+    let counted = case.call_box.counted_in.contains(&range.name);
+    if !counted && case.view.range_used >= range.quota {
+        return Verdict::Nothing(NothingWhy::QuotaUsedUp);
+    }
     case.call_box.count(&call.caller, call.at);
     if let Some(verdict) = join_teaser(case) {
         return verdict;
@@ -85,15 +99,14 @@ fn prospect(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
     let limits = &case.policy.limits;
     let lately =
         case.call_box.offer.as_ref().is_some_and(|offer| case.now.since(offer.teased_at) < limits.teaser_interval);
-    if lately || case.call_box.open.is_some() {
+    if lately || (case.call_box.open.is_some() && !tell::waited_enough(case)) {
         return Verdict::Nothing(NothingWhy::TeaserCapped);
+    }
+    if case.now.since(call.at) >= limits.teaser_patience {
+        return Verdict::Nothing(NothingWhy::TooOld);
     }
     if tell::day_is_full(case) {
         return Verdict::Nothing(NothingWhy::DailyCap);
-    }
-    let counted = case.call_box.counted_in.contains(&range.name);
-    if !counted && case.view.range_used >= range.quota {
-        return Verdict::Nothing(NothingWhy::QuotaUsedUp);
     }
     tease(case, range, counted)
 }
@@ -113,14 +126,13 @@ fn tease(case: &mut Case<'_>, range: &Range, counted: bool) -> Verdict {
         expires_at: case.now + case.policy.limits.offer_validity,
         fetched: None,
     });
-    case.look_again(case.now + case.policy.limits.offer_validity);
     Verdict::Send(Kind::Teaser)
 }
 
 /// A teaser that has not left yet tells of this call too.
 fn join_teaser(case: &mut Case<'_>) -> Option<Verdict> {
     let queued = |state: &AlertState| matches!(state, AlertState::Queued { .. });
-    case.open_alert().filter(|alert| alert.kind == Kind::Teaser && alert.attempts == 0 && queued(&alert.state))?;
+    case.open_alert().filter(|alert| alert.kind == Kind::Teaser && alert.doubts == 0 && queued(&alert.state))?;
     let text = teaser_text(case);
     case.open_alert()?.text = text;
     Some(Verdict::Joined(Kind::Teaser))
@@ -132,18 +144,6 @@ fn teaser_text(case: &Case<'_>) -> String {
     let count = untold.iter().fold(case.call_box.more, |sum, tally| sum.saturating_add(tally.count));
     let last_at = untold.last().map_or(case.now, |tally| tally.last_at);
     case.policy.texts.teaser(case.reader(), count, last_at, &case.policy.keywords)
-}
-
-/// An offer past its time takes its calls with it.
-pub(super) fn expire_offer(case: &mut Case<'_>) {
-    let limits = &case.policy.limits;
-    let over =
-        |offer: &Offer| case.now >= offer.expires_at && case.now.since(offer.teased_at) >= limits.teaser_interval;
-    if case.view.subscriber.is_none() && case.call_box.offer.as_ref().is_some_and(over) {
-        case.call_box.offer = None;
-        case.call_box.untold.clear();
-        case.call_box.more = 0;
-    }
 }
 
 /// Remembers a call; `false` when it was counted before: the same id, or the same caller by another way at the same time.

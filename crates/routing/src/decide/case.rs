@@ -1,12 +1,17 @@
 //! The case at hand: what is known, what has changed so far, and what is to be committed.
 
+use std::time::Duration;
+
 use model::{AlertId, Kind, Language, Timestamp};
 
 use crate::text::Reader;
 use crate::{
-    Alert, AlertState, CallBox, Database, Decision, Effect, Policy, ReplyVerdict, Subscriber, SubscriberStatus, Tally,
-    Verdict, View,
+    Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, Policy, ReplyVerdict, Subscriber,
+    SubscriberStatus, Tally, Verdict, View,
 };
+
+/// The least time until a box is looked at again: bounds what one box can cost, whatever the limits are set to.
+const SOONEST_LOOK: Duration = Duration::from_secs(1);
 
 /// A decision in the making.
 pub(super) struct Case<'a> {
@@ -17,6 +22,8 @@ pub(super) struct Case<'a> {
     pub(super) call_box: CallBox,
     /// The alert of the view as it will be.
     pub(super) alert: Option<Alert>,
+    /// Whether this decision registers the person.
+    pub(super) registered: bool,
     effects: Vec<Effect>,
     next_alert: AlertId,
 }
@@ -37,6 +44,7 @@ impl<'a> Case<'a> {
             now,
             call_box: view.call_box.clone(),
             alert: view.alert.clone(),
+            registered: false,
             effects: Vec::new(),
             next_alert: view.next_alert,
         }
@@ -92,6 +100,11 @@ impl<'a> Case<'a> {
         self.view.database == Database::Abnormal
     }
 
+    /// Whether nobody can say if this person is registered: the database can't be asked and the registry was never loaded.
+    pub(super) fn in_the_dark(&self) -> bool {
+        self.abnormal() && !self.view.registry_loaded && self.view.subscriber.is_none()
+    }
+
     /// The registration, if it is served.
     pub(super) fn active(&self) -> Option<&'a Subscriber> {
         self.view.subscriber.as_ref().filter(|subscriber| subscriber.status == SubscriberStatus::Active)
@@ -116,8 +129,26 @@ impl<'a> Case<'a> {
         self.alert.as_mut().filter(|alert| alert.id == open)
     }
 
-    /// Asks to be looked at by then, at the latest.
+    /// Takes the open alert out of the queue if it is one of these kinds and still there.
+    pub(super) fn withdraw(&mut self, kinds: &[Kind]) {
+        let now = self.now;
+        if let Some(alert) = self.open_alert().filter(|alert| kinds.contains(&alert.kind))
+            && alert.withdraw(now)
+        {
+            self.call_box.open = None;
+        }
+    }
+
+    /// Notes what is looked at when the database is normal again.
+    pub(super) fn defer(&mut self, what: Deferred) {
+        if !self.call_box.deferred.contains(&what) {
+            self.call_box.deferred.push(what);
+        }
+    }
+
+    /// Asks to be looked at by then, at the latest; never at once, or a look that asks for a look would not end.
     pub(super) fn look_again(&mut self, at: Timestamp) {
+        let at = at.max(self.now + SOONEST_LOOK);
         self.call_box.due = Some(self.call_box.due.map_or(at, |due| due.min(at)));
     }
 }

@@ -1,40 +1,39 @@
 //! The call box asked to be looked at, or the database is back.
 
-use model::Timestamp;
-
-use super::call::expire_offer;
 use super::case::Case;
-use super::{reply, tell};
-use crate::{Deferred, Verdict};
+use super::{forget, reply, tell};
+use crate::{Deferred, ReplyVerdict, Verdict};
 
 pub(super) fn looked_at(case: &mut Case<'_>) -> Verdict {
     if case.call_box.due.is_some_and(|due| due <= case.now) {
         case.call_box.due = None;
     }
-    if !case.abnormal() {
-        let deferred = std::mem::take(&mut case.call_box.deferred);
-        let mut verdict = None;
-        for what in deferred {
-            verdict = Some(match what {
-                Deferred::Fetch => reply::fetch(case),
-                Deferred::Subscribe => reply::subscribe(case),
-            });
-        }
-        if let Some(verdict) = verdict {
-            return Verdict::Reply(verdict);
-        }
-    }
-    let verdict = tell::what_waited(case);
-    expire_offer(case);
-    if let Some(at) = offer_ends(case) {
-        case.look_again(at);
-    }
-    verdict
+    let answered = if case.abnormal() { None } else { answer_deferred(case) };
+    let told = tell::what_waited(case);
+    forget::stale(case);
+    answered.map_or(told, Verdict::Reply)
 }
 
-/// When the offer can be forgotten.
-fn offer_ends(case: &Case<'_>) -> Option<Timestamp> {
-    let offer = case.call_box.offer.as_ref()?;
-    let at = offer.expires_at.max(offer.teased_at + case.policy.limits.teaser_interval);
-    (at > case.now).then_some(at)
+/// Answers what was asked while the database was abnormal, in the order it was asked.
+fn answer_deferred(case: &mut Case<'_>) -> Option<ReplyVerdict> {
+    let mut answered = None;
+    for what in std::mem::take(&mut case.call_box.deferred) {
+        answered = match what {
+            Deferred::Fetch => {
+                honour_offer(case);
+                Some(reply::fetch(case))
+            }
+            Deferred::Subscribe => Some(reply::subscribe(case)),
+            Deferred::Calls | Deferred::Alerts => answered,
+        };
+    }
+    answered
+}
+
+/// An offer that ended while the request waited for us is honoured.
+fn honour_offer(case: &mut Case<'_>) {
+    let until = case.now + case.policy.limits.min_interval;
+    if let Some(offer) = &mut case.call_box.offer {
+        offer.expires_at = offer.expires_at.max(until);
+    }
 }

@@ -3,6 +3,7 @@
 mod call;
 mod case;
 mod due;
+mod forget;
 mod reply;
 mod sent;
 mod tell;

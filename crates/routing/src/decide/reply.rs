@@ -75,7 +75,7 @@ pub(super) fn fetch(case: &mut Case<'_>) -> ReplyVerdict {
         ReplyVerdict::AlreadyFetched => repeat(case),
         _ => {
             if verdict == ReplyVerdict::Deferred {
-                defer(case, Deferred::Fetch);
+                case.defer(Deferred::Fetch);
             }
             case.notice(verdict);
         }
@@ -87,8 +87,11 @@ fn verify(case: &Case<'_>) -> ReplyVerdict {
     if case.abnormal() {
         return ReplyVerdict::Deferred;
     }
-    let waiting = !case.call_box.untold.is_empty() || case.call_box.more > 0;
-    if case.active().is_some() {
+    let waiting = case.call_box.waiting();
+    if suspended(case) {
+        return ReplyVerdict::Suspended;
+    }
+    if case.active().is_some() || case.registered {
         return if waiting { ReplyVerdict::Granted } else { ReplyVerdict::NoOffer };
     }
     if case.call_box.refused_at.is_some() {
@@ -98,23 +101,29 @@ fn verify(case: &Case<'_>) -> ReplyVerdict {
         None => ReplyVerdict::NoOffer,
         Some(offer) if case.now >= offer.expires_at => ReplyVerdict::OfferExpired,
         Some(offer) if offer.fetched.is_some() => ReplyVerdict::AlreadyFetched,
+        // Its calls were told another way.
+        Some(_) if !waiting => ReplyVerdict::NoOffer,
         Some(_) => ReplyVerdict::Granted,
     }
 }
 
+fn suspended(case: &Case<'_>) -> bool {
+    case.view.subscriber.as_ref().is_some_and(|subscriber| subscriber.status == SubscriberStatus::Suspended)
+}
+
 /// Sends the list to the person who asked, which is the person who missed the calls: there is no other address in reach here.
 fn grant(case: &mut Case<'_>) {
-    withdraw_teaser(case);
+    case.withdraw(&[Kind::Teaser]);
     let (told, more) = case.call_box.take_untold();
     let text = list_text(case, Kind::Detail, &told, more);
     let alert = case.queue(NewAlert { kind: Kind::Detail, text, told: told.clone(), more });
     case.call_box.open = Some(alert);
-    if case.view.subscriber.is_some() {
+    if case.active().is_some() || case.registered {
         return;
     }
     let (called, at) = (case.call_box.called, case.now);
     if let Some(offer) = &mut case.call_box.offer {
-        offer.fetched = Some(Fetched { at, list: told });
+        offer.fetched = Some(Fetched { at, list: told, more });
         let charge = Charge { called, at, alert, teased_at: offer.teased_at, range: offer.range.clone() };
         case.effect(Effect::Charge(charge));
     }
@@ -123,21 +132,21 @@ fn grant(case: &mut Case<'_>) {
 /// The same list again, without a second charge.
 fn repeat(case: &mut Case<'_>) {
     let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
-    let list = fetched.map(|fetched| fetched.list.clone()).unwrap_or_default();
-    let text = list_text(case, Kind::Detail, &list, 0);
+    let (list, more) = fetched.map(|fetched| (fetched.list.clone(), fetched.more)).unwrap_or_default();
+    let text = list_text(case, Kind::Detail, &list, more);
     // What was told already is not told anew when this repeat fails: it carries no calls of its own.
     case.queue(NewAlert { kind: Kind::Detail, text, told: Vec::new(), more: 0 });
 }
 
 fn refuse(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
-    withdraw_teaser(case);
+    case.withdraw(&[Kind::Teaser]);
     let first = case.call_box.refused_at.is_none();
     case.call_box.refused_at.get_or_insert(case.now);
     case.call_box.offer = None;
-    case.call_box.deferred.retain(|deferred| *deferred != Deferred::Fetch);
-    if case.view.subscriber.is_none() {
-        case.call_box.untold.clear();
-        case.call_box.more = 0;
+    // The last word counts: nobody is registered after a refusal.
+    case.call_box.deferred.retain(|deferred| !matches!(deferred, Deferred::Fetch | Deferred::Subscribe));
+    if case.view.subscriber.is_none() && !case.in_the_dark() {
+        case.call_box.clear_untold();
     }
     if first && !over {
         case.notice(ReplyVerdict::Refused);
@@ -145,16 +154,21 @@ fn refuse(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
     ReplyVerdict::Refused
 }
 
-/// A subscription, by the person's own request: it also lifts an earlier refusal of teasers, which no longer concern them.
+/// A subscription, by the person's own request: it also lifts an earlier refusal of teasers, which no longer concern them. The calls of an open offer
+/// are told as a subscriber's, a little later.
 pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
     if case.abnormal() {
-        defer(case, Deferred::Subscribe);
+        case.defer(Deferred::Subscribe);
         case.notice(ReplyVerdict::Deferred);
         return ReplyVerdict::Deferred;
     }
+    if suspended(case) {
+        case.notice(ReplyVerdict::Suspended);
+        return ReplyVerdict::Suspended;
+    }
     let called = case.call_box.called;
     if case.view.subscriber.is_none() {
-        withdraw_teaser(case);
+        case.withdraw(&[Kind::Teaser]);
         case.effect(Effect::Subscribe(Subscriber {
             number: called,
             status: SubscriberStatus::Active,
@@ -165,6 +179,10 @@ pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
         }));
         case.call_box.refused_at = None;
         case.call_box.offer = None;
+        case.registered = true;
+        if case.call_box.waiting() {
+            case.look_again(case.now + case.policy.limits.min_interval);
+        }
     }
     case.notice(ReplyVerdict::Subscribed);
     ReplyVerdict::Subscribed
@@ -172,29 +190,17 @@ pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
 
 fn unsubscribe(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
     case.call_box.deferred.retain(|deferred| *deferred != Deferred::Subscribe);
-    if case.view.subscriber.is_some() {
+    // While the database can't be asked, the registration may be unknown here and must end all the same.
+    if case.view.subscriber.is_some() || case.abnormal() {
         case.effect(Effect::Unsubscribe(case.call_box.called));
-        case.call_box.untold.clear();
-        case.call_box.more = 0;
+    }
+    if case.view.subscriber.is_some() || case.in_the_dark() {
+        case.withdraw(&[Kind::Detail, Kind::Fallback]);
+        case.call_box.clear_untold();
+        case.call_box.deferred.retain(|deferred| !matches!(deferred, Deferred::Calls | Deferred::Alerts));
     }
     if !over {
         case.notice(ReplyVerdict::Unsubscribed);
     }
     ReplyVerdict::Unsubscribed
-}
-
-/// A teaser that has not left yet has become pointless.
-fn withdraw_teaser(case: &mut Case<'_>) {
-    let now = case.now;
-    if let Some(alert) = case.open_alert().filter(|alert| alert.kind == Kind::Teaser)
-        && alert.withdraw(now)
-    {
-        case.call_box.open = None;
-    }
-}
-
-fn defer(case: &mut Case<'_>, what: Deferred) {
-    if !case.call_box.deferred.contains(&what) {
-        case.call_box.deferred.push(what);
-    }
 }

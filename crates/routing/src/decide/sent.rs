@@ -4,7 +4,7 @@ use model::{AlertId, Kind, Receipt, ReceiptState, SubmitOutcome};
 
 use super::case::Case;
 use super::tell;
-use crate::{Alert, AlertState, FailedWhy, NothingWhy, Verdict};
+use crate::{Alert, AlertState, CallBox, FailedWhy, NothingWhy, Offer, Verdict};
 
 pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &SubmitOutcome) -> Verdict {
     let (policy, now) = (case.policy, case.now);
@@ -15,12 +15,18 @@ pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome:
     if alert.submitted(attempt, outcome, policy.in_doubt, &policy.limits, now).is_err() {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
-    if alert.kind == Kind::Teaser && case.call_box.refused_at.is_some() {
+    if alert.kind == Kind::Teaser && (case.view.subscriber.is_some() || !promises(alert, &case.call_box)) {
         alert.withdraw(now);
     }
     let alert = alert.clone();
     after(case, &alert, &before);
     Verdict::Alert
+}
+
+/// Whether this teaser's offer is still to be taken: not refused, not fetched, not replaced.
+fn promises(teaser: &Alert, call_box: &CallBox) -> bool {
+    let own = |offer: &Offer| offer.teased_at == teaser.created_at && offer.fetched.is_none();
+    call_box.refused_at.is_none() && call_box.offer.as_ref().is_some_and(own)
 }
 
 pub(super) fn receipt(case: &mut Case<'_>, receipt: &Receipt) -> Verdict {
@@ -52,6 +58,10 @@ pub(super) fn dropped(case: &mut Case<'_>, id: AlertId) -> Verdict {
 /// What an alert's new state means for the box.
 fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
     match &alert.state {
+        // A late answer sends it on its way again: later calls may join it.
+        AlertState::Queued { .. } if matches!(before, AlertState::InDoubt { .. }) && alert.kind != Kind::Notice => {
+            case.call_box.open.get_or_insert(alert.id);
+        }
         AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => {}
         AlertState::InDoubt { .. } | AlertState::Delivered { .. } => closed(case, alert),
         AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
@@ -81,18 +91,26 @@ fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
     }
 }
 
-/// The calls of an alert that certainly did not arrive are untold again.
+/// The calls of an alert that certainly did not arrive are untold again. Not those that a fetch granted: the offer still holds them, to be fetched
+/// again; and not those of a person who is no longer registered.
 fn untell(case: &mut Case<'_>, alert: &Alert) {
-    case.call_box.take_back(&alert.told, alert.more);
+    let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
+    let in_the_offer = fetched.is_some_and(|fetched| fetched.at == alert.created_at);
+    let left = case.view.subscriber.is_none() && !case.abnormal();
+    if !in_the_offer && !left {
+        case.call_box.take_back(&alert.told, alert.more);
+    }
 }
 
 pub(super) fn failed(case: &mut Case<'_>, alert: &Alert, why: FailedWhy) {
     match alert.kind {
         Kind::Detail | Kind::Fallback => untell(case, alert),
         Kind::Teaser => {
-            // Nobody can take an offer that never arrived.
-            if matches!(why, FailedWhy::Refused(_) | FailedWhy::TooLate) {
-                case.call_box.offer = case.call_box.offer.take().filter(|offer| offer.teased_at != alert.created_at);
+            // Nobody can take an offer that never arrived. One that receipts call undelivered stays to its end: it keeps the next teaser away.
+            let never_arrived = alert.doubts == 0 && matches!(why, FailedWhy::Refused(_) | FailedWhy::TooLate);
+            let own = |offer: &mut Offer| offer.teased_at == alert.created_at && offer.fetched.is_none();
+            if never_arrived {
+                case.call_box.offer.take_if(own);
             }
         }
         Kind::Notice => {}

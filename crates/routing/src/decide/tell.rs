@@ -5,13 +5,14 @@ use model::Kind;
 use super::call::today;
 use super::case::{Case, NewAlert};
 use crate::text::ListKind;
-use crate::{Alert, AlertState, HeldWhy, NothingWhy, Tally, Verdict};
+use crate::{Alert, AlertState, Deferred, HeldWhy, NothingWhy, Tally, Verdict};
 
 /// Tells all untold calls of the box, in one message of this kind.
 pub(super) fn calls(case: &mut Case<'_>, kind: Kind) -> Verdict {
     if case.call_box.untold.is_empty() && case.call_box.more == 0 {
         return Verdict::Nothing(NothingWhy::NothingToTell);
     }
+    stop_teasing(case);
     if join(case, kind) {
         return Verdict::Joined(kind);
     }
@@ -31,6 +32,14 @@ pub(super) fn calls(case: &mut Case<'_>, kind: Kind) -> Verdict {
     }
     send(case, kind);
     Verdict::Send(kind)
+}
+
+/// Who is told everything waits for no teaser: one from before they were registered is withdrawn, or left behind.
+fn stop_teasing(case: &mut Case<'_>) {
+    case.withdraw(&[Kind::Teaser]);
+    if case.open_alert().is_some_and(|alert| alert.kind == Kind::Teaser) {
+        case.call_box.open = None;
+    }
 }
 
 /// Queues the list of all untold calls; from then on they count as told.
@@ -54,8 +63,10 @@ fn join(case: &mut Case<'_>, kind: Kind) -> bool {
     case.call_box.take_back(&told, more);
     let (told, more) = case.call_box.take_untold();
     let text = list_text(case, kind, &told, more);
+    let source = case.policy.service.source(kind);
     if let Some(alert) = case.open_alert() {
         alert.kind = kind;
+        alert.source = source;
         alert.told = told;
         alert.more = more;
         alert.text = text;
@@ -64,7 +75,7 @@ fn join(case: &mut Case<'_>, kind: Kind) -> bool {
 }
 
 /// Whether the calls have waited long enough for the receipt of an alert that the SMSC has.
-fn waited_enough(case: &mut Case<'_>) -> bool {
+pub(super) fn waited_enough(case: &mut Case<'_>) -> bool {
     let (now, wait) = (case.now, case.policy.limits.update_wait);
     match case.open_alert().map(|alert| (&alert.state, alert.created_at)) {
         Some((AlertState::Accepted { at, .. }, _)) => now.since(*at) >= wait,
@@ -96,8 +107,11 @@ pub(super) fn day_is_full(case: &Case<'_>) -> bool {
 
 /// What waited is told now, to those who are told without asking.
 pub(super) fn what_waited(case: &mut Case<'_>) -> Verdict {
-    let Some(subscriber) = case.active() else { return Verdict::Nothing(NothingWhy::NothingToTell) };
-    match subscriber.paused_until {
+    let taken_for_one = case.in_the_dark() && case.call_box.deferred.contains(&Deferred::Alerts);
+    if case.active().is_none() && !taken_for_one {
+        return Verdict::Nothing(NothingWhy::NothingToTell);
+    }
+    match case.active().and_then(|subscriber| subscriber.paused_until) {
         Some(until) if until > case.now => {
             case.look_again(until);
             Verdict::Held(HeldWhy::Paused)

@@ -111,6 +111,7 @@ impl Texts {
             ReplyVerdict::Subscribed => &wording.subscribed,
             ReplyVerdict::Unsubscribed => &wording.unsubscribed,
             ReplyVerdict::Help => &wording.help,
+            ReplyVerdict::Suspended => &wording.suspended,
             ReplyVerdict::Granted | ReplyVerdict::AlreadyFetched | ReplyVerdict::NotOurNumber => return None,
         };
         Some(self.fill(template, wording, keywords, &[]))

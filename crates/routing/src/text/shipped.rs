@@ -51,6 +51,7 @@ pub(super) fn en() -> Result<Wording, TemplateError> {
             "Missed calls: {fetch} to see who called{fetch_price}, {subscribe} to subscribe{subscribe_price}, \
              {unsubscribe} to stop, {refuse} for no more messages.",
         )?,
+        suspended: notice("Your missed call messages are suspended. Please ask customer service.")?,
     })
 }
 
@@ -87,5 +88,6 @@ pub(super) fn zh_cn() -> Result<Wording, TemplateError> {
         help: notice(
             "来电提醒：{fetch}查看来电{fetch_price}，{subscribe}开通{subscribe_price}，{unsubscribe}取消，{refuse}不再提醒。",
         )?,
+        suspended: notice("您的来电提醒已暂停，请联系客服。")?,
     })
 }

@@ -55,6 +55,8 @@ pub struct Wording {
     pub unsubscribed: Template,
     /// The keywords.
     pub help: Template,
+    /// Registered, and not served for now.
+    pub suspended: Template,
 }
 
 impl Wording {
