@@ -1,1 +1,20 @@
-//! Black-box helpers.
+//! What black-box tests are written with: the gateway under test, foreign SMSCs, sipp, a browser, and waiting for a level.
+//!
+//! Nothing here knows a crate of the product: a test that shares its code shares its mistakes.
+
+pub mod browser;
+pub mod clock;
+pub mod dice;
+pub mod disk;
+pub mod gateway;
+pub mod http;
+pub mod paths;
+pub mod ports;
+pub mod sipp;
+pub mod smsc;
+pub mod wait;
+pub mod world;
+
+pub use gateway::Gateway;
+pub use smsc::{Make, Smsc};
+pub use world::World;

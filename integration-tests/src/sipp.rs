@@ -1,0 +1,90 @@
+//! sipp: a SIP agent that no one here wrote, playing the core network.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{paths, ports, wait};
+
+/// A call that the network forwards.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Forwarded {
+    /// Who rang, with `+`.
+    pub caller: String,
+    /// Who missed it, with `+`.
+    pub called: String,
+    /// `reason` of the Diversion header.
+    pub reason: &'static str,
+}
+
+/// A run of sipp.
+#[derive(Debug)]
+pub struct Sipp(Child);
+
+/// How a scenario is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Play<'a> {
+    /// A file of `scenarios/`.
+    pub scenario: &'a str,
+    /// Where to.
+    pub port: u16,
+    /// Where sipp may leave its files.
+    pub folder: &'a Path,
+    /// Calls per second.
+    pub rate: u32,
+}
+
+impl Sipp {
+    /// Starts a scenario, once for each call.
+    ///
+    /// # Errors
+    /// When sipp isn't there.
+    pub fn start(play: Play<'_>, calls: &[Forwarded]) -> Result<Self> {
+        let mut table = "SEQUENTIAL\n".to_owned();
+        for call in calls {
+            writeln!(table, "{};{};{}", call.caller, call.called, call.reason)?;
+        }
+        let file = play.folder.join(format!("calls-{}.csv", ports::free()?));
+        fs::write(&file, table)?;
+        let mut command = Command::new("sipp");
+        command
+            .arg(format!("127.0.0.1:{}", play.port))
+            .arg("-sf")
+            .arg(paths::here("scenarios").join(play.scenario))
+            .arg("-inf")
+            .arg(file)
+            .args(["-m", &calls.len().max(1).to_string()])
+            .args(["-r", &play.rate.to_string()])
+            .args(["-i", "127.0.0.1", "-p", &ports::free()?.to_string()])
+            .args(["-ci", "127.0.0.1", "-cp", &ports::free()?.to_string()])
+            .args(["-mp", &ports::free()?.to_string()])
+            .args(["-nostdin", "-trace_err", "-timeout", "120"])
+            .current_dir(play.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Ok(Self(command.spawn().context("sipp: run integration-tests/run once")?))
+    }
+
+    /// Waits until every call was played as the scenario says.
+    ///
+    /// # Errors
+    /// When one wasn't.
+    pub fn finish(mut self) -> Result<()> {
+        let status = wait::within(Duration::from_secs(130), "sipp ends", || Ok(self.0.try_wait()?))?;
+        ensure!(status.success(), "sipp: {status} (1: a call went otherwise than the scenario says)");
+        Ok(())
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // Ended already, mostly; there's nobody to tell.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
