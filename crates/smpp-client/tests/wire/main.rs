@@ -1,0 +1,9 @@
+//! Links against an SMSC written by hand, over the wire.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test are part of it")]
+
+mod arrivals;
+mod sessions;
+mod smsc;
+mod storms;
+mod submits;
