@@ -276,7 +276,8 @@ impl Alert {
         Ok(())
     }
 
-    /// Applies a receipt about the part named `id`. The alert ends when every part has ended: delivered when all were.
+    /// Applies a receipt about the part named `id`. The alert ends when every part has ended: delivered when all were, expired when no part was lost
+    /// another way, else undelivered.
     ///
     /// # Errors
     /// When it is a repeat, or the alert is not waiting for one.
@@ -294,6 +295,7 @@ impl Alert {
         for part in parts.iter() {
             match part.state {
                 Some(ReceiptState::Delivered) => {}
+                Some(ReceiptState::Expired) if worst != ReceiptState::Delivered => {}
                 Some(state) if state.is_final() => worst = state,
                 Some(_) | None => return Ok(()),
             }

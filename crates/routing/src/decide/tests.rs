@@ -1,77 +1,181 @@
-//! Every state and event of the pure core.
+//! Every state and event of the pure core: the alert's table, every cell of the box, the verdicts of product documents, and short stories.
 
-use model::{Address, AlertId, Kind, Msisdn, ShortNumber, Timestamp};
+mod alert;
+mod cells;
+mod stories;
+mod verdicts;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{
+    Address, AlertId, CallId, Caller, Kind, Language, MissedCall, Msisdn, NoAnswer, Reason, Receipt, ReceiptState,
+    Reply, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp,
+};
 
 use super::decide;
 use crate::text::Texts;
 use crate::*;
-use std::collections::BTreeMap;
+
+/// 2026-11-23T08:00:00Z: a Monday, far from any midnight that these tests use.
+const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
+const OPEN: AlertId = AlertId(7);
+const NEXT: AlertId = AlertId(8);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn called() -> Msisdn {
+    Msisdn::try_from(8_613_900_000_001).unwrap()
+}
+
+fn number(last: u64) -> Msisdn {
+    Msisdn::try_from(8_613_711_110_000 + last).unwrap()
+}
+
+fn short(digits: &str) -> ShortNumber {
+    ShortNumber::parse(digits).unwrap()
+}
+
+fn smsc() -> SmscName {
+    SmscName("smsc1".to_owned())
+}
 
 fn policy() -> Policy {
     Policy {
         ranges: Ranges::parse("north=86139*:5").unwrap(),
         keywords: Keywords::shipped(),
         service: Service {
-            code: ShortNumber::parse("12599").unwrap(),
-            numbers: BTreeMap::new(),
-            originators: BTreeMap::new(),
+            code: short("12599"),
+            numbers: BTreeMap::from([(short("1"), Audience::Subscribers), (short("2"), Audience::Prospects)]),
+            originators: BTreeMap::from([(Kind::Fallback, Address::ShortCode(short("12590")))]),
         },
         texts: Texts::shipped().unwrap(),
-        language: model::Language::en(),
+        language: Language::en(),
         time_zone: "UTC".to_owned(),
         limits: Limits::default(),
         in_doubt: InDoubtPolicy::Hold,
     }
 }
 
-#[test]
-fn an_alert_dropped_too_late_gives_its_calls_back_once() {
-    let called = Msisdn::try_from(8_613_900_000_001).unwrap();
-    let policy = policy();
-    let at = Timestamp::from_millis(1_000_000);
-    let tally = Tally { caller: model::Caller::Withheld, count: 2, last_at: at };
-    let alert = Alert {
-        id: AlertId(7),
-        to: called,
-        kind: Kind::Detail,
-        source: Address::ShortCode(policy.service.code.clone()),
-        text: "2 missed calls".to_owned(),
-        told: vec![tally.clone()],
-        more: 3,
-        created_at: at,
-        validity: policy.limits.validity.alert,
-        attempts: 0,
-        doubts: 0,
-        state: AlertState::Queued { not_before: at },
-    };
-    let subscriber = Subscriber {
-        number: called,
+fn view() -> View {
+    View {
+        call_box: CallBox::empty(called()),
+        alert: None,
+        subscriber: None,
+        registry_loaded: true,
+        range_used: 0,
+        database: Database::Normal,
+        next_alert: NEXT,
+    }
+}
+
+fn subscriber() -> Subscriber {
+    Subscriber {
+        number: called(),
         status: SubscriberStatus::Active,
         language: None,
         time_zone: None,
         paused_until: None,
-        since: at,
-    };
-    let mut view = View {
-        call_box: CallBox { open: Some(AlertId(7)), ..CallBox::empty(called) },
-        alert: Some(alert.clone()),
-        subscriber: Some(subscriber),
-        registry_loaded: true,
-        range_used: 0,
-        database: Database::Normal,
-        next_alert: AlertId(8),
-    };
-    let late = at + policy.limits.validity.alert;
-    let mut leased = alert;
-    assert_eq!(leased.lease(Database::Normal, &policy.limits, late), Leased::Dropped);
-    let event = Event::Dropped { alert: AlertId(7) };
-    assert_eq!(decide(&policy, &view, &event, at).verdict, Verdict::Nothing(NothingWhy::NoChange), "not too late yet");
-    let decision = decide(&policy, &view, &event, late);
-    assert_eq!(decision.verdict, Verdict::Alert);
-    let [Effect::Alert(ended), Effect::CallBox(call_box)] = &decision.effects[..] else { panic!("{decision:?}") };
-    assert_eq!(ended.state, AlertState::Failed { at: late, why: FailedWhy::TooLate });
-    assert_eq!((&call_box.untold, call_box.more, call_box.open), (&vec![tally], 3, None));
-    view.alert = Some(ended.clone());
-    view.call_box = call_box.clone();
-    assert_eq!(decide(&policy, &view, &event, late).effects, []);
+        since: NOW - DAY,
+    }
+}
+
+fn tally(last: u64, count: u32) -> Tally {
+    Tally { caller: Caller::Number(number(last)), count, last_at: NOW - HOUR }
+}
+
+fn alert(kind: Kind, state: AlertState) -> Alert {
+    let told = if kind == Kind::Teaser { Vec::new() } else { vec![tally(1, 2)] };
+    let created_at = NOW - MINUTE * 2;
+    Alert {
+        id: OPEN,
+        to: called(),
+        kind,
+        source: policy().service.source(kind),
+        text: "as it was".to_owned(),
+        told,
+        more: 0,
+        created_at,
+        validity: DAY,
+        attempts: 0,
+        doubts: 0,
+        state,
+    }
+}
+
+fn offer() -> Offer {
+    let teased_at = NOW - HOUR;
+    Offer { range: RangeName("north".to_owned()), teased_at, expires_at: teased_at + DAY, fetched: None }
+}
+
+fn call(id: &str) -> Event {
+    call_to(id, None)
+}
+
+fn call_to(id: &str, service_number: Option<&str>) -> Event {
+    Event::Call(MissedCall {
+        id: CallId::parse(id).unwrap(),
+        caller: Caller::Number(number(9)),
+        called: called(),
+        at: NOW - Duration::from_secs(1),
+        reason: Reason::NoAnswer,
+        service_number: service_number.map(short),
+        source: Source::Sip,
+    })
+}
+
+fn reply(text: &str) -> Event {
+    reply_to("12599", text)
+}
+
+fn reply_to(to: &str, text: &str) -> Event {
+    Event::Reply(Reply { from: called(), to: to.to_owned(), text: text.to_owned(), smsc: smsc(), at: NOW })
+}
+
+fn submitted(outcome: SubmitOutcome) -> Event {
+    Event::Submitted { alert: OPEN, attempt: 1, outcome }
+}
+
+fn receipt(state: ReceiptState) -> Event {
+    let error = String::new();
+    Event::Receipt(Receipt { smsc: smsc(), message_id: "a".to_owned(), state, handset: None, error, at: NOW })
+}
+
+fn taken(ids: &[&str]) -> SubmitOutcome {
+    SubmitOutcome::Accepted { smsc: smsc(), message_ids: ids.iter().map(|id| (*id).to_owned()).collect() }
+}
+
+fn outcomes() -> [SubmitOutcome; 5] {
+    [
+        taken(&["a"]),
+        SubmitOutcome::Later { status: 0x58, after: Duration::from_secs(5) },
+        SubmitOutcome::Refused { status: 0x0b },
+        SubmitOutcome::NotSent,
+        SubmitOutcome::InDoubt(NoAnswer::Timeout),
+    ]
+}
+
+/// The view after a decision was committed.
+fn apply(view: &View, decision: &Decision) -> View {
+    let mut after = view.clone();
+    for effect in &decision.effects {
+        match effect {
+            Effect::CallBox(call_box) => after.call_box = call_box.clone(),
+            Effect::Alert(alert) if after.alert.as_ref().is_some_and(|known| known.id == alert.id) => {
+                after.alert = Some(alert.clone());
+            }
+            Effect::Alert(alert) => after.next_alert = AlertId(after.next_alert.0.max(alert.id.0 + 1)),
+            Effect::Count(_) => after.range_used += 1,
+            Effect::Charge(_) => {}
+            Effect::Subscribe(subscriber) => after.subscriber = Some(subscriber.clone()),
+            Effect::Unsubscribe(_) => after.subscriber = None,
+        }
+    }
+    after
+}
+
+fn words(verdict: Verdict) -> String {
+    let (what, which) = verdict.words();
+    format!("{what} {which}").trim_end().to_owned()
 }

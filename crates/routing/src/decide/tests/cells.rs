@@ -1,0 +1,369 @@
+//! Every cell of the box's states × every event, against the rules that hold whatever the cell.
+
+use super::*;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    Stranger,
+    Active,
+    Paused,
+    Suspended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pending {
+    Nothing,
+    Queued,
+    Retried,
+    Doubted,
+    Sending,
+    InDoubt,
+    Accepted,
+    AcceptedLongAgo,
+    Delivered,
+    Failed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Offered {
+    Nothing,
+    Open,
+    Fetched,
+    Expired,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Room,
+    Full,
+    Counted,
+    Outside,
+}
+
+/// One cell: all that the view is made of.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    who: Who,
+    pending: Pending,
+    kind: Kind,
+    offered: Offered,
+    refused: bool,
+    database: Database,
+    place: Place,
+    registry_loaded: bool,
+}
+
+impl Cell {
+    fn all() -> impl Iterator<Item = Self> {
+        use Pending::*;
+        let whos = [Who::Stranger, Who::Active, Who::Paused, Who::Suspended];
+        let pendings =
+            [Nothing, Queued, Retried, Doubted, Sending, InDoubt, Accepted, AcceptedLongAgo, Delivered, Failed];
+        let kinds = [Kind::Detail, Kind::Fallback, Kind::Teaser];
+        let offers = [Offered::Nothing, Offered::Open, Offered::Fetched, Offered::Expired];
+        let places = [Place::Room, Place::Full, Place::Counted, Place::Outside];
+        let databases = [Database::Normal, Database::Abnormal];
+        let sizes = [whos.len(), pendings.len(), kinds.len(), offers.len(), 2, databases.len(), places.len(), 2];
+        (0..sizes.iter().product()).map(move |mut rest: usize| {
+            let mut next = |size: usize| {
+                let place = rest % size;
+                rest /= size;
+                place
+            };
+            Self {
+                who: whos[next(sizes[0])],
+                pending: pendings[next(sizes[1])],
+                kind: kinds[next(sizes[2])],
+                offered: offers[next(sizes[3])],
+                refused: next(2) == 1,
+                database: databases[next(sizes[5])],
+                place: places[next(sizes[6])],
+                registry_loaded: next(2) == 1,
+            }
+        })
+    }
+
+    fn view(self) -> View {
+        let mut view = view();
+        view.database = self.database;
+        view.registry_loaded = self.registry_loaded;
+        view.subscriber = match self.who {
+            Who::Stranger => None,
+            Who::Active => Some(subscriber()),
+            Who::Paused => Some(Subscriber { paused_until: Some(NOW + HOUR), ..subscriber() }),
+            Who::Suspended => Some(Subscriber { status: SubscriberStatus::Suspended, ..subscriber() }),
+        };
+        view.range_used = if self.place == Place::Room { 4 } else { 5 };
+        view.alert = self.alert();
+        let call_box = &mut view.call_box;
+        call_box.untold = vec![tally(2, 2)];
+        call_box.more = 3;
+        if self.place == Place::Counted {
+            call_box.counted_in.push(RangeName("north".to_owned()));
+        }
+        call_box.refused_at = self.refused.then_some(NOW - DAY);
+        let open = view.alert.as_ref().is_some_and(|a| !a.state.is_final() && self.pending != Pending::InDoubt);
+        call_box.open = open.then_some(OPEN);
+        // A teaser's offer is its own, made when it was.
+        let teased_at = view.alert.as_ref().map_or(NOW - HOUR, |alert| alert.created_at);
+        let fetched = Some(Fetched { at: NOW - MINUTE, list: vec![tally(5, 1)], more: 0 });
+        call_box.offer = match self.offered {
+            Offered::Nothing => None,
+            Offered::Open => Some(Offer { teased_at, ..offer() }),
+            Offered::Fetched => Some(Offer { teased_at, fetched, ..offer() }),
+            Offered::Expired => Some(Offer { teased_at: NOW - DAY * 2, expires_at: NOW - DAY, ..offer() }),
+        };
+        call_box.due = Some(NOW);
+        view
+    }
+
+    fn alert(self) -> Option<Alert> {
+        let parts = vec![Part { id: "a".to_owned(), state: None }];
+        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts };
+        let (state, attempts, doubts) = match self.pending {
+            Pending::Nothing => return None,
+            Pending::Queued => (AlertState::Queued { not_before: NOW }, 0, 0),
+            Pending::Retried => (AlertState::Queued { not_before: NOW }, 1, 0),
+            Pending::Doubted => (AlertState::Queued { not_before: NOW }, 1, 1),
+            Pending::Sending => (AlertState::Sending { since: NOW }, 1, 0),
+            Pending::InDoubt => (AlertState::InDoubt { since: NOW }, 1, 1),
+            Pending::Accepted => (accepted(NOW), 1, 0),
+            Pending::AcceptedLongAgo => (accepted(NOW - HOUR), 1, 0),
+            Pending::Delivered => (AlertState::Delivered { at: NOW }, 1, 0),
+            Pending::Failed => (AlertState::Failed { at: NOW, why: FailedWhy::Refused(1) }, 1, 0),
+        };
+        Some(Alert { attempts, doubts, ..alert(self.kind, state) })
+    }
+
+    fn in_the_dark(self) -> bool {
+        self.who == Who::Stranger && self.database == Database::Abnormal && !self.registry_loaded
+    }
+}
+
+fn events() -> Vec<Event> {
+    let mut events = vec![call("c1"), call_to("c1", Some("1")), call_to("c1", Some("2"))];
+    events.extend(outcomes().map(submitted));
+    let states = [ReceiptState::Delivered, ReceiptState::Undeliverable, ReceiptState::Expired, ReceiptState::Unknown];
+    events.extend(states.map(receipt));
+    events.extend(["C", "KT", "QX", "R", "?", "see you"].map(reply));
+    events.extend([reply_to("10086", "C"), Event::Dropped { alert: OPEN }, Event::Due]);
+    events
+}
+
+/// Calls in an alert that is not certain to have failed.
+fn live(alert: &Alert) -> u32 {
+    match alert.state {
+        AlertState::Undelivered { .. } | AlertState::Expired { .. } | AlertState::Failed { .. } => 0,
+        _ => alert.told.iter().map(|tally| tally.count).sum::<u32>() + alert.more,
+    }
+}
+
+fn untold(call_box: &CallBox) -> u32 {
+    call_box.untold.iter().map(|tally| tally.count).sum::<u32>() + call_box.more
+}
+
+/// One decision in one cell, with what the rules look at.
+struct Step<'a> {
+    cell: Cell,
+    event: &'a Event,
+    policy: &'a Policy,
+    before: View,
+    after: View,
+    decision: Decision,
+}
+
+impl Step<'_> {
+    fn made(&self) -> impl Iterator<Item = &Alert> {
+        self.decision.alerts().filter(|alert| alert.id >= NEXT)
+    }
+
+    fn replied(&self) -> Option<ReplyVerdict> {
+        match self.decision.verdict {
+            Verdict::Reply(verdict) => Some(verdict),
+            _ => None,
+        }
+    }
+
+    fn count_effects(&self, which: impl Fn(&Effect) -> bool) -> usize {
+        self.decision.effects.iter().filter(|effect| which(effect)).count()
+    }
+
+    /// At most eight effects, one box, each alert once, new ids in order, everything to the called person.
+    fn is_well_formed(&self) {
+        assert!(self.decision.effects.len() <= 8);
+        assert!(self.count_effects(|effect| matches!(effect, Effect::CallBox(_))) <= 1);
+        let made: Vec<_> = self.made().map(|alert| alert.id.0).collect();
+        assert_eq!(made, (NEXT.0..).take(made.len()).collect::<Vec<_>>());
+        assert!(self.decision.alerts().filter(|alert| alert.id == OPEN).count() <= 1);
+        assert!(self.decision.alerts().all(|alert| alert.to == called()));
+        assert!(self.made().all(|alert| matches!(alert.state, AlertState::Queued { .. }) && !alert.text.is_empty()));
+    }
+
+    /// Never a teaser where none may go, and never a caller in one; fallbacks only while abnormal; no list to the suspended.
+    fn keeps_to_its_kind(&self) {
+        let Cell { who, refused, database, place, .. } = self.cell;
+        let told_now = |kind| self.made().any(|alert| alert.kind == kind);
+        if told_now(Kind::Teaser) {
+            assert!(matches!(self.event, Event::Call(_)));
+            assert_eq!((who, refused, database), (Who::Stranger, false, Database::Normal));
+            assert!(matches!(place, Place::Room | Place::Counted));
+        }
+        if told_now(Kind::Fallback) {
+            assert_eq!(database, Database::Abnormal);
+        }
+        if told_now(Kind::Detail) {
+            assert_eq!(database, Database::Normal);
+        }
+        let lists = told_now(Kind::Fallback) || told_now(Kind::Detail) || told_now(Kind::Teaser);
+        assert!(!(who == Who::Suspended && lists), "a list to a suspended subscriber");
+        if who == Who::Paused && told_now(Kind::Detail) {
+            assert_eq!(self.replied(), Some(ReplyVerdict::Granted), "in the quiet window only on request");
+        }
+        for alert in self.decision.alerts().filter(|alert| matches!(alert.kind, Kind::Teaser | Kind::Notice)) {
+            assert!(alert.told.is_empty() && alert.more == 0);
+            assert!(!alert.text.contains("86137"), "a caller's number in {}", alert.text);
+        }
+    }
+
+    /// A person is counted in a quota exactly when first teased, and never above it.
+    fn keeps_the_quota(&self) {
+        let counted = self.count_effects(|effect| matches!(effect, Effect::Count(_)));
+        let teased = self.decision.verdict == Verdict::Send(Kind::Teaser);
+        assert_eq!(counted == 1, teased && self.cell.place == Place::Room);
+        assert!(self.after.range_used <= 5);
+    }
+
+    /// A charge only for a grant of an offer that was open, with its list.
+    fn charges_grants_only(&self) {
+        let charges = self.count_effects(|effect| matches!(effect, Effect::Charge(_)));
+        let due = self.cell.who == Who::Stranger && self.replied() == Some(ReplyVerdict::Granted);
+        assert_eq!(charges, usize::from(due));
+        if due {
+            assert_eq!(self.cell.offered, Offered::Open);
+            assert!(self.made().any(|alert| alert.kind == Kind::Detail && live(alert) > 0));
+        }
+    }
+
+    /// Each call is in one place: not yet told, told by an alert that has not certainly failed, or gone for a reason.
+    fn loses_no_call(&self) {
+        let known = |view: &View| view.alert.as_ref().map_or(0, live) + untold(&view.call_box);
+        let before = known(&self.before) + u32::from(self.counts_the_call());
+        let after = known(&self.after) + self.made().map(live).sum::<u32>();
+        let gone = before.checked_sub(after).unwrap_or_else(|| panic!("{after} calls from {before}"));
+        if gone > 0 {
+            assert!(self.may_forget(), "{gone} calls of {before} are lost");
+        }
+    }
+
+    fn counts_the_call(&self) -> bool {
+        match self.decision.verdict {
+            Verdict::Send(_) | Verdict::Joined(_) | Verdict::Held(_) => matches!(self.event, Event::Call(_)),
+            Verdict::Nothing(why) => match why {
+                NothingWhy::TeaserCapped | NothingWhy::DailyCap | NothingWhy::AbnormalNoRegistry => true,
+                NothingWhy::AbnormalNotRegistered => !self.cell.refused,
+                _ => false,
+            },
+            Verdict::Reply(_) | Verdict::Alert => false,
+        }
+    }
+
+    fn may_forget(&self) -> bool {
+        let Cell { who, offered, refused, database, .. } = self.cell;
+        let left =
+            self.replied() == Some(ReplyVerdict::Unsubscribed) && (who != Who::Stranger || self.cell.in_the_dark());
+        let stranger = who == Who::Stranger && !self.cell.in_the_dark();
+        let refusal = refused || self.replied() == Some(ReplyVerdict::Refused);
+        // The list of an alert to somebody who is no longer registered.
+        let orphaned = database == Database::Normal && self.after.alert.as_ref().is_some_and(|a| a.state.is_final());
+        left || (stranger && (refusal || offered == Offered::Expired || orphaned))
+    }
+
+    /// Nobody waits for nothing: what is held is looked at again, and not at once.
+    fn wakes_again(&self) {
+        let due = self.after.call_box.due;
+        if matches!(self.decision.verdict, Verdict::Held(_)) {
+            assert!(due.is_some());
+        }
+        if *self.event == Event::Due {
+            assert!(due.is_none_or(|due| due > NOW), "a look asks for a look at once");
+        }
+    }
+
+    /// An active subscriber's call has an answer that tells it, now or later.
+    fn serves_subscribers(&self) {
+        if matches!((self.cell.who, self.event), (Who::Active | Who::Paused, Event::Call(_))) {
+            let told = matches!(self.decision.verdict, Verdict::Send(_) | Verdict::Joined(_) | Verdict::Held(_));
+            assert!(told, "{:?}", self.decision.verdict);
+        }
+    }
+
+    /// A refusal counts in every cell; requests are deferred exactly while abnormal, and answered at the first look after.
+    fn keeps_its_word(&self) {
+        if *self.event == reply("R") {
+            assert!(self.after.call_box.refused_at.is_some() && self.after.call_box.offer.is_none());
+        }
+        if *self.event == reply("C") || *self.event == reply("KT") {
+            let deferred = self.replied() == Some(ReplyVerdict::Deferred);
+            assert_eq!(deferred, self.cell.database == Database::Abnormal);
+            assert_eq!(deferred, !self.after.call_box.deferred.is_empty());
+            if deferred {
+                let back = View { database: Database::Normal, alert: None, ..self.after.clone() };
+                let decision = decide(self.policy, &back, &Event::Due, NOW);
+                assert!(matches!(decision.verdict, Verdict::Reply(_)), "{:?}", decision.verdict);
+                assert_eq!(apply(&back, &decision).call_box.deferred, []);
+            }
+        }
+    }
+
+    /// The same event in the same view gives the same; committed and told again, it changes nothing more.
+    fn is_repeatable(&self) {
+        assert_eq!(decide(self.policy, &self.before, self.event, NOW), self.decision);
+        if matches!(self.event, Event::Call(_) | Event::Submitted { .. } | Event::Receipt(_) | Event::Dropped { .. }) {
+            let again = decide(self.policy, &self.after, self.event, NOW);
+            assert_eq!(again.effects, [], "told again: {:?}", again.verdict);
+            assert!(matches!(again.verdict, Verdict::Nothing(_)));
+        }
+    }
+}
+
+/// The cell and event at hand, printed when a rule fails in it.
+struct Guard<'a>(Cell, &'a Event);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("in {:?}\non {:?}", self.0, self.1);
+        }
+    }
+}
+
+#[test]
+fn the_rules_hold_in_every_cell() {
+    let events = events();
+    let inside = policy();
+    let outside = Policy { ranges: Ranges::parse("south=86138*:5").unwrap(), ..policy() };
+    let mut decisions = 0;
+    for cell in Cell::all() {
+        let policy = if cell.place == Place::Outside { &outside } else { &inside };
+        let before = cell.view();
+        // Ranges and quotas concern calls only.
+        let concerned = |event: &&Event| cell.place == Place::Room || matches!(event, Event::Call(_));
+        for event in events.iter().filter(concerned) {
+            let _guard = Guard(cell, event);
+            let decision = decide(policy, &before, event, NOW);
+            let after = apply(&before, &decision);
+            let step = Step { cell, event, policy, before: before.clone(), after, decision };
+            step.is_well_formed();
+            step.keeps_to_its_kind();
+            step.keeps_the_quota();
+            step.charges_grants_only();
+            step.loses_no_call();
+            step.wakes_again();
+            step.serves_subscribers();
+            step.keeps_its_word();
+            step.is_repeatable();
+            decisions += 1;
+        }
+    }
+    assert_eq!(decisions, 4 * 10 * 3 * 4 * 2 * 2 * 2 * (events.len() + 3 * 3));
+}

@@ -1,0 +1,179 @@
+//! The verdicts of the main cells, written down from the tables of what the product does.
+
+use super::*;
+
+/// Database, who, quota and service number, event, verdict. `loaded` and `dark` say whether the registry was ever loaded.
+const TABLE: &str = "
+normal   active     -          call       send detail
+normal   active     full       call       send detail
+normal   active     refused    call       send detail
+normal   paused     -          call       held paused
+normal   suspended  -          call       nothing suspended
+normal   stranger   refused    call       nothing refused
+normal   stranger   room       call       send teaser
+normal   stranger   full       call       nothing quota_used_up
+normal   stranger   counted    call       send teaser
+normal   stranger   outside    call       nothing outside_ranges
+normal   stranger   room       call:1     nothing not_subscribed
+normal   stranger   room       call:2     send teaser
+normal   stranger   teased     call       nothing teaser_capped
+normal   stranger   expired    call       send teaser
+normal   stranger   capped     call       nothing daily_cap
+normal   active     capped     call       nothing daily_cap
+normal   stranger   room       late_call  nothing too_old
+normal   active     -          late_call  send detail
+normal   active     -          old_call   nothing too_old
+normal   active     -          twice      nothing duplicate
+normal   stranger   room       twice      nothing duplicate
+abnormal active     -          call       send fallback
+abnormal active     -          twice      nothing duplicate
+abnormal paused     -          call       held paused
+abnormal suspended  -          call       nothing suspended
+abnormal stranger   room       call       nothing abnormal_not_registered
+abnormal stranger   room       call:1     nothing abnormal_not_registered
+abnormal stranger   room       call:2     nothing abnormal_not_registered
+abnormal stranger   dark       call       nothing abnormal_no_registry
+abnormal stranger   dark       call:1     send fallback
+abnormal stranger   dark       call:2     nothing abnormal_no_registry
+abnormal stranger   refused    call       nothing abnormal_not_registered
+abnormal stranger   teased     call       nothing abnormal_not_registered
+normal   stranger   -          C          reply no_offer
+normal   stranger   teased     C          reply granted
+normal   stranger   fetched    C          reply already_fetched
+normal   stranger   expired    C          reply offer_expired
+normal   stranger   refused    C          reply refused_earlier
+normal   stranger   teased     what?!     reply wrong_keyword
+normal   stranger   busy       C          reply rate_limited
+normal   stranger   teased     elsewhere  reply not_our_number
+normal   active     -          C          reply no_offer
+normal   active     waiting    C          reply granted
+normal   suspended  teased     C          reply suspended
+normal   suspended  -          KT         reply suspended
+normal   stranger   teased     KT         reply subscribed
+normal   active     -          ON         reply subscribed
+normal   active     -          QX         reply unsubscribed
+normal   stranger   -          OFF        reply unsubscribed
+normal   stranger   teased     R          reply refused
+normal   active     -          STOP       reply refused
+normal   stranger   busy       TD         reply refused
+normal   stranger   -          HELP       reply help
+abnormal stranger   teased     C          reply deferred
+abnormal active     waiting    C          reply deferred
+abnormal stranger   -          KT         reply deferred
+abnormal stranger   teased     R          reply refused
+abnormal stranger   dark       R          reply refused
+abnormal active     -          QX         reply unsubscribed
+abnormal stranger   dark       QX         reply unsubscribed
+abnormal stranger   -          ?          reply help
+normal   active     waiting    due        send detail
+normal   paused     waiting    due        held paused
+normal   stranger   waiting    due        nothing nothing_to_tell
+normal   suspended  waiting    due        nothing nothing_to_tell
+abnormal active     waiting    due        send fallback
+normal   active     just_told  call       held min_interval
+normal   active     just_told  due        held min_interval
+normal   active     queued     call       joined detail
+normal   active     sending    call       held alert_pending
+normal   active     accepted   call       held alert_pending
+normal   active     accepted   due        held alert_pending
+normal   active     forgotten  call       send detail
+abnormal active     queued     call       joined fallback
+normal   stranger   teaser     call       joined teaser
+";
+
+fn set(view: &mut View, policy: &mut Policy, word: &str) {
+    let call_box = &mut view.call_box;
+    let accepted =
+        |at| AlertState::Accepted { at, smsc: smsc(), parts: vec![Part { id: "a".to_owned(), state: None }] };
+    let mut open = |state| {
+        call_box.open = Some(OPEN);
+        call_box.untold = vec![tally(2, 1)];
+        view.alert = Some(Alert { attempts: 1, ..alert(Kind::Detail, state) });
+    };
+    match word {
+        "-" | "room" => {}
+        "full" => view.range_used = 5,
+        "counted" => {
+            view.range_used = 5;
+            call_box.counted_in.push(RangeName("north".to_owned()));
+        }
+        "outside" => policy.ranges = Ranges::parse("south=86138*:5").unwrap(),
+        "refused" => call_box.refused_at = Some(NOW - DAY),
+        "dark" => view.registry_loaded = false,
+        "capped" => {
+            policy.limits.daily_cap = 2;
+            call_box.today = Some((crate::text::local_day(NOW, "UTC"), 2));
+        }
+        "waiting" => call_box.untold = vec![tally(2, 1)],
+        "just_told" => {
+            call_box.untold = vec![tally(2, 1)];
+            call_box.alerted_at = Some(NOW - MINUTE / 2);
+        }
+        "busy" => call_box.replies = Some(RateWindow { since: NOW - MINUTE, count: 10 }),
+        "teased" => {
+            call_box.untold = vec![tally(2, 1)];
+            call_box.offer = Some(offer());
+        }
+        "fetched" => {
+            let fetched = Some(Fetched { at: NOW - MINUTE, list: vec![tally(2, 1)], more: 0 });
+            call_box.offer = Some(Offer { fetched, ..offer() });
+        }
+        "expired" => {
+            call_box.untold = vec![tally(2, 1)];
+            call_box.offer = Some(Offer { teased_at: NOW - DAY, expires_at: NOW, ..offer() });
+        }
+        "queued" => open(AlertState::Queued { not_before: NOW + MINUTE }),
+        "sending" => open(AlertState::Sending { since: NOW }),
+        "accepted" => open(accepted(NOW - MINUTE)),
+        "forgotten" => open(accepted(NOW - HOUR)),
+        "teaser" => {
+            call_box.open = Some(OPEN);
+            call_box.untold = vec![tally(2, 1)];
+            view.alert = Some(alert(Kind::Teaser, AlertState::Queued { not_before: NOW }));
+            call_box.offer = Some(Offer { teased_at: NOW - MINUTE * 2, ..offer() });
+        }
+        other => panic!("no circumstance is called {other}"),
+    }
+}
+
+fn event(word: &str) -> Event {
+    let called_at = |at| match call("c1") {
+        Event::Call(call) => Event::Call(MissedCall { at, ..call }),
+        _ => panic!("not a call"),
+    };
+    match word {
+        "call" | "twice" => call("c1"),
+        "call:1" => call_to("c1", Some("1")),
+        "call:2" => call_to("c1", Some("2")),
+        "late_call" => called_at(NOW - HOUR),
+        "old_call" => called_at(NOW - DAY * 8),
+        "due" => Event::Due,
+        "elsewhere" => reply_to("10086", "C"),
+        text => reply(text),
+    }
+}
+
+#[test]
+fn the_verdicts_are_those_of_the_tables() {
+    for row in TABLE.lines().filter(|row| !row.is_empty()) {
+        let [database, who, circumstance, happened, verdict @ ..] = &row.split_whitespace().collect::<Vec<_>>()[..]
+        else {
+            panic!("{row}")
+        };
+        let (mut view, mut policy) = (view(), policy());
+        view.database = if *database == "normal" { Database::Normal } else { Database::Abnormal };
+        view.subscriber = match *who {
+            "stranger" => None,
+            "active" => Some(subscriber()),
+            "paused" => Some(Subscriber { paused_until: Some(NOW + HOUR), ..subscriber() }),
+            "suspended" => Some(Subscriber { status: SubscriberStatus::Suspended, ..subscriber() }),
+            other => panic!("nobody is {other}"),
+        };
+        set(&mut view, &mut policy, circumstance);
+        if *happened == "twice" {
+            view = apply(&view, &decide(&policy, &view, &call("c1"), NOW));
+        }
+        let decision = decide(&policy, &view, &event(happened), NOW);
+        assert_eq!(words(decision.verdict), verdict.join(" "), "{row}");
+    }
+}
