@@ -1,1 +1,43 @@
-//! A real browser.
+//! A real browser: scripts for Debian's chromium, driven by playwright-core (`peers/`).
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{paths, wait};
+
+/// How the browser shows a page.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// `zh` or `en`.
+    pub language: &'static str,
+    /// `light` or `dark`.
+    pub scheme: &'static str,
+    /// Width of the window, in CSS pixels.
+    pub width: u32,
+}
+
+/// Plays `demo.spec.js`; its pictures go to `target/screenshots/`, to be looked at.
+///
+/// # Errors
+/// When something was otherwise than the script says.
+pub fn play_demo(look: Look) -> Result<()> {
+    let pictures = paths::target().join("screenshots");
+    let mut script = Command::new("node")
+        .arg(paths::here("peers/demo.spec.js"))
+        .arg(paths::afterring()?)
+        .arg(&pictures)
+        .args([look.language, look.scheme, &look.width.to_string()])
+        .stdin(Stdio::null())
+        .spawn()
+        .context("node: run integration-tests/run once")?;
+    let status = wait::within(Duration::from_secs(180), "the script ends", || Ok(script.try_wait()?));
+    if status.is_err() {
+        // It hangs: its processes end with the test's process group.
+        script.kill()?;
+    }
+    let status = status?;
+    ensure!(status.success(), "see above; pictures are in {}", pictures.display());
+    Ok(())
+}

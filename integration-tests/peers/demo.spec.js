@@ -1,0 +1,200 @@
+// The demo as a visitor sees it, in a real browser. Exits with 0 when everything was as it should be; prints a JSON line per step.
+//
+// usage: node demo.spec.js BINARY SCREENSHOTS LANGUAGE(zh|en) SCHEME(light|dark) WIDTH
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { mkdirSync } = require('node:fs');
+const path = require('node:path');
+const readline = require('node:readline');
+const { AxeBuilder } = require('@axe-core/playwright');
+const { chromium } = require('playwright-core');
+
+const [binary, screenshots, language, scheme, width] = process.argv.slice(2);
+const PATIENCE_MS = 15_000;
+const FIRST_SMS_MS = 5_000;
+
+const CHINESE = '8613800000001'; // a subscriber who reads Chinese
+const ENGLISH = '8613800000002'; // a subscriber who reads English
+const PROSPECT = '8613900000001';
+
+const say = (step, more = {}) => console.log(JSON.stringify({ step, ...more }));
+const screen = (number) => `#screen-${number}`;
+const received = (page, number) => page.locator(`${screen(number)} li.in .text`);
+
+/** Starts the demo, and gives its process and the address that it prints. */
+async function demo() {
+  const child = spawn(binary, ['demo', '--listen', '127.0.0.1:0'], {
+    env: { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR || '/tmp' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+  for await (const line of readline.createInterface({ input: child.stdout })) {
+    const [url] = line.match(/http:\/\/\S+\/phones/) || [];
+    if (url) {
+      child.stdout.resume();
+      return { child, ended, url };
+    }
+  }
+  throw new Error('the demo printed no address');
+}
+
+/** Rings a phone, and gives the number that called, as the form says it. */
+async function ring(page, number) {
+  const caller = await page.locator(`#caller-${number}`).inputValue();
+  await page.locator(`#phone-${number} button.ring`).click();
+  return caller;
+}
+
+/** Waits until a phone has so many messages, and gives the newest; the list may run either way, so new is what was not there. */
+async function message(page, number, count) {
+  const known = message.known[number] || new Set();
+  await page.waitForFunction(
+    ([selector, expected]) => document.querySelectorAll(selector).length >= expected,
+    [`${screen(number)} li.in`, count],
+    { timeout: PATIENCE_MS },
+  );
+  const items = await page.locator(`${screen(number)} li.in`).evaluateAll((found) =>
+    found.map((item) => [item.id, item.querySelector('.text').textContent]));
+  assert.equal(items.length, count, `${number} has ${items.length} messages`);
+  const fresh = items.filter(([id]) => !known.has(id));
+  message.known[number] = new Set(items.map(([id]) => id));
+  assert.equal(fresh.length, 1, `${number}: one new message`);
+  return fresh[0][1];
+}
+message.known = {};
+
+async function database(page, abnormal) {
+  await page.locator('#database-switch').click();
+  await page.locator(`#database .state.${abnormal ? 'abnormal' : 'normal'}`).waitFor({ timeout: PATIENCE_MS });
+}
+
+async function accessible(page, where) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const told = violations.map((v) => ({ rule: v.id, help: v.help, nodes: v.nodes.map((n) => n.html.slice(0, 160)) }));
+  assert.deepEqual(told, [], `axe, ${where}`);
+}
+
+async function shoot(page, name) {
+  await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
+}
+
+async function fits(page, where) {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(overflow <= 0, `${where}: the page is ${overflow} px wider than the window`);
+}
+
+/** A page in which nothing may go wrong unseen, and nothing may be fetched from elsewhere. */
+async function open(browser, url, options) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+  const page = await context.newPage();
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (entry) => entry.type() === 'error' && faults.push(entry.text()));
+  page.on('request', (request) => {
+    if (new URL(request.url()).host !== new URL(url).host) faults.push(`asked ${request.url()}`);
+  });
+  await page.goto(url, { waitUntil: 'load' });
+  return { context, page, faults };
+}
+
+async function story(page, started) {
+  const caller = await ring(page, CHINESE);
+  const first = await message(page, CHINESE, 1);
+  const firstSms = Date.now() - started;
+  assert.match(first, /^您有1个未接来电：/);
+  assert.ok(first.includes(`+${caller}`), first);
+  assert.ok(firstSms < FIRST_SMS_MS, `the first SMS took ${firstSms} ms`);
+  say('a missed call becomes an SMS', { milliseconds_from_start: firstSms });
+
+  const secret = await ring(page, PROSPECT);
+  const teaser = await message(page, PROSPECT, 1);
+  assert.ok(!teaser.includes(secret) && !/\d{7}/.test(teaser), `a teaser holds no number: ${teaser}`);
+  await page.locator(`#quick-${PROSPECT}-C`).click();
+  const detail = await message(page, PROSPECT, 2);
+  assert.ok(detail.includes(`+${secret}`), detail);
+  say('a keyword brings the detail');
+
+  await page.locator(`#power-${ENGLISH}`).click();
+  await page.locator(`${screen(ENGLISH)} .dark`).waitFor({ timeout: PATIENCE_MS });
+  const missed = await ring(page, ENGLISH);
+  await page.locator(`${screen(ENGLISH)} .pending.some`).waitFor({ timeout: PATIENCE_MS });
+  await shoot(page, `${language}-${scheme}-${width}-phone-off`);
+  await page.locator(`#power-${ENGLISH}`).click();
+  const late = await message(page, ENGLISH, 1);
+  assert.match(late, /^1 missed call:/);
+  assert.ok(late.includes(`+${missed}`), late);
+  say('a phone that was off gets its SMS when it comes on');
+
+  await database(page, true);
+  await ring(page, PROSPECT);
+  await page.locator(`#verdict-${PROSPECT} .quiet`).waitFor({ timeout: PATIENCE_MS });
+  await ring(page, CHINESE);
+  const fallback = await message(page, CHINESE, 2);
+  assert.match(fallback, /^来电提醒：/);
+  assert.equal(await received(page, PROSPECT).count(), 2, 'a prospect gets nothing');
+  await shoot(page, `${language}-${scheme}-${width}-database-abnormal`);
+  await accessible(page, 'database abnormal');
+  await database(page, false);
+  say('the database is abnormal: fallback for the subscriber, nothing for the prospect');
+}
+
+/** Every way the page can look. */
+async function looks(browser, url) {
+  for (const lang of ['zh', 'en']) {
+    for (const colorScheme of ['light', 'dark']) {
+      for (const wide of [1280, 390]) {
+        const name = `${lang}-${colorScheme}-${wide}`;
+        const { context, page, faults } = await open(browser, `${url}?lang=${lang}`, {
+          colorScheme, viewport: { width: wide, height: 900 }, deviceScaleFactor: wide < 500 ? 2 : 1,
+        });
+        await fits(page, name);
+        await accessible(page, name);
+        await shoot(page, name);
+        assert.deepEqual(faults, [], name);
+        await context.close();
+      }
+    }
+  }
+  say('every look fits, and axe finds nothing');
+}
+
+async function withoutScripts(browser, url) {
+  const { context, page } = await open(browser, url, { javaScriptEnabled: false });
+  const before = await received(page, ENGLISH).count();
+  await page.locator(`#phone-${ENGLISH} button.ring`).click();
+  for (const end = Date.now() + PATIENCE_MS; (await received(page, ENGLISH).count()) === before;) {
+    assert.ok(Date.now() < end, 'without scripts no SMS is seen');
+    await page.goto(url);
+  }
+  await context.close();
+  say('it works without scripts');
+}
+
+async function main() {
+  mkdirSync(screenshots, { recursive: true });
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const started = Date.now();
+  const { child, ended, url } = await demo();
+  try {
+    const size = { width: Number(width), height: 900 };
+    const { page, context, faults } = await open(browser, `${url}?lang=${language}`, { colorScheme: scheme, viewport: size });
+    await story(page, started);
+    assert.deepEqual(faults, [], 'nothing goes wrong unseen');
+    await context.close();
+    await looks(browser, url);
+    await withoutScripts(browser, url);
+    child.kill('SIGTERM');
+    assert.equal(await ended, 0, 'the demo ends with 0');
+    say('done');
+  } finally {
+    child.kill('SIGKILL');
+    await browser.close();
+  }
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,273 @@
+//! The benchmark: calls in by HTTP, alerts out to a simulated SMSC, everything on this machine; prints what it took.
+//!
+//! Three loads, each on a new store: as fast as it goes without receipts, the same with receipts, and half of that pace,
+//! which shows the times when nothing queues.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use integration_tests::{Gateway, World, paths, wait};
+use serde_json::Value;
+
+/// What is asked for on the command line.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    /// How long calls come in each load.
+    seconds: u64,
+    /// Calls per request.
+    batch: u64,
+    /// Requests at a time.
+    connections: u64,
+    /// Unanswered submits that the link may have.
+    window: u64,
+}
+
+/// One load.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    name: &'static str,
+    receipts: bool,
+    /// Calls per second; 0: as fast as they are answered.
+    rate: u64,
+}
+
+/// What a load gave.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    accepted: u64,
+    refused: u64,
+    told: f64,
+    intake_seconds: f64,
+    total_seconds: f64,
+    answer_p50_ms: f64,
+    answer_p99_ms: f64,
+    submit_p50: f64,
+    submit_p99: f64,
+    gateway_cpu: f64,
+    simulator_cpu: f64,
+    peak_mib: f64,
+    written_mib: f64,
+}
+
+fn main() -> Result<()> {
+    let options = options()?;
+    println!(
+        "{} s of calls a load, {} calls a request, {} requests at a time, window {}; {} cores; store on {}",
+        options.seconds,
+        options.batch,
+        options.connections,
+        options.window,
+        std::thread::available_parallelism()?,
+        file_system(&paths::target())?
+    );
+    let flat_out = run(options, Load { name: "flat out, no receipts", receipts: false, rate: 0 })?;
+    let receipts = run(options, Load { name: "flat out, receipts", receipts: true, rate: 0 })?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is a small positive number")]
+    let half = (receipts.rate() / 2.0) as u64;
+    let paced = run(options, Load { name: "half of that, receipts", receipts: true, rate: half })?;
+    let ended = [flat_out, receipts, paced].iter().all(|figures| figures.told >= figures.accepted_f64());
+    ensure!(ended, "not every accepted call was told");
+    Ok(())
+}
+
+fn options() -> Result<Options> {
+    let mut options = Options { seconds: 5, batch: 200, connections: 4, window: 1000 };
+    let mut arguments = env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().with_context(|| format!("{name}: a number must follow"))?;
+        let value: u64 = value.parse().with_context(|| format!("{name} {value}"))?;
+        match name.as_str() {
+            "--seconds" => options.seconds = value.clamp(1, 60),
+            "--batch" => options.batch = value,
+            "--connections" => options.connections = value,
+            "--window" => options.window = value,
+            _ => bail!("{name}: there are --seconds, --batch, --connections and --window"),
+        }
+    }
+    Ok(options)
+}
+
+fn run(options: Options, load: Load) -> Result<Figures> {
+    // On the disk that builds are on: /tmp may be memory.
+    let store = paths::target().join("bench-store");
+    let _ = fs::remove_dir_all(&store);
+    fs::create_dir_all(&store)?;
+    let smsc = Simulated::start(load.receipts)?;
+    let mut world = World::new()?;
+    world
+        .set("STORE__DIR", &store.display().to_string())
+        .set("SMSC__URLS", &format!("smpp://bench:bench@{}?window={}", smsc.address, options.window))
+        .set("RANGES", "everybody=8613*:1000000000")
+        .set("LOG__FILTER", "warn");
+    let gateway = world.start_bound()?;
+    let mut figures = measure(options, load, &gateway, &smsc)?;
+    figures.written_mib = written(gateway.id())?;
+    gateway.stop()?;
+    fs::remove_dir_all(&store)?;
+    figures.print(load.name);
+    Ok(figures)
+}
+
+fn measure(options: Options, load: Load, gateway: &Gateway, smsc: &Simulated) -> Result<Figures> {
+    let before = (cpu(gateway.id())?, cpu(smsc.child.id())?);
+    let start = Instant::now();
+    let report = calls(options, load, &gateway.calls_url())?;
+    let accepted = report["accepted"].as_u64().unwrap_or(0);
+    let mut figures = Figures { accepted, ..Figures::default() };
+    wait::within(Duration::from_secs(120), "every accepted call is told", || {
+        figures.told = gateway.metric("afterring_link_outcomes_total", &["\"accepted\""])?;
+        Ok((figures.told >= figures.accepted_f64()).then_some(()))
+    })?;
+    let number = |key: &str| report[key].as_f64().unwrap_or(0.0);
+    let page = gateway.look("/metrics")?.text;
+    Ok(Figures {
+        refused: report["refused"].as_u64().unwrap_or(0) + report["rejected"].as_u64().unwrap_or(0),
+        intake_seconds: number("seconds"),
+        total_seconds: start.elapsed().as_secs_f64(),
+        answer_p50_ms: number("p50_ms"),
+        answer_p99_ms: number("p99_ms"),
+        submit_p50: quantile(&page, "afterring_accept_to_submit_seconds", 0.5),
+        submit_p99: quantile(&page, "afterring_accept_to_submit_seconds", 0.99),
+        gateway_cpu: cpu(gateway.id())? - before.0,
+        simulator_cpu: cpu(smsc.child.id())? - before.1,
+        peak_mib: peak(gateway.id())?,
+        ..figures
+    })
+}
+
+/// Runs the call generator and reads its report.
+fn calls(options: Options, load: Load, url: &str) -> Result<Value> {
+    let output = Command::new(paths::simulator()?)
+        .args(["calls", "--url", url, "--duration", &format!("{}s", options.seconds)])
+        .args(["--rate", &load.rate.to_string(), "--batch", &options.batch.to_string()])
+        .args(["--connections", &options.connections.to_string(), "--called-count", "90000000"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the call generator failed: {}", output.status);
+    serde_json::from_slice(&output.stdout).context("the call generator's report")
+}
+
+/// The simulated SMSC. Killed when dropped.
+#[derive(Debug)]
+struct Simulated {
+    child: Child,
+    address: String,
+}
+
+impl Simulated {
+    fn start(receipts: bool) -> Result<Self> {
+        let mut command = Command::new(paths::simulator()?);
+        command.args(["smsc", "--listen", "127.0.0.1:0", "--no-inboxes"]).stdout(Stdio::piped());
+        if !receipts {
+            command.arg("--no-receipts");
+        }
+        let mut child = command.spawn()?;
+        let Some(output) = child.stdout.take() else { bail!("no pipe") };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.split_whitespace().find_map(|word| word.strip_prefix("smpp="));
+        let address = address.with_context(|| format!("the simulator said {line:?}"))?.to_owned();
+        Ok(Self { child, address })
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        // The run is over; there's nobody to tell.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Figures {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    fn accepted_f64(&self) -> f64 {
+        self.accepted as f64
+    }
+
+    /// Calls per second, from the first that came to the last that the SMSC took.
+    fn rate(&self) -> f64 {
+        self.accepted_f64() / self.total_seconds
+    }
+
+    fn print(&self, name: &str) {
+        let thousands = self.accepted_f64() / 1000.0;
+        println!("\n{name}");
+        println!("  accepted                {:>10} calls ({} refused)", self.accepted, self.refused);
+        println!("  accepted, durable       {:>10.0} calls/s", self.accepted_f64() / self.intake_seconds);
+        println!("  to submit_sm_resp       {:>10.0} calls/s", self.rate());
+        println!("  HTTP answer             {:>10.1} ms p50 {:>10.1} ms p99", self.answer_p50_ms, self.answer_p99_ms);
+        println!(
+            "  accepted to submit      {:>10.1} ms p50 {:>10.1} ms p99",
+            self.submit_p50 * 1000.0,
+            self.submit_p99 * 1000.0
+        );
+        println!("  CPU, gateway            {:>10.3} s/1,000 calls", self.gateway_cpu / thousands);
+        println!("  CPU, simulated SMSC     {:>10.3} s/1,000 calls", self.simulator_cpu / thousands);
+        println!("  peak memory, gateway    {:>10.0} MiB", self.peak_mib);
+        println!("  written to disk         {:>10.2} MiB/1,000 calls", self.written_mib / thousands);
+    }
+}
+
+/// The bound below which this share of a histogram's observations lies, interpolated within its bucket; in its unit.
+fn quantile(page: &str, histogram: &str, share: f64) -> f64 {
+    let bucket = |line: &str| {
+        let rest = line.strip_prefix(histogram)?.strip_prefix("_bucket{")?;
+        let (labels, count) = rest.rsplit_once("} ")?;
+        let bound = labels.split("le=\"").nth(1)?.split('"').next()?;
+        Some((bound.parse::<f64>().unwrap_or(f64::INFINITY), count.parse::<f64>().ok()?))
+    };
+    let buckets: Vec<(f64, f64)> = page.lines().filter_map(bucket).collect();
+    let wanted = buckets.last().map_or(0.0, |(_, all)| all * share);
+    let (mut low, mut below) = (0.0, 0.0);
+    for (bound, count) in buckets {
+        if count >= wanted && count > below {
+            return if bound.is_finite() { low + (bound - low) * (wanted - below) / (count - below) } else { low };
+        }
+        (low, below) = (bound, count);
+    }
+    0.0
+}
+
+/// Processor time of a process, user and system, in seconds.
+fn cpu(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit_once(") ").context("no name in stat")?.1.split(' ').collect();
+    let ticks = |place: usize| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
+    // Fields 14 and 15 of proc(5), counted from behind the name; a tick is 10 ms on every Linux.
+    Ok((ticks(11) + ticks(12)) / 100.0)
+}
+
+/// The most memory a process ever had resident, in MiB.
+fn peak(process: u32) -> Result<f64> {
+    Ok(proc_number(&format!("/proc/{process}/status"), "VmHWM:")? / 1024.0)
+}
+
+/// What a process had written to storage, in MiB.
+fn written(process: u32) -> Result<f64> {
+    Ok(proc_number(&format!("/proc/{process}/io"), "write_bytes:")? / 1_048_576.0)
+}
+
+fn proc_number(file: &str, name: &str) -> Result<f64> {
+    let page = fs::read_to_string(file)?;
+    let value =
+        page.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name} in {file}"))?;
+    Ok(value.split_whitespace().next().unwrap_or_default().parse()?)
+}
+
+/// The kind of file system that a folder is on.
+fn file_system(folder: &Path) -> Result<String> {
+    let folder = folder.canonicalize()?;
+    let mounts = fs::read_to_string("/proc/mounts")?;
+    let at = |line: &str| {
+        let mut fields = line.split(' ').skip(1);
+        Some((PathBuf::from(fields.next()?), fields.next()?.to_owned()))
+    };
+    let over = mounts.lines().filter_map(at).filter(|(mount, _)| folder.starts_with(mount));
+    Ok(over.max_by_key(|(mount, _)| mount.components().count()).map_or_else(|| "?".to_owned(), |(_, kind)| kind))
+}
