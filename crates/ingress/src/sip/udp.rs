@@ -1,0 +1,121 @@
+//! SIP over UDP: the pump between a socket, the server and the hand-over.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use model::Clock;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::SipSettings;
+use super::server::{Handed, Outcome, Server};
+use crate::{Counts, Intake, Offer, Stored};
+
+/// The largest datagram there is.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// Most datagrams that are read before answers are sent: they make one offer, and none of them waits for more than some milliseconds.
+const BURST: usize = 64;
+
+/// Errors of the socket in a row after which it is given up: a single one is an echo of some peer's ICMP.
+const MAX_ERRORS: u32 = 100;
+
+/// How long to wait after an error of the socket, so that a broken one costs no processor.
+const ERROR_PAUSE: Duration = Duration::from_millis(10);
+
+type Waiting = FuturesUnordered<Pin<Box<dyn Future<Output = (Handed, Outcome)> + Send>>>;
+
+/// Serves one socket until `drain` is cancelled and everyone who waits for an answer has got it and acknowledged it, or 32 s have passed.
+///
+/// While it drains, new calls and keepalives get 503 with Retry-After, so that peers go elsewhere.
+///
+/// # Errors
+/// When the socket fails again and again.
+pub async fn serve(
+    socket: UdpSocket,
+    settings: SipSettings,
+    intake: Intake,
+    clock: Clock,
+    counts: Arc<Counts>,
+    drain: CancellationToken,
+) -> io::Result<()> {
+    let answer_timeout = settings.answer_timeout;
+    let mut server = Server::new(settings, counts);
+    let mut waiting = Waiting::new();
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut errors = 0;
+    let mut draining = false;
+    while !server.is_drained() {
+        let due = server.deadline();
+        tokio::select! {
+            ready = socket.readable() => {
+                let read = ready.and_then(|()| read_burst(&socket, &mut buffer, &mut server, clock));
+                errors = if read.is_ok() { 0 } else { errors + 1 };
+                if let Err(error) = read {
+                    if errors >= MAX_ERRORS {
+                        return Err(error);
+                    }
+                    tracing::debug!(%error, "the SIP socket reports an error");
+                    tokio::time::sleep(ERROR_PAUSE).await;
+                }
+            }
+            Some((handed, outcome)) = waiting.next() => server.settle(handed, outcome, Instant::now()),
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            () = drain.cancelled(), if !draining => {
+                draining = true;
+                server.drain();
+            }
+        }
+        hand_over(&mut server, &intake, &waiting, answer_timeout);
+        server.tick(Instant::now());
+        send(&socket, &mut server).await;
+    }
+    Ok(())
+}
+
+fn read_burst(socket: &UdpSocket, buffer: &mut [u8], server: &mut Server, clock: Clock) -> io::Result<()> {
+    for _ in 0..BURST {
+        match socket.try_recv_from(buffer) {
+            Ok((length, source)) => {
+                let datagram = buffer.get(..length).unwrap_or_default();
+                server.receive(datagram, source, Instant::now(), clock());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn hand_over(server: &mut Server, intake: &Intake, waiting: &Waiting, answer_timeout: Duration) {
+    let Some((calls, handed)) = server.take_batch() else { return };
+    let (answer, stored) = oneshot::channel();
+    match intake.try_send(Offer { calls, answer }) {
+        Ok(()) => waiting.push(Box::pin(await_store(handed, stored, answer_timeout))),
+        Err(mpsc::error::TrySendError::Full(_)) => server.settle(handed, Outcome::Full, Instant::now()),
+        Err(mpsc::error::TrySendError::Closed(_)) => server.settle(handed, Outcome::Silent, Instant::now()),
+    }
+}
+
+async fn await_store(handed: Handed, stored: oneshot::Receiver<Stored>, timeout: Duration) -> (Handed, Outcome) {
+    match tokio::time::timeout(timeout, stored).await {
+        Ok(Ok(stored)) => (handed, Outcome::Answered(stored)),
+        Ok(Err(_)) | Err(_) => (handed, Outcome::Silent),
+    }
+}
+
+/// Sends what there is to send. What can't be sent is lost, as anything may be over UDP: the peer repeats its request.
+async fn send(socket: &UdpSocket, server: &mut Server) {
+    for outgoing in server.take_outgoing() {
+        if let Err(error) = socket.send_to(&outgoing.bytes, outgoing.to).await {
+            tracing::debug!(%error, to = %outgoing.to, "a SIP response could not be sent");
+        }
+    }
+}
