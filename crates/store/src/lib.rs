@@ -1,1 +1,17 @@
-//! store
+//! The journal and what has been decided: everything that outlives the process.
+//!
+//! [`Embedded`] is the journal always (an event is durable there before its peer is answered), and behind [`Store`] it is also the place where
+//! decisions are taken and kept: call boxes, alerts, quotas, charges, subscribers. It calls [`routing::decide`] inside the transaction that applies
+//! the decision's effects, so that nothing is ever half decided; it sends nothing itself.
+
+mod contract;
+mod embedded;
+mod error;
+mod owed;
+
+pub use contract::{
+    AlertCounts, Appended, Context, Journaled, Outcome, Seq, Settled, Store, TimelineAlert, TimelineEntry,
+};
+pub use embedded::{Embedded, EmbeddedSettings, Health, Pruned};
+pub use error::StoreError;
+pub use owed::{Committed, Owed};

@@ -1,0 +1,220 @@
+//! What every store does, whatever it is made of.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{AlertId, Msisdn, Submit, Timestamp};
+use routing::{Alert, Charge, Database, Event, Policy, RangeName, Subscriber, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::{Committed, StoreError};
+
+/// The place of an event in the journal, from 1; later events have higher places, and a place is never given twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub i64);
+
+/// An event that is safe on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Journaled {
+    /// Its place.
+    pub seq: Seq,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What appending to the journal gives.
+#[derive(Debug)]
+pub struct Appended {
+    /// Unwraps what is owed to the peers.
+    pub committed: Committed,
+    /// For each event, in order: whether it is a call that was reported before (same id, same called number). It is accepted all the same.
+    pub duplicate: Vec<bool>,
+}
+
+/// What a decision depends on beside the event and the rows.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What the operator decided beforehand.
+    pub policy: Arc<Policy>,
+    /// Whether the database that nodes share can be asked.
+    pub database: Database,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What became of one event.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// Its place.
+    pub seq: Seq,
+    /// The person it is about; `None` when nobody is known for it.
+    pub called: Option<Msisdn>,
+    /// What it was ([`Event::as_str`]).
+    pub event: &'static str,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The alerts it made or changed.
+    pub alerts: Vec<Alert>,
+}
+
+/// What settling gives.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Settled {
+    /// One for each event that was not settled before, in order. A receipt that came before its answer has two: `unmatched` when it came, and what
+    /// it did once the answer was there.
+    pub outcomes: Vec<Outcome>,
+    /// Alerts that were put into the queue.
+    pub queued: usize,
+}
+
+/// How many alerts are kept in each state ([`routing::AlertState`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AlertCounts {
+    /// Waiting to be sent.
+    pub queued: u64,
+    /// Handed to a link.
+    pub sending: u64,
+    /// Sent and not answered.
+    pub in_doubt: u64,
+    /// The SMSC has them.
+    pub accepted: u64,
+    /// On the handset.
+    pub delivered: u64,
+    /// Not deliverable.
+    pub undelivered: u64,
+    /// Not delivered in time.
+    pub expired: u64,
+    /// Never taken by an SMSC.
+    pub failed: u64,
+}
+
+/// An alert in a timeline, as it is now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TimelineAlert {
+    /// Its name.
+    pub id: AlertId,
+    /// The alert; `None` once it was pruned.
+    pub alert: Option<Alert>,
+}
+
+/// One event in a person's timeline.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TimelineEntry {
+    /// Its place in the journal.
+    pub seq: Seq,
+    /// What happened.
+    pub event: Event,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The alerts it made or changed, with their state now.
+    pub alerts: Vec<TimelineAlert>,
+}
+
+/// Where decisions are taken and kept. Every method is one transaction; on an error nothing was applied.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// Decides journaled events, in order, and applies their effects. An event that was settled before changes nothing and has no outcome.
+    ///
+    /// # Errors
+    /// When nothing could be committed; the events stay undecided and are handed out again.
+    fn settle(
+        &self,
+        batch: Vec<Journaled>,
+        context: Context,
+    ) -> impl Future<Output = Result<Settled, StoreError>> + Send;
+
+    /// Looks at these people's call boxes now ([`Event::Due`]).
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn settle_due(
+        &self,
+        called: Vec<Msisdn>,
+        context: Context,
+    ) -> impl Future<Output = Result<Settled, StoreError>> + Send;
+
+    /// People whose call box asked to be looked at by `now`, the longest due first, at most `limit`; with `include_deferred`, those first who wait for
+    /// the database to be normal.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        include_deferred: bool,
+    ) -> impl Future<Output = Result<Vec<Msisdn>, StoreError>> + Send;
+
+    /// Takes up to `room` alerts out of the queue, the longest waiting first. They are durably `sending` when it returns; those no longer worth sending
+    /// are dropped and their calls untold again.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn lease(&self, room: usize, context: &Context) -> impl Future<Output = Result<Vec<Submit>, StoreError>> + Send;
+
+    /// One subscriber.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn subscriber(&self, number: Msisdn) -> impl Future<Output = Result<Option<Subscriber>, StoreError>> + Send;
+
+    /// Registers or changes subscribers, all or none.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn put_subscribers(&self, subscribers: Vec<Subscriber>) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Registers or changes one subscriber.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn put_subscriber(&self, subscriber: Subscriber) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.put_subscribers(vec![subscriber])
+    }
+
+    /// Unregisters; whether the number was registered.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn delete_subscriber(&self, number: Msisdn) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Up to `limit` subscribers with numbers above `after`, in order of their numbers.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn subscribers(
+        &self,
+        after: Option<Msisdn>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Subscriber>, StoreError>> + Send;
+
+    /// How many people are registered.
+    fn subscriber_count(&self) -> u64;
+
+    /// The newest `limit` events of one person, the oldest of them first.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn timeline(
+        &self,
+        called: Msisdn,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<TimelineEntry>, StoreError>> + Send;
+
+    /// People counted in each range's quota.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn usage(&self) -> impl Future<Output = Result<Vec<(RangeName, u64)>, StoreError>> + Send;
+
+    /// What one person was charged for, the oldest first.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn charges(&self, called: Msisdn) -> impl Future<Output = Result<Vec<Charge>, StoreError>> + Send;
+
+    /// How many alerts are in each state.
+    fn alert_counts(&self) -> AlertCounts;
+}

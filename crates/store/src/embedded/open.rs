@@ -1,0 +1,129 @@
+//! Opening: the lock, the file, what an earlier life left behind, the threads.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex as StdMutex};
+use std::thread;
+
+use model::{NoAnswer, SubmitOutcome, Timestamp};
+use routing::Event;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{Mutex, mpsc, watch};
+
+use super::memory::{Memory, new_caches};
+use super::turn::Turn;
+use super::writer::{Ends, Health, Writer};
+use super::{Embedded, EmbeddedSettings, READS, READY, WORK, reader, rows, schema};
+use crate::StoreError;
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+impl Embedded {
+    /// Opens the store in a directory, or makes one. Alerts that an earlier life handed to a link and got no answer for are journaled as in doubt.
+    ///
+    /// Blocks: it reads the registry and the newest part of the history.
+    ///
+    /// # Errors
+    /// When the directory can't be used, another process uses it, or the file is damaged or of a newer version.
+    pub fn open(settings: EmbeddedSettings, now: Timestamp) -> Result<Self, StoreError> {
+        let directory =
+            |source: io::Error| StoreError::Directory { path: settings.dir.clone(), source: Arc::new(source) };
+        std::fs::create_dir_all(&settings.dir).map_err(directory)?;
+        let lock = lock(&settings.dir)?;
+        let path = settings.dir.join("afterring.db");
+        let conn = connect(&path, &settings)?;
+        schema::migrate(&conn)?;
+        let mut memory = Memory::load(&conn)?;
+        let in_doubt = doubt(&conn, &mut memory)?;
+        tracing::info!(backlog = memory.undecided, subscribers = memory.registry.len(), in_doubt, at = %now, "store opened");
+
+        let (work, work_end) = mpsc::channel(WORK);
+        let (ready_end, ready) = mpsc::channel(READY);
+        let (reads, reads_end) = mpsc::channel(READS);
+        let (health_end, health) = watch::channel(Health::default());
+        let more = Arc::new(AtomicBool::new(false));
+        let read_only = read_only(&path)?;
+        let ends = Ends { work: work_end, ready: ready_end, more: Arc::clone(&more), health: health_end };
+        let writer = Writer::new(conn, memory, ends, lock);
+        spawn("store-writer", move || writer.run()).map_err(directory)?;
+        spawn("store-reader", move || reader::run(read_only, reads_end)).map_err(directory)?;
+        Ok(Self {
+            work,
+            reads,
+            ready: Arc::new(Mutex::new(ready)),
+            again: Arc::default(),
+            more,
+            health,
+            retention: settings.retention,
+            pruned_to: Arc::new(StdMutex::default()),
+        })
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
+/// Takes the directory for this process; the system gives it back however the process ends.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("afterring.lock");
+    let failed = |source| StoreError::Directory { path: path.clone(), source: Arc::new(source) };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn connect(path: &Path, settings: &EmbeddedSettings) -> Result<Connection, StoreError> {
+    let conn = Connection::open(path)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    let EmbeddedSettings { page, cache, log, .. } = settings;
+    // The page size of a file that has pages already stays what it is.
+    conn.execute_batch(&format!(
+        "PRAGMA page_size = {page}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -{}; \
+         PRAGMA journal_size_limit = {log}; PRAGMA temp_store = MEMORY;",
+        cache / 1024
+    ))?;
+    let page: i64 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(512);
+    conn.pragma_update(None, "wal_autocheckpoint", pages(*log))?;
+    if let Some(largest) = settings.largest {
+        conn.execute_batch(&format!("PRAGMA max_page_count = {}", pages(largest)))?;
+    }
+    Ok(conn)
+}
+
+fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+/// Journals "in doubt" for every alert that was handed to a link before this start, unless what became of it is in the journal already.
+fn doubt(conn: &Connection, memory: &mut Memory) -> Result<usize, StoreError> {
+    let mut sending = rows::sending(conn)?;
+    if sending.is_empty() {
+        return Ok(0);
+    }
+    for journaled in rows::undecided_from(conn, memory.settled_below(), usize::MAX)? {
+        if let Event::Submitted { alert, attempt, .. } = journaled.event {
+            sending.retain(|asked| *asked != (alert, attempt));
+        }
+    }
+    let outcome = SubmitOutcome::InDoubt(NoAnswer::Restart);
+    let events: Vec<_> = sending
+        .into_iter()
+        .map(|(alert, attempt)| Event::Submitted { alert, attempt, outcome: outcome.clone() })
+        .collect();
+    let (mut boxes, mut alerts) = new_caches();
+    let mut turn = Turn::open(conn, memory, &mut boxes, &mut alerts)?;
+    turn.append(&events)?;
+    let draft = turn.commit()?;
+    memory.absorb(draft);
+    Ok(events.len())
+}

@@ -1,0 +1,142 @@
+//! Pruning: what is old enough is forgotten, a few rows at a time, so that no turn is long.
+
+use std::time::Duration;
+
+use model::{AlertId, Timestamp};
+use routing::{Alert, AlertState, CallBox};
+
+use super::rows;
+use super::turn::Turn;
+use crate::StoreError;
+
+/// Rows looked at in each table per step: a few milliseconds.
+const STEP: usize = 500;
+
+/// How long a receipt waits for the answer it belongs to.
+const PARKED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// What one step of pruning did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pruned {
+    /// Rows removed.
+    pub removed: usize,
+    /// Whether every table was looked at to its end since the last time this was said; then there is nothing to do for a while.
+    pub done: bool,
+}
+
+/// How far the walk through the tables has come.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Places {
+    alert: i64,
+    called: i64,
+    part: Option<rows::PartKey>,
+    alerts_done: bool,
+    boxes_done: bool,
+    parts_done: bool,
+}
+
+impl Turn<'_> {
+    /// One step. What was decided, and alerts that ended, before `now` − `retention` go; then message ids without an alert, receipts nobody claimed,
+    /// and boxes that say nothing any more.
+    pub(super) fn prune(
+        &mut self,
+        places: &Places,
+        retention: Duration,
+        now: Timestamp,
+    ) -> Result<(Places, Pruned), StoreError> {
+        self.write_rows()?;
+        let before = now - retention;
+        let (mut places, mut removed) = (places.clone(), 0);
+        let history = rows::prune_history(self.conn, before, self.memory.settled_below(), STEP)?;
+        removed += history;
+        let parked = rows::prune_parked(self.conn, now - PARKED_FOR, STEP)?;
+        self.draft.parked = self.draft.parked.saturating_sub(parked as u64);
+        removed += parked;
+        if !places.alerts_done {
+            removed += self.prune_alerts(&mut places, before)?;
+        }
+        if !places.boxes_done {
+            removed += self.prune_boxes(&mut places, before)?;
+        }
+        if places.alerts_done && !places.parts_done {
+            removed += self.prune_parts(&mut places)?;
+        }
+        let done = history < STEP && parked < STEP && places.alerts_done && places.boxes_done && places.parts_done;
+        if done {
+            places = Places::default();
+        }
+        Ok((places, Pruned { removed, done }))
+    }
+
+    fn prune_alerts(&mut self, places: &mut Places, before: Timestamp) -> Result<usize, StoreError> {
+        let found = rows::alerts_after(self.conn, AlertId(places.alert), STEP)?;
+        // Alerts are in the order they were made: behind one that was made after the cutoff there are none that ended before it.
+        places.alerts_done = found.len() < STEP || found.last().is_some_and(|alert| alert.created_at >= before);
+        let mut removed = 0;
+        for alert in found {
+            places.alert = alert.id.0;
+            if ended_by(&alert).is_some_and(|ended| ended < before) {
+                self.forget_alert(alert.id)?;
+                self.count_state(Some(&alert), None);
+                rows::delete_alert(self.conn, alert.id)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn prune_boxes(&mut self, places: &mut Places, before: Timestamp) -> Result<usize, StoreError> {
+        let found = rows::boxes_after(self.conn, places.called, STEP)?;
+        places.boxes_done = found.len() < STEP;
+        let mut removed = 0;
+        for call_box in found {
+            places.called = rows::key(call_box.called);
+            if says_nothing(&call_box, before) {
+                self.forget_box(call_box.called)?;
+                rows::delete_box(self.conn, call_box.called)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn prune_parts(&mut self, places: &mut Places) -> Result<usize, StoreError> {
+        let found = rows::parts_after(self.conn, places.part.as_ref(), STEP)?;
+        places.parts_done = found.len() < STEP;
+        let mut removed = 0;
+        for part in found {
+            if !rows::has_alert(self.conn, part.3)? {
+                rows::delete_part(self.conn, &part)?;
+                removed += 1;
+            }
+            places.part = Some(part);
+        }
+        Ok(removed)
+    }
+}
+
+/// When an alert ended; one that the SMSC took, or may have taken, and that no receipt came for, ends with its validity.
+fn ended_by(alert: &Alert) -> Option<Timestamp> {
+    match &alert.state {
+        AlertState::Queued { .. } | AlertState::Sending { .. } => None,
+        AlertState::InDoubt { .. } | AlertState::Accepted { .. } => Some(alert.created_at + alert.validity),
+        AlertState::Delivered { at }
+        | AlertState::Undelivered { at }
+        | AlertState::Expired { at }
+        | AlertState::Failed { at, .. } => Some(*at),
+    }
+}
+
+/// Whether a box is as good as an empty one: nothing in it but traces from before the cutoff.
+fn says_nothing(call_box: &CallBox, before: Timestamp) -> bool {
+    let old = |at: Timestamp| at < before;
+    let mut rest = call_box.clone();
+    rest.seen.retain(|seen| !old(seen.at));
+    if rest.alerted_at.is_some_and(old) {
+        // A count of the day is as old as the last alert in it.
+        rest.alerted_at = None;
+        rest.today = None;
+    }
+    rest.replies = rest.replies.filter(|window| !old(window.since));
+    rest == CallBox::empty(call_box.called)
+}

@@ -1,0 +1,88 @@
+//! The tables of the embedded store, and how a file of an earlier version becomes one of this version.
+
+use rusqlite::Connection;
+
+use crate::StoreError;
+
+/// Each step makes version n+1 of version n; `PRAGMA user_version` says which a file has.
+const STEPS: [&str; 1] = [V1];
+
+/// The journal (`event`) is written once, in order, and never changed: a call costs it no page but the one at its end. What was decided of it is a row
+/// of its own, also in order (`decision`). A person's timeline needs no index, which would cost a page at a random place for every call: each decision
+/// names the one before it, and the call box, which is written anyway, the last.
+const V1: &str = "
+CREATE TABLE event (            -- the journal and the history: what happened
+    seq      INTEGER PRIMARY KEY, -- its place; in the order of acceptance
+    body     TEXT NOT NULL        -- routing::Event, JSON
+);
+CREATE TABLE decision (         -- what was decided of it; an event without one is undecided
+    seq      INTEGER PRIMARY KEY, -- event.seq
+    at       INTEGER NOT NULL,    -- when, ms since 1970
+    verdict  TEXT NOT NULL,       -- routing::Verdict, JSON
+    alerts   TEXT,                -- ids of the alerts it made or changed, JSON array; NULL: none
+    prev     INTEGER              -- of a call, a reply and a due: the person's one before; of the others: the alert's one before
+);
+CREATE TABLE box (              -- what is remembered of one called person
+    called   INTEGER PRIMARY KEY, -- the number
+    last     INTEGER,             -- the newest decision.seq of the person's own chain
+    due      INTEGER,             -- when to look at it again, ms since 1970; NULL: never
+    deferred INTEGER,             -- 1: something waits for the database to be normal; else NULL
+    body     TEXT NOT NULL        -- routing::CallBox, JSON
+);
+CREATE INDEX box_due ON box (due) WHERE due IS NOT NULL;
+CREATE INDEX box_deferred ON box (deferred) WHERE deferred IS NOT NULL;
+CREATE TABLE alert (            -- what is told to whom
+    id         INTEGER PRIMARY KEY, -- given out in order, never twice
+    lane       INTEGER,             -- 0: queued; 1: a queued teaser, which waits apart while the database is abnormal; 2: sending; else NULL
+    not_before INTEGER,             -- of a queued one: when it may be sent, ms since 1970
+    last       INTEGER,             -- the newest decision.seq of the alert's chain
+    body       TEXT NOT NULL        -- routing::Alert, JSON
+);
+CREATE INDEX alert_lane ON alert (lane, not_before) WHERE lane IS NOT NULL;
+CREATE TABLE part (             -- which alert a message id belongs to; kept as long as the alert
+    smsc       TEXT NOT NULL,       -- who gave the id
+    message_id TEXT NOT NULL,       -- as in submit_sm_resp
+    called     INTEGER NOT NULL,    -- the handset: tells alerts apart at an SMSC that gives one id to many
+    alert      INTEGER NOT NULL,    -- alert.id
+    PRIMARY KEY (smsc, message_id, called, alert)
+) WITHOUT ROWID;
+CREATE TABLE parked (           -- receipts that came before the answer they belong to
+    seq        INTEGER PRIMARY KEY, -- event.seq
+    at         INTEGER NOT NULL,    -- since when, ms since 1970
+    smsc       TEXT NOT NULL,       -- as in part
+    message_id TEXT NOT NULL        -- as in part
+);
+CREATE INDEX parked_id ON parked (smsc, message_id);
+CREATE TABLE subscriber (       -- the registry
+    number   INTEGER PRIMARY KEY, -- the number
+    body     TEXT NOT NULL        -- routing::Subscriber, JSON
+);
+CREATE TABLE range_usage (      -- people counted in a range's quota
+    name     TEXT PRIMARY KEY,    -- the range
+    used     INTEGER NOT NULL     -- how many
+) WITHOUT ROWID;
+CREATE TABLE charge (           -- fetches that were granted, for billing; never pruned
+    id       INTEGER PRIMARY KEY, -- in order
+    called   INTEGER NOT NULL,    -- who is charged
+    body     TEXT NOT NULL        -- routing::Charge, JSON
+);
+CREATE INDEX charge_called ON charge (called);
+CREATE TABLE meta (             -- counters that outlive the rows they count
+    key      TEXT PRIMARY KEY,    -- next_seq, next_alert, settled_below, registry_loaded, alerts_<state>
+    value    INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
+/// Brings the file to the newest version, forward only, each step in its own transaction.
+pub(super) fn migrate(conn: &Connection) -> Result<(), StoreError> {
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
+        conn.execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {version}; COMMIT"))?;
+        tracing::info!(version, "store schema brought up to date");
+    }
+    Ok(())
+}

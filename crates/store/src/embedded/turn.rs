@@ -1,0 +1,226 @@
+//! One transaction: what it has read and changed so far, and how that is written at its end.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{AlertId, Msisdn, Timestamp};
+use routing::{Alert, CallBox, Event, RangeName, Subscriber};
+use rusqlite::Connection;
+
+use super::memory::{Alerts, Boxes, Memory, Row, STATES, due, lane, place_of};
+use super::{repeats, rows};
+use crate::{Journaled, Seq, StoreError};
+
+/// What a transaction changes in memory once it is committed. Dropped whole when it is not.
+#[derive(Default)]
+pub(super) struct Draft {
+    boxes: HashMap<u64, Row<CallBox>>,
+    alerts: HashMap<i64, Row<Alert>>,
+    pub(super) usage: HashMap<RangeName, u64>,
+    pub(super) registered: HashMap<u64, bool>,
+    pub(super) registry_loaded: bool,
+    pub(super) settled: HashSet<i64>,
+    pub(super) journaled: Vec<Journaled>,
+    pub(super) repeats: HashMap<repeats::Key, Timestamp>,
+    pub(super) next_seq: i64,
+    pub(super) next_alert: i64,
+    pub(super) counts: [u64; 8],
+    pub(super) parked: u64,
+}
+
+impl Draft {
+    fn new(memory: &Memory) -> Self {
+        Self {
+            registry_loaded: memory.registry_loaded,
+            next_seq: memory.next_seq,
+            next_alert: memory.next_alert,
+            counts: memory.counts,
+            parked: memory.parked,
+            ..Self::default()
+        }
+    }
+
+    /// Gives the rows of a committed transaction back to the caches.
+    pub(super) fn keep_rows(&mut self, boxes: &mut Boxes, alerts: &mut Alerts) {
+        for (called, row) in self.boxes.drain() {
+            boxes.insert(called, row);
+        }
+        for (id, row) in self.alerts.drain() {
+            if row.value.state.is_final() {
+                alerts.remove(&id);
+            } else {
+                alerts.insert(id, row);
+            }
+        }
+    }
+}
+
+/// One transaction of the writer, open on its connection.
+pub(super) struct Turn<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) memory: &'a Memory,
+    boxes: &'a mut Boxes,
+    alerts: &'a mut Alerts,
+    pub(super) draft: Draft,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn open(
+        conn: &'a Connection,
+        memory: &'a Memory,
+        boxes: &'a mut Boxes,
+        alerts: &'a mut Alerts,
+    ) -> Result<Self, StoreError> {
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self { conn, memory, boxes, alerts, draft: Draft::new(memory) })
+    }
+
+    /// Writes what is still only in memory and commits.
+    pub(super) fn commit(mut self) -> Result<Draft, StoreError> {
+        self.write_rows()?;
+        for (name, used) in &self.draft.usage {
+            rows::put_usage(self.conn, name, *used)?;
+        }
+        self.write_meta()?;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(self.draft)
+    }
+
+    fn write_meta(&self) -> Result<(), StoreError> {
+        let (draft, memory) = (&self.draft, self.memory);
+        if draft.next_seq != memory.next_seq {
+            rows::set_meta(self.conn, "next_seq", draft.next_seq)?;
+        }
+        if draft.next_alert != memory.next_alert {
+            rows::set_meta(self.conn, "next_alert", draft.next_alert)?;
+        }
+        if !draft.settled.is_empty() {
+            rows::set_meta(self.conn, "settled_below", memory.settled_below())?;
+        }
+        if draft.registry_loaded != memory.registry_loaded {
+            rows::set_meta(self.conn, "registry_loaded", 1)?;
+        }
+        for ((state, count), before) in STATES.iter().zip(draft.counts).zip(memory.counts) {
+            if count != before {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                rows::set_meta(self.conn, &format!("alerts_{state}"), count)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes changed boxes and alerts, in the order of their keys, so that neighbours meet in one page.
+    pub(super) fn write_rows(&mut self) -> Result<(), StoreError> {
+        let mut boxes: Vec<_> = self.draft.boxes.values_mut().filter(|row| row.dirty).collect();
+        boxes.sort_unstable_by_key(|row| row.value.called);
+        for row in boxes {
+            let indexed = due(&row.value);
+            rows::put_box(self.conn, row, indexed)?;
+            row.stored = Some(indexed);
+            row.dirty = false;
+        }
+        let mut alerts: Vec<_> = self.draft.alerts.values_mut().filter(|row| row.dirty).collect();
+        alerts.sort_unstable_by_key(|row| row.value.id);
+        for row in alerts {
+            let indexed = lane(&row.value);
+            rows::put_alert(self.conn, row, indexed)?;
+            row.stored = Some(indexed);
+            row.dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Journals events; whether each is a call reported before. Such a repeat isn't journaled again: the first one is committed, or is with this one.
+    pub(super) fn append(&mut self, events: &[Event]) -> Result<Vec<bool>, StoreError> {
+        events.iter().map(|event| self.append_one(event)).collect()
+    }
+
+    fn append_one(&mut self, event: &Event) -> Result<bool, StoreError> {
+        if let Event::Call(call) = event {
+            let key = self.memory.repeats.key(call);
+            if self.draft.repeats.contains_key(&key) || self.memory.repeats.contains(key, call.at) {
+                return Ok(true);
+            }
+            self.draft.repeats.insert(key, call.at);
+        }
+        let seq = self.take_seq();
+        rows::insert_event(self.conn, seq, event)?;
+        self.draft.journaled.push(Journaled { seq: Seq(seq), event: event.clone() });
+        Ok(false)
+    }
+
+    pub(super) fn take_seq(&mut self) -> i64 {
+        let seq = self.draft.next_seq;
+        self.draft.next_seq = seq.saturating_add(1);
+        seq
+    }
+
+    /// Takes a box out of the draft, to be put back.
+    pub(super) fn take_box(&mut self, called: Msisdn) -> Result<Row<CallBox>, StoreError> {
+        let key = called.as_u64();
+        if let Some(row) = self.draft.boxes.remove(&key).or_else(|| self.boxes.remove(&key)) {
+            return Ok(row);
+        }
+        let empty = || Row { value: CallBox::empty(called), last: None, stored: None, dirty: false };
+        Ok(rows::call_box(self.conn, called)?.unwrap_or_else(empty))
+    }
+
+    pub(super) fn put_box(&mut self, row: Row<CallBox>) {
+        self.draft.boxes.insert(row.value.called.as_u64(), row);
+    }
+
+    /// Takes an alert out of the draft, to be put back.
+    pub(super) fn take_alert(&mut self, id: AlertId) -> Result<Option<Row<Alert>>, StoreError> {
+        match self.draft.alerts.remove(&id.0).or_else(|| self.alerts.remove(&id.0)) {
+            Some(row) => Ok(Some(row)),
+            None => rows::alert(self.conn, id),
+        }
+    }
+
+    pub(super) fn put_alert(&mut self, row: Row<Alert>) {
+        self.draft.alerts.insert(row.value.id.0, row);
+    }
+
+    /// Forgets what memory holds of an alert whose row goes.
+    pub(super) fn forget_alert(&mut self, id: AlertId) -> Result<(), StoreError> {
+        self.take_alert(id).map(drop)
+    }
+
+    /// Forgets what memory holds of a box whose row goes.
+    pub(super) fn forget_box(&mut self, called: Msisdn) -> Result<(), StoreError> {
+        self.take_box(called).map(drop)
+    }
+
+    /// Counts an alert that moved from one state to another; `None`: it is new, or gone.
+    pub(super) fn count_state(&mut self, before: Option<&Alert>, after: Option<&Alert>) {
+        for (alert, by) in [(before, -1), (after, 1)] {
+            if let Some(count) = alert.and_then(|alert| self.draft.counts.get_mut(place_of(&alert.state))) {
+                *count = count.saturating_add_signed(by);
+            }
+        }
+    }
+
+    pub(super) fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {
+        let changed = self.draft.registered.get(&number.as_u64()).copied();
+        if changed.unwrap_or_else(|| self.memory.is_registered(number)) {
+            rows::subscriber(self.conn, number)
+        } else {
+            Ok(None)
+        }
+    }
+
+    pub(super) fn put_subscriber(&mut self, subscriber: &Subscriber) -> Result<(), StoreError> {
+        rows::put_subscriber(self.conn, subscriber)?;
+        self.draft.registered.insert(subscriber.number.as_u64(), true);
+        self.draft.registry_loaded = true;
+        Ok(())
+    }
+
+    pub(super) fn delete_subscriber(&mut self, number: Msisdn) -> Result<bool, StoreError> {
+        self.draft.registered.insert(number.as_u64(), false);
+        rows::delete_subscriber(self.conn, number)
+    }
+
+    pub(super) fn used(&self, name: &RangeName) -> u64 {
+        self.draft.usage.get(name).or_else(|| self.memory.usage.get(name)).copied().unwrap_or(0)
+    }
+}

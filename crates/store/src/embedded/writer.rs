@@ -1,0 +1,202 @@
+//! The writer: the one thread that changes the file, in turns of one transaction each.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::job::Job;
+use super::memory::{Alerts, Boxes, Memory, new_caches};
+use super::turn::{Draft, Turn};
+use crate::{AlertCounts, Journaled, StoreError};
+
+/// Requests taken into one turn: more than callers there are at a time, so that all that wait share one fsync.
+const TURN_REQUESTS: usize = 512;
+
+/// Events and rows taken into one turn: some 100 ms of work, so that nobody waits much longer than that for the turn before.
+const TURN_WEIGHT: usize = 4_096;
+
+/// What is asked of the writer.
+pub(super) enum Message {
+    /// To do something in a transaction.
+    Job(Box<dyn Job>),
+    /// To hand out what waits, now that there is room.
+    HandOut,
+    /// To end.
+    Close(oneshot::Sender<()>),
+}
+
+/// What everyone may see of the store at any time, as of the last turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Journaled and undecided events.
+    pub backlog: u64,
+    /// Alerts by state.
+    pub alerts: AlertCounts,
+    /// People registered.
+    pub subscribers: u64,
+    /// Set while the last thing that was written met a full disk.
+    pub full: bool,
+    /// What went wrong last, until something is written again.
+    pub error: Option<String>,
+}
+
+pub(super) struct Writer {
+    pub(super) conn: Connection,
+    pub(super) memory: Memory,
+    boxes: Boxes,
+    alerts: Alerts,
+    work: mpsc::Receiver<Message>,
+    ready: mpsc::Sender<Journaled>,
+    more: Arc<AtomicBool>,
+    health: watch::Sender<Health>,
+    /// Held as long as the thread lives: no other process opens the directory.
+    _lock: File,
+}
+
+/// The writer's ends of the ways to it and from it.
+pub(super) struct Ends {
+    pub(super) work: mpsc::Receiver<Message>,
+    pub(super) ready: mpsc::Sender<Journaled>,
+    pub(super) more: Arc<AtomicBool>,
+    pub(super) health: watch::Sender<Health>,
+}
+
+impl Writer {
+    pub(super) fn new(conn: Connection, memory: Memory, ends: Ends, lock: File) -> Self {
+        let (boxes, alerts) = new_caches();
+        let Ends { work, ready, more, health } = ends;
+        Self { conn, memory, boxes, alerts, work, ready, more, health, _lock: lock }
+    }
+
+    /// Turn after turn, until it is closed or nobody is left to ask.
+    pub(super) fn run(mut self) {
+        self.publish(None);
+        self.hand_out();
+        while let Some(first) = self.work.blocking_recv() {
+            let (jobs, close) = self.gather(first);
+            if !jobs.is_empty() {
+                self.turn(jobs);
+            }
+            self.hand_out();
+            if let Some(closed) = close {
+                if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+                    tracing::warn!(%error, "the store's write-ahead log stays for the next start");
+                }
+                drop(self);
+                let _ = closed.send(());
+                return;
+            }
+        }
+    }
+
+    /// Everything that waits, up to the bounds of a turn.
+    fn gather(&mut self, first: Message) -> (Vec<Box<dyn Job>>, Option<oneshot::Sender<()>>) {
+        let (mut jobs, mut weight, mut next) = (Vec::new(), 0, Some(first));
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => {
+                    weight += job.weight();
+                    jobs.push(job);
+                }
+                Message::HandOut => {}
+                Message::Close(closed) => return (jobs, Some(closed)),
+            }
+            let room = jobs.len() < TURN_REQUESTS && weight < TURN_WEIGHT;
+            next = if room { self.work.try_recv().ok() } else { None };
+        }
+        (jobs, None)
+    }
+
+    /// All in one transaction; when that fails, whose fault it was is found out by doing each alone. A disk that is full or broken is nobody's
+    /// fault and fails all of them.
+    fn turn(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        match self.transaction(&mut jobs) {
+            Ok(()) => {
+                self.publish(None);
+                for job in jobs {
+                    job.committed();
+                }
+            }
+            Err(error) if jobs.len() == 1 || error.is_disk() => {
+                self.publish(Some(&error));
+                for job in jobs {
+                    job.failed(error.clone());
+                }
+            }
+            Err(_) => {
+                for job in jobs {
+                    self.turn(vec![job]);
+                }
+            }
+        }
+    }
+
+    fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        match self.attempt(jobs) {
+            Ok(mut draft) => {
+                draft.keep_rows(&mut self.boxes, &mut self.alerts);
+                self.memory.absorb(draft);
+                Ok(())
+            }
+            Err(error) => {
+                // Rows taken out of the caches went down with the draft; the others are as committed.
+                if !self.conn.is_autocommit()
+                    && let Err(error) = self.conn.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "a failed turn could not be rolled back");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Draft, StoreError> {
+        let mut turn = Turn::open(&self.conn, &self.memory, &mut self.boxes, &mut self.alerts)?;
+        for job in jobs {
+            job.attempt(&mut turn)?;
+        }
+        turn.commit()
+    }
+
+    /// Hands journaled events on, as far as there is room for them.
+    fn hand_out(&mut self) {
+        self.more.store(false, Ordering::SeqCst);
+        while self.memory.has_more() {
+            let Ok(permit) = self.ready.try_reserve() else {
+                if self.ready.is_closed() || self.more.swap(true, Ordering::SeqCst) {
+                    return;
+                }
+                // The reader may have emptied the channel before it could see the flag: look once more.
+                continue;
+            };
+            match self.memory.hand_out(&self.conn) {
+                Ok(Some(journaled)) => permit.send(journaled),
+                Ok(None) => return,
+                Err(error) => {
+                    drop(permit);
+                    self.more.store(true, Ordering::SeqCst);
+                    return self.publish(Some(&error));
+                }
+            }
+        }
+        self.more.store(false, Ordering::SeqCst);
+    }
+
+    fn publish(&self, error: Option<&StoreError>) {
+        if let Some(error) = error {
+            let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            tracing::error!(%error, source, "a turn of the store failed");
+        }
+        let health = Health {
+            backlog: self.memory.undecided,
+            alerts: self.memory.alert_counts(),
+            subscribers: self.memory.registry.len(),
+            full: matches!(error, Some(StoreError::Full(_))),
+            error: error.map(ToString::to_string),
+        };
+        self.health.send_replace(health);
+    }
+}

@@ -1,0 +1,71 @@
+//! What can go wrong in a store, and whose fault it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why the store did not do what was asked. Nothing of it was applied.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// No room on the disk: the peer is told to come back, and the store goes on by itself once there is room.
+    #[error("the store's disk is full")]
+    Full(#[source] Arc<rusqlite::Error>),
+    /// The disk or the file system failed.
+    #[error("the store's disk failed")]
+    Io(#[source] Arc<rusqlite::Error>),
+    /// Another process works with this directory.
+    #[error("the store directory {0} is in use by another process")]
+    InUse(PathBuf),
+    /// The directory can't be made, opened or locked.
+    #[error("the store directory {path} can't be used")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<std::io::Error>,
+    },
+    /// The file was written by a newer version of this program.
+    #[error("the store has schema version {found}, and this program knows only up to {known}: run a newer one")]
+    Newer {
+        /// The version of the file.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// What is stored can't be read as what it should be.
+    #[error("the store holds something unreadable in {what}")]
+    Unreadable {
+        /// Which table.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
+    /// SQLite refused a statement: a fault in this program, or a damaged file.
+    #[error("the store's database refused a statement")]
+    Database(#[source] Arc<rusqlite::Error>),
+    /// The store was closed, or its thread ended.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// Whether trying again later can help without anyone doing anything to the program: the disk is full or failed.
+    #[must_use]
+    pub const fn is_disk(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Io(_))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let code = error.sqlite_error_code();
+        let error = Arc::new(error);
+        match code {
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => Self::Io(error),
+            Some(_) | None => Self::Database(error),
+        }
+    }
+}
