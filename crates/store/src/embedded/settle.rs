@@ -100,7 +100,14 @@ impl Turn<'_> {
     fn replay(&mut self, seq: i64, id: AlertId, context: &Context, settled: &mut Settled) -> Result<(), StoreError> {
         let (Some(event), Some(row)) = (rows::event(self.conn, seq)?, self.take_alert(id)?) else { return Ok(()) };
         let to = row.value.to;
-        let fits = matches!(&event, Event::Receipt(receipt) if receipt.handset.is_none_or(|handset| handset == to));
+        let fits = match &event {
+            Event::Receipt(Receipt { handset: Some(handset), .. }) => *handset == to,
+            Event::Receipt(Receipt { smsc, message_id, .. }) => {
+                // Where an SMSC gives one id to many, a receipt that names no handset could be anyone's.
+                rows::alerts_of_part(self.conn, &smsc.0, message_id, None, SAME_ID)? == [id]
+            }
+            _ => false,
+        };
         if !fits {
             self.put_alert(row);
             return Ok(());
