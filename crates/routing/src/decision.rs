@@ -74,7 +74,7 @@ pub enum HeldWhy {
 pub enum NothingWhy {
     /// The same call was already counted.
     Duplicate,
-    /// The call is too old to be worth telling.
+    /// The call is too old to be worth telling, or to send a teaser for (it may be counted in the next one).
     TooOld,
     /// The subscriber is suspended.
     Suspended,

@@ -30,10 +30,13 @@ fn answer_deferred(case: &mut Case<'_>) -> Option<ReplyVerdict> {
     answered
 }
 
-/// An offer that ended while the request waited for us is honoured.
+/// An offer that ended while the request waited for us is honoured, if its calls are still there: the oldest is one that the teaser told of.
 fn honour_offer(case: &mut Case<'_>) {
     let until = case.now + case.policy.limits.min_interval;
-    if let Some(offer) = &mut case.call_box.offer {
+    let oldest = case.call_box.untold.first().map(|tally| tally.last_at);
+    if let Some(offer) = &mut case.call_box.offer
+        && oldest.is_some_and(|oldest| oldest <= offer.teased_at)
+    {
         offer.expires_at = offer.expires_at.max(until);
     }
 }

@@ -96,8 +96,7 @@ fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
 fn untell(case: &mut Case<'_>, alert: &Alert) {
     let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
     let in_the_offer = fetched.is_some_and(|fetched| fetched.at == alert.created_at);
-    let left = case.view.subscriber.is_none() && !case.abnormal();
-    if !in_the_offer && !left {
+    if case.view.subscriber.is_some() || (case.abnormal() && !in_the_offer) {
         case.call_box.take_back(&alert.told, alert.more);
     }
 }

@@ -256,8 +256,11 @@ impl Step<'_> {
     }
 
     fn counts_the_call(&self) -> bool {
+        if !matches!(self.event, Event::Call(_)) {
+            return false;
+        }
         match self.decision.verdict {
-            Verdict::Send(_) | Verdict::Joined(_) | Verdict::Held(_) => matches!(self.event, Event::Call(_)),
+            Verdict::Send(_) | Verdict::Joined(_) | Verdict::Held(_) => true,
             Verdict::Nothing(why) => match why {
                 NothingWhy::TeaserCapped | NothingWhy::DailyCap | NothingWhy::AbnormalNoRegistry => true,
                 NothingWhy::AbnormalNotRegistered => !self.cell.refused,

@@ -287,6 +287,24 @@ fn the_calls_of_people_without_an_offer_are_forgotten() {
 }
 
 #[test]
+fn an_offer_that_is_over_says_so_and_is_forgotten_later() {
+    let mut story = Story::new();
+    story.call("c1");
+    story.send(taken(&["t"]));
+    story.now = NOW + HOUR;
+    let Event::Call(other) = call("c2") else { panic!("not a call") };
+    story.on(&Event::Call(MissedCall { at: story.now, caller: Caller::Withheld, ..other }));
+    story.now = NOW + DAY;
+    story.on(&Event::Due);
+    assert_eq!(story.untold(), 1, "the teaser's call is gone, the later one waits for the next teaser");
+    assert_eq!(story.on(&reply("C")), "reply offer_expired");
+    story.now = NOW + DAY * 2;
+    story.on(&Event::Due);
+    assert_eq!((story.untold(), &story.view.call_box.offer, story.view.call_box.due), (0, &None, None));
+    assert_eq!(story.on(&reply("C")), "reply no_offer");
+}
+
+#[test]
 fn the_same_call_by_two_ways_counts_once_and_a_redial_twice() {
     let mut story = Story::of_a_subscriber();
     let Event::Call(first) = call("sip-1") else { panic!("not a call") };
