@@ -15,7 +15,7 @@ use crate::answers::Answers;
 use crate::gate::Gate;
 use crate::inbound::{Acknowledgement, Inbound};
 use crate::meter::Count;
-use crate::session::{Action, Event, Policy, Session};
+use crate::session::{Action, Event, Jitter, Policy, Session};
 use crate::settings::LinkSettings;
 use crate::state::{Closed, LinkState, Why};
 use crate::status;
@@ -99,7 +99,7 @@ impl Link {
             drain,
             draining: false,
             view,
-            jitter: Jitter(seed),
+            jitter: Jitter::new(seed),
             warned: None,
             reference: 0,
         };
@@ -266,7 +266,7 @@ impl Link {
                     Ok(_) => {}
                     Err(error) => self.follow(Event::Failed(Why::Broken(error.kind())), &mut talk),
                 },
-                result = reader.read_buf(&mut input), if !talk.out.is_full() => match result {
+                result = reader.read_buf(&mut input), if !talk.out.is_flooded() => match result {
                     Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
                     Ok(_) => self.on_read(&mut talk, &mut input),
                     Err(error) => self.follow(Event::Failed(Why::Broken(error.kind())), &mut talk),
@@ -312,7 +312,7 @@ impl Link {
             },
             Action::Enquire => talk.out.put_request(CommandId::EnquireLink),
             Action::Unbind => {
-                self.give_up(talk, |_| SubmitOutcome::InDoubt(NoAnswer::Timeout));
+                self.give_up(talk, |_, _| SubmitOutcome::InDoubt(NoAnswer::Timeout));
                 talk.out.put_request(CommandId::Unbind);
             }
         }
@@ -362,11 +362,10 @@ impl Link {
         }
     }
 
-    /// The connection is gone: what left it is in doubt, what did not was not sent. A PDU cut short can't have been taken.
+    /// The connection is gone: what left by it is in doubt, what did not was not sent.
     fn end(&mut self, talk: &mut Talk) {
-        let written = talk.out.written();
-        self.give_up(talk, |sent| {
-            if sent.ends <= written { SubmitOutcome::InDoubt(NoAnswer::LinkLost) } else { sent.flight.unwritten() }
+        self.give_up(talk, |out, sent| {
+            if out.has_left(sent.ends) { SubmitOutcome::InDoubt(NoAnswer::LinkLost) } else { sent.flight.unwritten() }
         });
         self.gate.set_open(false);
         self.gate.meter.set_in_flight(0);
@@ -388,20 +387,5 @@ impl Link {
             tracing::warn!(link = %self.settings.name, "nobody took the last answers");
         }
         self.show(LinkState::Closed, (self.clock)(), None);
-    }
-}
-
-/// Numbers that spread waits: `SplitMix64`.
-#[derive(Debug)]
-struct Jitter(u64);
-
-impl Jitter {
-    /// From 0 to 1000.
-    fn permille(&mut self) -> u16 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        u16::try_from((bits ^ (bits >> 31)) % 1001).unwrap_or(0)
     }
 }

@@ -15,8 +15,8 @@ use crate::meter::Count;
 use crate::session::{Event, Session};
 use crate::state::Why;
 use crate::status::{self, Class};
-use crate::talk::Talk;
-use crate::window::{Flight, Judgement};
+use crate::talk::{Outgoing, Talk};
+use crate::window::{Flight, Judgement, Sent};
 
 /// What is proposed to whoever gave an order that is to be tried again, when only that message was put off.
 const LATER_AFTER: Duration = Duration::from_secs(5);
@@ -176,10 +176,10 @@ impl Link {
         place.send(with(owed));
     }
 
-    /// What is unanswered is in doubt, and what is unwritten was not sent.
-    pub(crate) fn give_up(&mut self, talk: &mut Talk, outcome_of_sent: impl Fn(&crate::window::Sent) -> SubmitOutcome) {
+    /// Ends everything that is under way: each submit as `outcome_of_sent` says, and what waits as not sent.
+    pub(crate) fn give_up(&mut self, talk: &mut Talk, outcome_of_sent: impl Fn(&Outgoing, &Sent) -> SubmitOutcome) {
         for sent in talk.window.take_all() {
-            let outcome = outcome_of_sent(&sent);
+            let outcome = outcome_of_sent(&talk.out, &sent);
             self.answers.give(sent.flight.alert, sent.flight.attempt, outcome);
         }
         for flight in talk.waiting.drain(..) {

@@ -16,8 +16,12 @@ use crate::window::{Flight, Sent, Window};
 /// Receipts and replies that one connection may have unacknowledged: more than SMSCs send ahead; the rest stays with them.
 const OWED: usize = 1_024;
 
-/// Octets to write at which nothing more is read or sent: a peer that asks and doesn't read must not fill the memory.
+/// Octets to write at which no more submits are added: more than a kernel takes at once.
 const OUT_FULL: usize = 256 * 1024;
+
+/// Octets to write at which nothing more is read: a peer that asks and doesn't read must not fill the memory. It lies above the other
+/// limit, since submits alone must not stop the reading: a peer may read only once we have read.
+const OUT_FLOODED: usize = 2 * OUT_FULL;
 
 /// One connection's state; it ends with it.
 #[derive(Debug)]
@@ -98,9 +102,13 @@ impl Outgoing {
         self.buffer.len() >= OUT_FULL
     }
 
-    /// All octets that the connection took.
-    pub(crate) fn written(&self) -> u64 {
-        self.queued.saturating_sub(octets(self.buffer.len()))
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.buffer.len() >= OUT_FLOODED
+    }
+
+    /// Whether the connection took all of the PDU that ends there. One cut short can't have been understood by the peer.
+    pub(crate) fn has_left(&self, ends: u64) -> bool {
+        ends <= self.queued.saturating_sub(octets(self.buffer.len()))
     }
 
     /// Appends an answer: a header under the peer's sequence number.
@@ -135,4 +143,40 @@ impl Outgoing {
 
 fn octets(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Buf;
+    use model::AlertId;
+
+    use super::*;
+
+    #[test]
+    fn a_submit_has_left_when_its_last_octet_was_written() {
+        let settings = crate::settings_for_tests();
+        let now = Instant::now();
+        let mut talk = Talk::new(&settings, now);
+        talk.waiting.extend([1, 2].map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(20)])));
+        assert_eq!(talk.send_waiting(now), (2, None));
+        let (first, second) = (talk.window.take(1).unwrap().ends, talk.window.take(2).unwrap().ends);
+        for (written, left) in
+            [(0, (false, false)), (19, (false, false)), (1, (true, false)), (19, (true, false)), (1, (true, true))]
+        {
+            talk.out.buffer.advance(written);
+            assert_eq!((talk.out.has_left(first), talk.out.has_left(second)), left);
+        }
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_gets_no_more_to_read() {
+        let settings = crate::settings_for_tests();
+        let now = Instant::now();
+        let mut talk = Talk::new(&settings, now);
+        talk.waiting.extend((0..300).map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(1024)])));
+        assert_eq!(talk.send_waiting(now), (256, None));
+        assert!(talk.out.is_full());
+        talk.out.buffer.advance(1);
+        assert_eq!((talk.send_waiting(now), talk.waiting.len()), ((1, None), 43));
+    }
 }

@@ -1,8 +1,9 @@
 //! What comes from the SMSC, and when it is acknowledged.
 
-use crate::smsc::{self, DELIVER_SM, Gateway, RESPONSE, Smsc, delivery, pdu, settings};
 use model::{Msisdn, ReceiptState};
 use smpp_client::Inbound;
+
+use crate::smsc::{self, DELIVER_SM, Gateway, RESPONSE, Smsc, delivery, pdu, settings};
 
 const RECEIPT: &[u8] =
     b"id:4A5F sub:001 dlvrd:001 submit date:2611230800 done date:2611230801 stat:DELIVRD err:000 text:";

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::smsc::{
-    self, BIND_TRANSCEIVER, DELIVER_SM, ENQUIRE_LINK, GENERIC_NACK, Gateway, RESPONSE, SUBMIT_SM, Smsc, UNBIND,
-    accepted, delivery, order, pdu, settings,
-};
 use model::{NoAnswer, SubmitOutcome};
 use smpp_client::{LinkState, Why};
 use tokio::task::JoinSet;
+
+use crate::smsc::{
+    self, BIND_TRANSCEIVER, DELIVER_SM, ENQUIRE_LINK, GENERIC_NACK, Gateway, RESPONSE, SUBMIT_SM, Smsc, UNBIND,
+    accepted, delivery, order, pdu, poll_once, settings,
+};
 
 #[tokio::test]
 async fn a_refused_password_is_tried_again_after_its_own_wait() {
@@ -181,6 +182,27 @@ async fn draining_waits_for_answers_then_unbinds() {
     assert!(gateway.arrivals.answers.recv().await.is_none());
     assert!(gateway.arrivals.inbound.recv().await.is_none());
     gateway.ended().await;
+}
+
+#[tokio::test]
+async fn draining_gives_no_permits_and_waits_for_those_that_are_out() {
+    let smsc = Smsc::open().await;
+    let mut gateway = Gateway::start(vec![settings(smsc.port)]);
+    let mut peer = smsc.bound().await;
+    let mut permits = gateway.reserve(2).await;
+    let links = gateway.links.clone();
+    let mut drain = Box::pin(links.drain(Duration::from_secs(60)));
+    assert!(poll_once(&mut drain).await.is_none());
+    // The link's task has not run yet: its gate is still open.
+    assert!(poll_once(&mut Box::pin(links.reserve(1))).await.is_none());
+    gateway.until(|status| status.state == LinkState::Draining).await;
+    permits.remove(0).submit(order(1, "C"));
+    peer.take("1").await;
+    assert_eq!(gateway.outcome().await, (1, accepted(&["1"])));
+    peer.enquire(1).await;
+    drop(permits);
+    peer.unbind().await;
+    drain.await;
 }
 
 #[tokio::test]

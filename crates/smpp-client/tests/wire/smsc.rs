@@ -104,6 +104,20 @@ impl Peer {
         while self.read().await.is_some() {}
     }
 
+    /// Counts the PDUs with this id up to the end; one that is cut short doesn't count.
+    pub(crate) async fn count_whole(&mut self, id: u32) -> usize {
+        let mut octets = Vec::new();
+        let _ = timeout(PATIENCE, self.stream.read_to_end(&mut octets)).await.expect("it doesn't end");
+        let (mut rest, mut count) = (&octets[..], 0);
+        while let Some(header) = rest.get(..16) {
+            let length = usize::try_from(u32::from_be_bytes(header[..4].try_into().unwrap())).unwrap();
+            let Some(next) = rest.get(length..) else { break };
+            count += usize::from(header[4..8] == id.to_be_bytes());
+            rest = next;
+        }
+        count
+    }
+
     pub(crate) async fn write(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).await.unwrap();
     }
@@ -254,4 +268,15 @@ pub(crate) fn message(submit: &Pdu) -> (u8, &[u8]) {
     let text = &submit.body[length_at + 1..];
     assert_eq!(text.len(), usize::from(submit.body[length_at]));
     (submit.body[class_at], text)
+}
+
+/// Polls once, without giving any other task a turn.
+pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::smsc::{self, GENERIC_NACK, Gateway, SUBMIT_SM, Smsc, accepted, message, order, pdu, settings};
 use model::{NoAnswer, SubmitOutcome};
 use smpp_client::{LinkState, Why};
+
+use crate::smsc::{self, GENERIC_NACK, Gateway, SUBMIT_SM, Smsc, accepted, message, order, pdu, poll_once, settings};
 
 #[tokio::test]
 async fn an_order_is_submitted_and_its_answer_names_the_message() {
@@ -33,7 +34,7 @@ async fn no_more_permits_are_out_than_the_window_holds() {
     let mut permits = gateway.reserve(100).await;
     assert_eq!(permits.len(), 10);
     let mut more = Box::pin(gateway.links.reserve(100));
-    assert!(futures_poll_once(&mut more).await.is_none());
+    assert!(poll_once(&mut more).await.is_none());
     drop(permits.split_off(8));
     assert_eq!(more.await.len(), 2);
     for (alert, permit) in (1..).zip(permits) {
@@ -49,16 +50,6 @@ async fn no_more_permits_are_out_than_the_window_holds() {
         all.extend(gateway.reserve(100).await);
     }
     assert_eq!(all.len(), 10);
-}
-
-async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
-            std::task::Poll::Ready(output) => Some(output),
-            std::task::Poll::Pending => None,
-        })
-    })
-    .await
 }
 
 #[tokio::test]
@@ -106,7 +97,7 @@ async fn a_throttled_link_pauses_and_gives_no_permits_meanwhile() {
     }
     let status = gateway.until(|status| status.throttled).await;
     assert_eq!((status.state, status.counts.throttles, status.counts.later), (LinkState::Bound, 1, 2));
-    assert!(futures_poll_once(&mut Box::pin(gateway.links.reserve(1))).await.is_none());
+    assert!(poll_once(&mut Box::pin(gateway.links.reserve(1))).await.is_none());
     // What was let in before the pause leaves after it: the enquiry overtakes it.
     held.remove(0).submit(order(3, "C"));
     peer.enquire(9).await;
@@ -174,7 +165,7 @@ async fn a_permit_of_a_link_that_is_down_is_answered_not_sent() {
     assert_eq!(down.last_closed.map(|closed| (closed.why, closed.at)), Some((Why::PeerClosed, smsc::NOW)));
     permit.submit(order(1, "C"));
     assert_eq!(gateway.outcome().await, (1, SubmitOutcome::NotSent));
-    assert!(futures_poll_once(&mut Box::pin(gateway.links.reserve(1))).await.is_none());
+    assert!(poll_once(&mut Box::pin(gateway.links.reserve(1))).await.is_none());
 }
 
 #[tokio::test]
