@@ -123,8 +123,8 @@ impl Keywords {
 pub fn normalise(text: &str) -> String {
     text.chars()
         .map(narrow)
-        .filter(|c| c.is_alphanumeric() || *c == '?')
         .flat_map(char::to_uppercase)
+        .filter(|c| c.is_alphanumeric() || *c == '?')
         .take(40)
         .collect()
 }
@@ -140,6 +140,7 @@ fn narrow(character: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_keyword_is_found_however_it_is_typed() {
@@ -172,5 +173,44 @@ mod tests {
                 KeywordError::None("help"),
             ]
         );
+    }
+
+    /// A keyword as people type it: any case, full-width or not, with spaces, quotes and marks around and within.
+    fn typed(word: &'static str) -> impl Strategy<Value = String> {
+        let noise = "[ .,!。，「」“”\"'\u{0}\u{200b}\u{feff}\u{3000}👍-]{0,3}";
+        let letter = |c: char| {
+            let wide = if c.is_ascii_graphic() { char::from_u32(u32::from(c) + 0xfee0).unwrap() } else { c };
+            (prop::sample::select(vec![c, c.to_ascii_lowercase(), wide]), noise)
+        };
+        let letters: Vec<_> = word.chars().map(letter).collect();
+        (noise, letters).prop_map(|(before, letters)| {
+            letters.into_iter().fold(before, |text, (c, after)| format!("{text}{c}{after}"))
+        })
+    }
+
+    fn anyhow_typed() -> impl Strategy<Value = (Action, String)> {
+        let words =
+            Action::ALL.into_iter().flat_map(|action| action.defaults().iter().map(move |word| (action, *word)));
+        prop::sample::select(words.collect::<Vec<_>>())
+            .prop_flat_map(|(action, word)| typed(word).prop_map(move |text| (action, text)))
+    }
+
+    proptest! {
+        #[test]
+        fn every_keyword_is_found_however_it_is_typed((action, text) in anyhow_typed()) {
+            prop_assert_eq!(Keywords::shipped().action(&text), Some(action));
+        }
+
+        #[test]
+        fn what_is_normal_stays_so_and_is_short(text in "\\PC{0,80}") {
+            let once = normalise(&text);
+            prop_assert!(once.chars().count() <= 40);
+            prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn a_longer_word_is_no_keyword(word in "[A-Z]{5,20}") {
+            prop_assert_eq!(Keywords::shipped().action(&word), None);
+        }
     }
 }

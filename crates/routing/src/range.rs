@@ -205,6 +205,7 @@ fn interval(text: &str) -> Option<(Option<Timestamp>, Option<Timestamp>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn number(digits: &str) -> Msisdn {
         Msisdn::international(digits).unwrap()
@@ -247,5 +248,58 @@ mod tests {
         assert!(!range.in_force(at("2026-11-30T23:59:59Z")));
         assert!(range.in_force(at("2026-12-01T00:00:00Z")));
         assert!(!range.in_force(at("2027-01-01T00:00:00Z")));
+    }
+
+    /// Ranges that don't overlap, in order: gaps and widths along the numbers of 13 digits.
+    fn apart() -> impl Strategy<Value = Vec<(u64, u64)>> {
+        prop::collection::vec((1_u64..1_000_000, 0_u64..1_000_000), 0..12).prop_map(|steps| {
+            let mut next = 8_613_900_000_000;
+            let span = |(gap, width)| {
+                let first = next + gap;
+                next = first + width;
+                (first, next)
+            };
+            steps.into_iter().map(span).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn reading_ranges_never_panics(text in "[a-z=0-9*:;@/ -]{0,60}|\\PC{0,40}") {
+            let _ = Ranges::parse(&text);
+        }
+
+        #[test]
+        fn a_number_is_found_exactly_in_the_range_that_holds_it(spans in apart(), off in 0_u64..2, which in 0_usize..12) {
+            let written: Vec<_> =
+                spans.iter().enumerate().map(|(n, (first, last))| format!("r{n}={first}-{last}:{n}")).rev().collect();
+            let ranges = Ranges::parse(&written.join(";")).unwrap();
+            prop_assert_eq!(ranges.iter().count(), spans.len());
+            let edges = spans.get(which).map_or([1_000_000; 4], |(first, last)| [first - off, *first, *last, last + off]);
+            for edge in edges {
+                let expected = spans.iter().position(|(first, last)| (*first..=*last).contains(&edge));
+                let found = ranges.find(Msisdn::try_from(edge).unwrap()).map(|range| range.name.0.clone());
+                prop_assert_eq!(found, expected.map(|n| format!("r{n}")));
+            }
+        }
+
+        #[test]
+        fn ranges_that_share_a_number_are_refused(spans in apart(), which in 0_usize..12, inside in 0_u64..1_000_000) {
+            prop_assume!(which < spans.len());
+            let (first, last) = spans[which];
+            let shared = (first + inside).min(last);
+            let written: Vec<_> = spans.iter().enumerate().map(|(n, (a, b))| format!("r{n}={a}-{b}:1")).collect();
+            let text = format!("{};extra={shared}-{}:1", written.join(";"), shared + 7);
+            let overlaps = |fault: &RangeError| matches!(fault, RangeError::Overlap(..));
+            prop_assert!(Ranges::parse(&text).unwrap_err().iter().any(overlaps));
+        }
+
+        #[test]
+        fn a_prefix_stands_for_every_number_that_begins_with_it(prefix in "[1-9][0-9]{0,9}", digits in "[1-9][0-9]{6,14}") {
+            let ranges = Ranges::parse(&format!("p={prefix}*:1")).unwrap();
+            prop_assert_eq!(ranges.find(number(&digits)).is_some(), digits.starts_with(&prefix));
+            let within: String = format!("{prefix}{digits}").chars().take(15).collect();
+            prop_assert!(ranges.find(number(&within)).is_some());
+        }
     }
 }

@@ -170,6 +170,7 @@ fn shown<'a>(caller: &'a Caller, wording: &'a Wording) -> std::borrow::Cow<'a, s
 mod tests {
     use super::*;
     use model::{Coding, Msisdn};
+    use proptest::prelude::*;
     use std::str::FromStr;
 
     fn tally(last: u64, count: u32, at: &str) -> Tally {
@@ -263,5 +264,61 @@ mod tests {
     fn a_day_is_the_persons_own() {
         let at = Timestamp::parse("2026-11-23T16:30:00Z").unwrap();
         assert_eq!(local_day(at, "Asia/Shanghai") - local_day(at, "UTC"), 1);
+    }
+
+    fn any_tally() -> impl Strategy<Value = Tally> {
+        let caller = prop_oneof![
+            8 => (10_000_000_u64..999_999_999_999_999).prop_map(|n| Caller::Number(Msisdn::try_from(n).unwrap())),
+            1 => Just(Caller::Withheld),
+            1 => Just(Caller::Unknown),
+        ];
+        let at = 1_700_000_000_000_i64..1_900_000_000_000;
+        (caller, 1_u32..200, at).prop_map(|(caller, count, at)| Tally {
+            caller,
+            count,
+            last_at: Timestamp::from_millis(at),
+        })
+    }
+
+    /// The count that a line of the English list tells: `(n)`, `+n more`, else one call.
+    fn told_by(line: &str) -> u32 {
+        if let Some(more) = line.strip_suffix(" more") {
+            return more[1..].parse().unwrap();
+        }
+        line.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(1, |(count, _)| count.parse().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_fits_its_parts_and_its_lines_add_up(
+            told in prop::collection::vec(any_tally(), 1..51),
+            more in prop_oneof![Just(0_u32), 1_u32..500],
+            max_parts in 1_usize..5,
+        ) {
+            let texts = Texts::shipped().unwrap();
+            let total: u32 = told.iter().map(|tally| tally.count).sum::<u32>() + more;
+            for (language, kind) in [(zh(), ListKind::Detail), (zh(), ListKind::Fallback), (Language::en(), ListKind::Detail)] {
+                let reader = Reader { language: &language, time_zone: "Asia/Shanghai" };
+                let text = texts.list(kind, reader, &told, more, max_parts);
+                prop_assert!(split(&text).parts.len() <= max_parts, "{}", text);
+                prop_assert!(text.lines().next().is_some_and(|head| total == 1 || kind == ListKind::Fallback || head.contains(&total.to_string())));
+            }
+            let reader = Reader { language: &Language::en(), time_zone: "UTC" };
+            let text = texts.list(ListKind::Detail, reader, &told, more, max_parts);
+            prop_assert_eq!(text.lines().skip(1).map(told_by).sum::<u32>(), total, "{}", text);
+        }
+
+        #[test]
+        fn a_teaser_fits_two_parts_in_every_language_and_holds_every_keyword(count in 1_u32.., at in 0_i64..4_000_000_000_000) {
+            let (texts, keywords) = (Texts::shipped().unwrap(), Keywords::shipped());
+            for language in texts.languages() {
+                let reader = Reader { language, time_zone: "Asia/Shanghai" };
+                let text = texts.teaser(reader, count, Timestamp::from_millis(at), &keywords);
+                prop_assert!(split(&text).parts.len() <= 2);
+                for action in [Action::Fetch, Action::Subscribe, Action::Refuse] {
+                    prop_assert!(text.contains(keywords.shown(action)));
+                }
+            }
+        }
     }
 }
