@@ -1,2 +1,7 @@
-//! The gateway.
-fn main() {}
+//! The command `afterring`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    afterring::command::main()
+}

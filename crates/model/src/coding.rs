@@ -172,12 +172,16 @@ pub fn encode_ucs2(text: &str) -> Vec<u8> {
 /// Reads UTF-16, big endian; a byte order mark is obeyed, an odd last octet dropped, a lone surrogate read as U+FFFD.
 #[must_use]
 pub fn decode_ucs2(octets: &[u8]) -> String {
-    let (octets, read): (&[u8], fn([u8; 2]) -> u16) = match octets {
-        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
-        _ => (octets, u16::from_be_bytes),
+    let (octets, little) = match octets {
+        [0xff, 0xfe, rest @ ..] => (rest, true),
+        [0xfe, 0xff, rest @ ..] => (rest, false),
+        _ => (octets, false),
     };
-    let units = octets.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
+    let units = octets.chunks_exact(2).map(|pair| match (pair, little) {
+        ([a, b], true) => u16::from_le_bytes([*a, *b]),
+        ([a, b], false) => u16::from_be_bytes([*a, *b]),
+        _ => 0,
+    });
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 

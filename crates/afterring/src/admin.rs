@@ -1,0 +1,202 @@
+//! What operators see of a running gateway: status, readiness, metrics, the database switch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use console::{Check, Condition, ForceError, ForceRequest, JournalView, LinkView, Operators, Status};
+use ingress::Counts;
+use model::{Numbering, Secret};
+use routing::{Database, RangeName};
+use smpp_client::{LinkState, LinkStatus, Links};
+use store::{Embedded, Store};
+
+use crate::metrics::{Metrics, Snapshot};
+use crate::pump::Desk;
+
+/// How old the usage of ranges in the metrics may be.
+const USAGE_AGE: Duration = Duration::from_secs(5);
+
+/// Everything that the operators' listener answers from.
+pub struct Admin {
+    desk: Desk,
+    store: Embedded,
+    links: Links,
+    metrics: Arc<Metrics>,
+    counts: Arc<Counts>,
+    usage: ArcSwap<Vec<(RangeName, u64)>>,
+    draining: AtomicBool,
+}
+
+impl Admin {
+    /// Watches these.
+    #[must_use]
+    pub fn new(desk: Desk, store: Embedded, links: Links, metrics: Arc<Metrics>, counts: Arc<Counts>) -> Self {
+        let usage = ArcSwap::from_pointee(Vec::new());
+        Self { desk, store, links, metrics, counts, usage, draining: AtomicBool::new(false) }
+    }
+
+    /// No longer ready.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps the usage of ranges fresh for the metrics, for ever.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            if let Ok(usage) = self.store.usage().await {
+                self.usage.store(Arc::new(usage));
+            }
+            tokio::time::sleep(USAGE_AGE).await;
+        }
+    }
+
+    /// The operators' side, as the console asks for it.
+    #[must_use]
+    pub fn operators(self: Arc<Self>, numbering: Numbering, token: Option<Secret>) -> Operators {
+        let (status, force, ranges, metrics, ready) =
+            (Arc::clone(&self), Arc::clone(&self), Arc::clone(&self), Arc::clone(&self), Arc::clone(&self));
+        Operators {
+            store: self.store.clone(),
+            numbering,
+            status: Arc::new(move || status.status()),
+            force: Arc::new(move |request| force.force(request)),
+            ranges: Arc::new(move || ranges.desk.policy.load().ranges.clone()),
+            metrics: Arc::new(move || metrics.metrics()),
+            ready: Arc::new(move || ready.checks()),
+            clock: self.desk.clock,
+            token,
+        }
+    }
+
+    fn status(&self) -> Status {
+        let database = &self.desk.database;
+        let forced = database.forced();
+        Status {
+            database: console::DatabaseStatus {
+                state: self.database(),
+                forced: forced.is_some(),
+                configured: false,
+                since: database.since(),
+                reason: forced.as_ref().map(|forced| forced.reason.clone()),
+                until: forced.map(|forced| forced.until),
+            },
+            links: self.links.status().iter().map(link_view).collect(),
+            journal: JournalView { pending: self.store.backlog() },
+            counts: self.totals(),
+        }
+    }
+
+    /// Calls taken, messages decided by kind, and decisions by verdict.
+    fn totals(&self) -> BTreeMap<&'static str, u64> {
+        let doors = self.counts.snapshot();
+        let mut totals: BTreeMap<&'static str, u64> =
+            BTreeMap::from([("calls", doors.sip.accepted + doors.http.accepted)]);
+        for kind in model::Kind::ALL {
+            totals.insert(kind.as_str(), 0);
+        }
+        for ((event, verdict, why), count) in self.metrics.decisions() {
+            match (event, verdict) {
+                (_, "send") => *totals.entry(why).or_default() += count,
+                ("call", "joined") => *totals.entry("joined").or_default() += count,
+                ("call", "held") => *totals.entry("held").or_default() += count,
+                ("call", "nothing") => *totals.entry("nothing").or_default() += count,
+                ("reply", _) => *totals.entry("replies").or_default() += count,
+                _ => {}
+            }
+        }
+        totals
+    }
+
+    fn database(&self) -> console::DatabaseState {
+        match self.desk.database.now() {
+            Database::Normal => console::DatabaseState::Normal,
+            Database::Abnormal => console::DatabaseState::Abnormal,
+        }
+    }
+
+    fn force(&self, request: ForceRequest) -> Result<(), ForceError> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(ForceError::Stopping);
+        }
+        match request {
+            ForceRequest::Abnormal { until, reason } => {
+                self.desk.database.force(until.since((self.desk.clock)()), reason);
+            }
+            ForceRequest::Lift => drop(self.desk.database.lift()),
+        }
+        Ok(())
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let links = self.links.status();
+        let bound = links.iter().filter(|link| link.state == LinkState::Bound).count();
+        let condition = Condition {
+            draining: self.draining.load(Ordering::Relaxed),
+            journal_fault: self.store.health().error,
+            links: links.len(),
+            bound,
+            ever_bound: links.iter().any(|link| link.counts.connects > 0),
+            database: self.database(),
+        };
+        let mut checks = condition.checks();
+        checks.extend(links.iter().map(link_check));
+        checks
+    }
+
+    fn metrics(&self) -> String {
+        let doors = self.counts.snapshot();
+        let health = self.store.health();
+        let alerts = health.alerts;
+        let policy = self.desk.policy.load();
+        let usage = self.usage.load();
+        let used = |name: &RangeName| usage.iter().find(|(of, _)| of == name).map_or(0, |(_, used)| *used);
+        let mut ranges: Vec<_> =
+            policy.ranges.iter().map(|range| (range.name.0.clone(), used(&range.name), range.quota)).collect();
+        ranges.sort();
+        ranges.dedup();
+        self.metrics.page(&Snapshot {
+            sip: doors.sip,
+            http: doors.http,
+            links: self.links.status(),
+            journal_pending: health.backlog,
+            journal_failing: health.error.is_some(),
+            alerts: vec![
+                ("queued", alerts.queued),
+                ("sending", alerts.sending),
+                ("in_doubt", alerts.in_doubt),
+                ("accepted", alerts.accepted),
+            ],
+            subscribers: self.store.subscriber_count(),
+            ranges,
+            database_abnormal: self.desk.database.now() == Database::Abnormal,
+        })
+    }
+}
+
+fn link_view(link: &LinkStatus) -> LinkView {
+    LinkView {
+        name: link.name.0.clone(),
+        state: link.state.as_str(),
+        since: Some(link.since),
+        detail: link.last_closed.filter(|_| link.state != LinkState::Bound).map(|closed| closed.to_string()),
+    }
+}
+
+/// A link that is down never makes the gateway unready by itself: alerts wait, or take another link.
+fn link_check(link: &LinkStatus) -> Check {
+    let bound = link.state == LinkState::Bound;
+    let mut detail = format!("{}: {} since {}", link.name, link.state, link.since);
+    if let LinkState::Down { until, .. } = link.state {
+        detail = format!("{detail}, next attempt at {until}");
+    }
+    if let Some(closed) = link.last_closed.filter(|_| !bound) {
+        detail = format!("{detail}; {closed}");
+    }
+    if link.throttled {
+        detail = format!("{detail}; throttled by the SMSC");
+    }
+    Check { name: "link", ok: true, degraded: !bound, detail }
+}

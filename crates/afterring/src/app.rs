@@ -1,0 +1,311 @@
+//! The gateway: built in numbered steps, stopped in numbered steps.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use ingress::http::HttpSettings;
+use ingress::sip::SipSettings;
+use ingress::{Counts, Offer};
+use model::Clock;
+use routing::Policy;
+use smpp_client::{LinkSettings, Links};
+use store::{Embedded, EmbeddedSettings, Outcome, StoreError};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::Admin;
+use crate::database::DatabaseState;
+use crate::metrics::Metrics;
+use crate::pump::decide::Ear;
+use crate::pump::{Desk, arrivals, decide, dispatch, due, intake};
+
+/// Offers that wait for the journal: some hundredths of a second of the busiest hour. When they are more, peers are told to come back.
+const OFFERS: usize = 512;
+/// Batches of outcomes that a slow page may lag behind before it misses some.
+const LIVE: usize = 256;
+
+/// Everything a gateway is started with. Two of them can run in one process.
+pub struct Plan {
+    /// Reads the time.
+    pub clock: Clock,
+    /// The local store.
+    pub store: EmbeddedSettings,
+    /// Links to SMSCs.
+    pub links: Vec<LinkSettings>,
+    /// What the operator decided beforehand.
+    pub policy: Policy,
+    /// Calls by HTTP.
+    pub http: HttpSettings,
+    /// Where calls come in by HTTP; `None`: the caller serves [`Gateway::calls`] itself.
+    pub http_listen: Option<SocketAddr>,
+    /// Calls by SIP.
+    pub sip: SipSettings,
+    /// Where calls come in by SIP over UDP.
+    pub sip_listen: Vec<SocketAddr>,
+    /// Console, operators' API, health and metrics; `None`: the caller serves [`Gateway::admin`] itself.
+    pub admin_listen: Option<SocketAddr>,
+    /// What an operator must show, unless only this machine can reach the listener.
+    pub admin_token: Option<model::Secret>,
+    /// Jitter of the links.
+    pub seed: u64,
+}
+
+/// Why a gateway can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The local store can't be opened.
+    #[error("the store in {dir} can't be opened", dir = .dir.display())]
+    Store {
+        /// Where it is.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// An address can't be listened on.
+    #[error("can't listen on {listen} ({what})")]
+    Listen {
+        /// Where.
+        listen: SocketAddr,
+        /// For what.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A running gateway.
+pub struct Gateway {
+    /// The local store.
+    pub store: Embedded,
+    /// Whether the database may be asked.
+    pub database: DatabaseState,
+    /// What is decided, as it happens.
+    pub live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    /// The calls API, for a caller that serves it itself.
+    pub calls: Router,
+    /// The operators' API, health and metrics, for a caller that serves it itself.
+    pub admin: Router,
+    /// Where the calls API listens.
+    pub http_addr: Option<SocketAddr>,
+    /// Where SIP listens.
+    pub sip_addrs: Vec<SocketAddr>,
+    /// Where the operators' API listens.
+    pub admin_addr: Option<SocketAddr>,
+    state: Arc<Admin>,
+    links: Links,
+    doors: CancellationToken,
+    admin_stop: CancellationToken,
+    dispatch_stop: CancellationToken,
+    offers: mpsc::Sender<Offer>,
+    tasks: Tasks,
+    tracker: TaskTracker,
+}
+
+/// The loops, by the step at which they end.
+struct Tasks {
+    doors: Vec<JoinHandle<()>>,
+    intake: JoinHandle<()>,
+    dispatch: JoinHandle<()>,
+    answers: JoinHandle<()>,
+    inbound: JoinHandle<()>,
+    endless: Vec<JoinHandle<()>>,
+    admin: Option<JoinHandle<()>>,
+}
+
+/// How a gateway stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stopped {
+    /// Everything in hand was finished.
+    Drained,
+    /// The time was up; what was left is on disk and goes on at the next start.
+    GaveUp,
+}
+
+impl Gateway {
+    /// Starts a gateway.
+    ///
+    /// # Errors
+    /// When the store can't be opened or an address can't be listened on; nothing runs then.
+    pub async fn start(plan: Plan) -> Result<Self, StartError> {
+        // 1 the store, which also finds what an earlier life left behind
+        let now = (plan.clock)();
+        let dir = plan.store.dir.clone();
+        let store =
+            Embedded::open(plan.store, now).map_err(|source| StartError::Store { dir, source })?;
+        // 2 listeners are bound before anything runs, so that a taken port stops the start
+        let http = bind_tcp(plan.http_listen, "http").await?;
+        let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
+        let mut sip = Vec::with_capacity(plan.sip_listen.len());
+        for listen in plan.sip_listen {
+            let socket = UdpSocket::bind(listen).await;
+            sip.push(socket.map_err(|source| StartError::Listen { listen, what: "sip", source })?);
+        }
+        // 3 links to SMSCs
+        let tracker = TaskTracker::new();
+        let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
+        // 4 the pumps, from the inside out
+        let database = DatabaseState::new(plan.clock);
+        let desk =
+            Desk { clock: plan.clock, policy: Arc::new(ArcSwap::from_pointee(plan.policy)), database: database.clone() };
+        let metrics = Arc::new(Metrics::default());
+        let queued = Arc::new(Notify::new());
+        let live = broadcast::Sender::new(LIVE);
+        let ear = Ear { queued: Arc::clone(&queued), metrics: Arc::clone(&metrics), live: live.clone() };
+        let dispatch_stop = CancellationToken::new();
+        let (offers, offered) = mpsc::channel(OFFERS);
+        let mut tasks = Tasks {
+            doors: Vec::new(),
+            intake: tokio::spawn(intake::run(offered, store.clone())),
+            dispatch: tokio::spawn(dispatch::run(
+                store.clone(),
+                links.clone(),
+                desk.clone(),
+                Arc::clone(&metrics),
+                queued,
+                dispatch_stop.clone(),
+            )),
+            answers: tokio::spawn(arrivals::answers(arriving.answers, store.clone())),
+            inbound: tokio::spawn(arrivals::inbound(arriving.inbound, store.clone())),
+            endless: vec![
+                tokio::spawn(decide::run(store.clone(), desk.clone(), ear.clone())),
+                tokio::spawn(due::run(store.clone(), desk.clone(), ear)),
+                tokio::spawn(database.clone().run()),
+            ],
+            admin: None,
+        };
+        // 5 the doors of the core network
+        let doors = CancellationToken::new();
+        let counts = Arc::new(Counts::default());
+        let calls = ingress::http::router(plan.http.clone(), offers.clone(), plan.clock, Arc::clone(&counts));
+        let sip_addrs = sip.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        for socket in sip {
+            let (settings, offers, counts) = (plan.sip.clone(), offers.clone(), Arc::clone(&counts));
+            let (clock, drain) = (plan.clock, doors.clone());
+            tasks.doors.push(tokio::spawn(async move {
+                if let Err(error) = ingress::sip::udp::serve(socket, settings, offers, clock, counts, drain).await {
+                    tracing::error!(error = %error, listener = "sip", "a listener ended");
+                }
+            }));
+        }
+        let http_addr = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        tasks.doors.extend(http.map(|listener| serve(listener, calls.clone(), doors.clone(), "http")));
+        // 6 what operators see
+        let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, counts));
+        tasks.endless.push(tokio::spawn(Arc::clone(&state).run()));
+        let admin = console::router(Arc::clone(&state).operators(plan.http.numbering, plan.admin_token));
+        let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let admin_stop = CancellationToken::new();
+        tasks.admin = admin_listener.map(|listener| serve(listener, admin.clone(), admin_stop.clone(), "admin"));
+        Ok(Self {
+            store,
+            database,
+            live,
+            calls,
+            admin,
+            http_addr,
+            sip_addrs,
+            admin_addr,
+            state,
+            links,
+            doors,
+            admin_stop,
+            dispatch_stop,
+            offers,
+            tasks,
+            tracker,
+        })
+    }
+
+    /// Where calls are offered that come by no listener.
+    #[must_use]
+    pub fn intake(&self) -> ingress::Intake {
+        self.offers.clone()
+    }
+
+    /// Stops in the order of ARCHITECTURE.md, within `grace`. What can't be finished is on disk.
+    pub async fn stop(self, grace: Duration) -> Stopped {
+        let deadline = tokio::time::Instant::now() + grace;
+        // Half of the time is for peers: the other half must be enough for our own disk.
+        let for_peers = grace / 2;
+        let Self { store, state, links, doors, admin_stop, dispatch_stop, offers, tasks, tracker, calls, .. } = self;
+        tracing::info!(step = 1, "stopping: no longer ready");
+        state.drain();
+        tracing::info!(step = 2, "stopping: no new calls are taken");
+        doors.cancel();
+        drop((offers, calls));
+        tracing::info!(step = 3, "stopping: calls in hand are journaled");
+        let mut clean = true;
+        for door in tasks.doors {
+            clean &= ends_by(deadline, door).await;
+        }
+        clean &= ends_by(deadline, tasks.intake).await;
+        tracing::info!(step = 4, "stopping: no more alerts are leased");
+        dispatch_stop.cancel();
+        clean &= ends_by(deadline, tasks.dispatch).await;
+        tracing::info!(step = 5, "stopping: waiting for the answers of SMSCs, then unbinding");
+        links.drain(for_peers).await;
+        drop(links);
+        tracker.close();
+        clean &= tokio::time::timeout_at(deadline, tracker.wait()).await.is_ok();
+        tracing::info!(step = 8, "stopping: what SMSCs sent last is journaled");
+        clean &= ends_by(deadline, tasks.answers).await;
+        clean &= ends_by(deadline, tasks.inbound).await;
+        clean &= decided(&store, deadline).await;
+        tracing::info!(step = 10, "stopping: the store is closed");
+        for task in tasks.endless {
+            task.abort();
+            drop(task.await);
+        }
+        admin_stop.cancel();
+        if let Some(admin) = tasks.admin {
+            clean &= ends_by(deadline, admin).await;
+        }
+        drop(state);
+        clean &= tokio::time::timeout_at(deadline, store.close()).await.is_ok();
+        if clean { Stopped::Drained } else { Stopped::GaveUp }
+    }
+}
+
+/// Waits until everything journaled is decided.
+async fn decided(store: &Embedded, deadline: tokio::time::Instant) -> bool {
+    while store.backlog() > 0 {
+        if tokio::time::Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    true
+}
+
+async fn ends_by(deadline: tokio::time::Instant, mut task: JoinHandle<()>) -> bool {
+    let ended = tokio::time::timeout_at(deadline, &mut task).await.is_ok();
+    if !ended {
+        task.abort();
+    }
+    ended
+}
+
+async fn bind_tcp(listen: Option<SocketAddr>, what: &'static str) -> Result<Option<TcpListener>, StartError> {
+    let Some(listen) = listen else { return Ok(None) };
+    let listener = TcpListener::bind(listen).await;
+    listener.map(Some).map_err(|source| StartError::Listen { listen, what, source })
+}
+
+fn serve(listener: TcpListener, router: Router, stop: CancellationToken, what: &'static str) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!(error = %error, listener = what, "a listener ended");
+        }
+    })
+}

@@ -1,0 +1,127 @@
+//! What the command does: answers by itself, or runs the gateway or the demo until a signal.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Gateway, Stopped};
+use crate::cli::{self, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
+use crate::config::Settings;
+use crate::{clock, demo, plan, telemetry};
+
+/// The process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let code = match cli::start(clock::now) {
+        Next::Exit(code) => code,
+        Next::Run(settings) => within_runtime(run(*settings)),
+        Next::Demo(asked) => within_runtime(show(asked)),
+    };
+    ExitCode::from(code)
+}
+
+fn within_runtime(work: impl Future<Output = u8>) -> u8 {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // What is left is on disk or with a peer; blocking threads are not waited for.
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            code
+        }
+        Err(error) => {
+            eprintln!("afterring: no runtime: {error}");
+            UNAVAILABLE
+        }
+    }
+}
+
+/// `afterring run`.
+async fn run(settings: Settings) -> u8 {
+    if let Err(error) = telemetry::start(&settings.log.filter, settings.log.format) {
+        eprintln!("afterring: log.filter: {error}");
+        return CONFIGURATION;
+    }
+    let stop = match stop_on_signal() {
+        Ok(stop) => stop,
+        Err(error) => return unable("signals can't be handled", &error),
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), settings = crate::config::digest(&settings.shown), "starting");
+    let seed = clock::now().as_millis().unsigned_abs() ^ u64::from(std::process::id());
+    let gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
+        Ok(gateway) => gateway,
+        Err(error) => return unable("can't start", &error),
+    };
+    tracing::info!(
+        http = gateway.http_addr.map(tracing::field::display),
+        admin = gateway.admin_addr.map(tracing::field::display),
+        sip = ?gateway.sip_addrs,
+        links = settings.links.len(),
+        "started"
+    );
+    stop.cancelled().await;
+    match gateway.stop(settings.stop_grace).await {
+        Stopped::Drained => {
+            tracing::info!("stopped");
+            OK
+        }
+        Stopped::GaveUp => {
+            tracing::warn!("stopped before everything in hand was finished; it goes on at the next start");
+            GAVE_UP
+        }
+    }
+}
+
+/// `afterring demo`.
+async fn show(asked: cli::Demo) -> u8 {
+    drop(telemetry::start("warn", crate::config::LogFormat::Auto));
+    let stop = match stop_on_signal() {
+        Ok(stop) => stop,
+        Err(error) => return unable("signals can't be handled", &error),
+    };
+    match demo::run(&asked, clock::now, stop).await {
+        Ok(()) => OK,
+        Err(error) => {
+            eprintln!("afterring demo: {error:#}");
+            UNAVAILABLE
+        }
+    }
+}
+
+/// Tells what is wrong, with every cause, on standard error: the log may go elsewhere.
+fn unable(what: &str, error: &dyn std::error::Error) -> u8 {
+    let mut text = format!("afterring: {what}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    eprintln!("{text}");
+    UNAVAILABLE
+}
+
+/// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
+fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        let mut seen = 0;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            seen += 1;
+            if seen > 1 {
+                // Everything accepted is on disk: nothing is lost by leaving now.
+                std::process::exit(i32::from(GAVE_UP));
+            }
+            stopping.cancel();
+        }
+    });
+    Ok(stop)
+}
+

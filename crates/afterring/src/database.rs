@@ -1,0 +1,125 @@
+//! Whether the database may be asked: the operator's forced state, until Postgres brings a machine of its own.
+
+use std::time::Duration;
+
+use model::{Clock, Timestamp};
+use routing::Database;
+use tokio::sync::watch;
+
+/// Longest time that a forced state may last; longer maintenance is forced again, so that a forgotten one ends by itself.
+pub const LONGEST_FORCE: Duration = Duration::from_secs(24 * 3600);
+
+/// An operator's order to treat the database as abnormal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Forced {
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; it ends by itself.
+    pub until: Timestamp,
+    /// What the operator gave as the reason.
+    pub reason: String,
+}
+
+/// The state as last changed, shared by all that ask for it.
+#[derive(Clone)]
+pub struct DatabaseState {
+    clock: Clock,
+    started: Timestamp,
+    forced: watch::Sender<Option<Forced>>,
+    lifted: watch::Sender<Option<Timestamp>>,
+}
+
+impl DatabaseState {
+    /// Normal, from now on.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, started: clock(), forced: watch::Sender::new(None), lifted: watch::Sender::new(None) }
+    }
+
+    /// Treats the database as abnormal for a time.
+    pub fn force(&self, lasts: Duration, reason: String) {
+        let since = (self.clock)();
+        let until = since + lasts.min(LONGEST_FORCE);
+        tracing::warn!(%until, reason, "database forced to abnormal by the operator");
+        self.forced.send_replace(Some(Forced { since, until, reason }));
+    }
+
+    /// Ends a forced state; whether there was one.
+    pub fn lift(&self) -> bool {
+        let was = self.forced.send_replace(None).is_some();
+        if was {
+            self.lifted.send_replace(Some((self.clock)()));
+            tracing::info!("database no longer forced to abnormal");
+        }
+        was
+    }
+
+    /// The forced state, if it lasts.
+    #[must_use]
+    pub fn forced(&self) -> Option<Forced> {
+        self.forced.borrow().clone()
+    }
+
+    /// What decisions are taken by.
+    #[must_use]
+    pub fn now(&self) -> Database {
+        if self.forced.borrow().is_some() { Database::Abnormal } else { Database::Normal }
+    }
+
+    /// Since when it is as it is.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        match (self.forced(), *self.lifted.borrow()) {
+            (Some(forced), _) => forced.since,
+            (None, Some(lifted)) => lifted,
+            (None, None) => self.started,
+        }
+    }
+
+    /// Lifts a forced state when its time is over; never returns.
+    pub async fn run(self) {
+        let mut changes = self.forced.subscribe();
+        loop {
+            let left = self.forced().map(|forced| forced.until.since((self.clock)()));
+            match left {
+                Some(Duration::ZERO) => drop(self.lift()),
+                Some(left) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(left) => {}
+                        _ = changes.changed() => {}
+                    }
+                }
+                None => {
+                    if changes.changed().await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forced_state_ends_by_itself_or_when_lifted() {
+        fn clock() -> Timestamp {
+            Timestamp::from_millis(1_000)
+        }
+        let state = DatabaseState::new(clock);
+        assert_eq!(state.now(), Database::Normal);
+        state.force(Duration::from_secs(600), "maintenance".to_owned());
+        assert_eq!(state.now(), Database::Abnormal);
+        assert!(state.lift());
+        assert!(!state.lift());
+        assert_eq!(state.now(), Database::Normal);
+        state.force(Duration::ZERO, "at once".to_owned());
+        let runner = tokio::spawn(state.clone().run());
+        let mut changes = state.forced.subscribe();
+        changes.wait_for(Option::is_none).await.unwrap();
+        assert_eq!(state.now(), Database::Normal);
+        runner.abort();
+    }
+}

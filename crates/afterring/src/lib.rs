@@ -1,0 +1,14 @@
+//! The gateway's parts that the binary puts together.
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod database;
+pub mod demo;
+pub mod metrics;
+pub mod plan;
+pub mod pump;
+pub mod telemetry;

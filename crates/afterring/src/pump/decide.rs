@@ -1,0 +1,53 @@
+//! Events: from the journal into decisions, in order, in batches.
+
+use std::sync::Arc;
+
+use store::{Embedded, Journaled, Outcome, Store};
+use tokio::sync::{Notify, broadcast};
+
+use super::{Desk, Patience};
+use crate::metrics::Metrics;
+
+/// Events decided in one transaction: enough to share a sync, few enough to keep calls from waiting.
+const BATCH: usize = 500;
+
+/// Where outcomes go beside the store.
+#[derive(Clone)]
+pub struct Ear {
+    /// Wakes the dispatcher when something was queued.
+    pub queued: Arc<Notify>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// For pages that show what happens; slow ones miss some.
+    pub live: broadcast::Sender<Arc<Vec<Outcome>>>,
+}
+
+impl Ear {
+    /// Tells everyone of a settled batch of the journal (empty where boxes were due).
+    pub fn settled(&self, settled: store::Settled, batch: &[Journaled]) {
+        self.metrics.decided(&settled.outcomes, batch);
+        if settled.queued > 0 {
+            self.queued.notify_one();
+        }
+        if self.live.receiver_count() > 0 {
+            drop(self.live.send(Arc::new(settled.outcomes)));
+        }
+    }
+}
+
+/// Decides what is journaled, for ever. A batch that can't be settled is tried again: events are never dropped.
+pub async fn run(store: Embedded, desk: Desk, ear: Ear) {
+    loop {
+        let batch = store.next(BATCH).await;
+        let mut patience = Patience::new();
+        loop {
+            match store.settle(batch.clone(), desk.context()).await {
+                Ok(settled) => break ear.settled(settled, &batch),
+                Err(error) => {
+                    tracing::error!(error = %error, events = batch.len(), "events can't be decided: trying again");
+                    patience.wait().await;
+                }
+            }
+        }
+    }
+}
