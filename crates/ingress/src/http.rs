@@ -51,7 +51,7 @@ const BUSY_SECONDS: u64 = 1;
 pub struct HttpSettings {
     /// The bearer token that every request must carry; `None` lets everyone in.
     pub token: Option<Secret>,
-    /// Most octets of a body; 1 MiB by default, some 5,000 calls.
+    /// Most octets of a body; 1 MiB by default, some 5,000 calls. Larger batches need a larger limit.
     pub body_limit: usize,
     /// Most calls of a request; 10,000 by default.
     pub batch_limit: usize,
@@ -134,7 +134,7 @@ impl Door {
     /// Says in `Err` what ends a request early, so that `?` reads in the order of the checks.
     async fn answer(&self, request: Request) -> Result<Answer, Answer> {
         self.authorise(request.headers())?;
-        let Ok(_place) = self.places.try_acquire() else { return Err(self.busy(1)) };
+        let Ok(place) = self.places.try_acquire() else { return Err(self.busy(1)) };
         let declared = declared(request.headers());
         let body = self.collect(request).await?;
         // Room in the hand-over comes before the work of reading: what can't be handed over isn't read.
@@ -144,6 +144,9 @@ impl Door {
         })?;
         let items = body::read(&body, declared, self.settings.batch_limit).map_err(|why| self.unreadable(&why))?;
         let (calls, repeated, rejected) = self.sort(&items);
+        // The place is for a body; a slow store must not keep others from handing theirs over.
+        drop(items);
+        drop((body, place));
         if calls.is_empty() {
             return Ok(Answer::Taken(Taken { accepted: 0, duplicate: 0, rejected }));
         }

@@ -1,5 +1,7 @@
 //! The HTTP door over a real socket: every good and bad body, and what the store may answer.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The SIP door over a real socket, against messages written by hand: what a switch sees, and what is handed over.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -412,7 +414,7 @@ async fn draining_answers_those_who_wait_and_turns_the_others_away() {
     }
     let away = switch.answer_to(&invite("b")).await;
     assert!(away.starts_with("SIP/2.0 503 ") && away.contains("\r\nRetry-After: 10\r\n"), "{away}");
-    switch.send(ack("b", &away)).await;
+    // No ACK for that one: a busy switch must not keep the gateway from ending.
     offer.answer.send(Stored::Yes { duplicate: vec![false] }).unwrap();
     let released = switch.receive().await;
     assert_eq!(status(&released), 486);

@@ -276,9 +276,11 @@ const fn phrase(status: u16) -> &'static str {
         600 => "Busy Everywhere",
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
-        400..=499 => "Request Failure",
-        500..=599 => "Server Failure",
-        _ => "Failure",
+        _ => match status / 100 {
+            4 => "Request Failure",
+            5 => "Server Failure",
+            _ => "Failure",
+        },
     }
 }
 

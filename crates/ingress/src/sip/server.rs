@@ -126,17 +126,22 @@ impl Server {
             return self.refuse_statelessly(message, &envelope.via, source, Refusal::TooLarge);
         };
         let to = destination(&envelope.via, source);
-        if self.table.is_full() {
-            if envelope.method == b"INVITE" {
-                self.counts.busy(Source::Sip, 1);
-            }
-            return self.out.push(Outgoing { to, bytes: echo.response(&Answer::Later(BUSY_SECONDS)) });
-        }
+        let full = self.table.is_full();
         if envelope.method != b"INVITE" {
-            let answer = self.answer_other(request);
-            let response = echo.response(&answer);
-            self.table.insert(key, None, State::answered(response.clone(), now, self.settings.timers), to);
+            let response = echo.response(&self.answer_other(request));
+            if !full {
+                self.table.insert(key, None, State::answered(response.clone(), now, self.settings.timers), to);
+            }
             return self.out.push(Outgoing { to, bytes: response });
+        }
+        // Nothing is kept of a call that is turned away here: the table must empty, and the same answer is made again.
+        let turned_away = match (self.draining, full) {
+            (true, _) => Some(DRAINING_SECONDS).inspect(|_| self.count(Refusal::Draining)),
+            (false, true) => Some(BUSY_SECONDS).inspect(|_| self.counts.busy(Source::Sip, 1)),
+            (false, false) => None,
+        };
+        if let Some(seconds) = turned_away {
+            return self.out.push(Outgoing { to, bytes: echo.response(&Answer::Later(seconds)) });
         }
         match self.examine(request, trusted) {
             Ok(call) => {
@@ -161,10 +166,6 @@ impl Server {
     /// What a new INVITE says, or the answer that refuses it.
     fn examine(&self, request: Request<'_>, trusted: bool) -> Result<super::extract::Understood, Answer> {
         let Request { message, envelope, .. } = request;
-        if self.draining {
-            self.count(Refusal::Draining);
-            return Err(Answer::Later(DRAINING_SECONDS));
-        }
         let refused = |refusal| {
             self.count(refusal);
             Answer::Refused(refusal)

@@ -114,8 +114,6 @@ impl State {
                 match event {
                     Event::Repeat => Step { state: Some(again()), send: Some(response) },
                     Event::Ack => stay(Self::Confirmed { until: now + timers.t4 }),
-                    // The first final response stands: a 487 may have come before the store's answer.
-                    Event::Final(_) => stay(again()),
                     Event::Tick if now >= give_up_at => Step { state: None, send: None },
                     Event::Tick if now >= resend_at => {
                         let interval = interval.saturating_mul(2).min(timers.t2);
@@ -123,7 +121,8 @@ impl State {
                         let state = Self::Completed { response, resend_at: now + interval, interval, give_up_at };
                         Step { state: Some(state), send }
                     }
-                    Event::Tick => stay(again()),
+                    // The first final response stands: a 487 may have come before the store's answer.
+                    Event::Final(_) | Event::Tick => stay(again()),
                 }
             }
             Self::Confirmed { until } => match event {

@@ -32,7 +32,8 @@ const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
 type Waiting = FuturesUnordered<Pin<Box<dyn Future<Output = (Handed, Outcome)> + Send>>>;
 
-/// Serves one socket until `drain` is cancelled and everyone who waits for an answer has got it and acknowledged it, or 32 s have passed.
+/// Serves one socket until `drain` is cancelled and everyone who waits for an answer has got and acknowledged it: at most
+/// `answer_timeout` and 64 T1 (42 s) later.
 ///
 /// While it drains, new calls and keepalives get 503 with Retry-After, so that peers go elsewhere.
 ///
