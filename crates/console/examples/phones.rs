@@ -100,9 +100,7 @@ impl Gateway {
                         Kind::Detail,
                         "2 missed calls:\n+8613900000001 23 Nov 13:40\nwithheld 23 Nov 13:41".to_owned(),
                     ),
-                    Some(Action::Refuse) => {
-                        (ReplyVerdict::Refused, Kind::Notice, "您将不再收到此类提醒。".to_owned())
-                    }
+                    Some(Action::Refuse) => (ReplyVerdict::Refused, Kind::Notice, "您将不再收到此类提醒。".to_owned()),
                     _ => (
                         ReplyVerdict::Help,
                         Kind::Notice,

@@ -2,8 +2,15 @@
 //!
 //! Everything here reads what it is handed and sends commands; nothing here decides about calls or touches an SMSC.
 
+mod api;
 mod assets;
+mod health;
 mod language;
 pub mod phones;
 
+pub use api::{
+    DatabaseState, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView, Status,
+    router,
+};
+pub use health::{Check, Condition};
 pub use language::PageLanguage;

@@ -171,11 +171,7 @@ struct CallForm {
     lang: Option<String>,
 }
 
-async fn call(
-    State(phones): State<Phones>,
-    headers: HeaderMap,
-    form: Posted<CallForm>,
-) -> Result<Response, Refused> {
+async fn call(State(phones): State<Phones>, headers: HeaderMap, form: Posted<CallForm>) -> Result<Response, Refused> {
     let Form(form) = form?;
     let called = phones.number(&form.called)?;
     let caller = match form.caller.as_str() {
@@ -198,11 +194,7 @@ struct ReplyForm {
     lang: Option<String>,
 }
 
-async fn reply(
-    State(phones): State<Phones>,
-    headers: HeaderMap,
-    form: Posted<ReplyForm>,
-) -> Result<Response, Refused> {
+async fn reply(State(phones): State<Phones>, headers: HeaderMap, form: Posted<ReplyForm>) -> Result<Response, Refused> {
     let Form(form) = form?;
     let from = phones.number(&form.from)?;
     let text = form.text.trim();

@@ -118,7 +118,10 @@ impl Drawing<'_> {
         for phone in &view.phones {
             let number = phone.number.reveal();
             parts.push((format!("head-{number}"), HeadPart { w, phone }.render()?));
-            parts.push((format!("verdict-{number}"), VerdictPart { w, verdict: phone.last_decision }.render()?));
+            parts.push((
+                format!("verdict-{number}"),
+                VerdictPart { w, verdict: phone.last_decision, role: phone.role }.render()?,
+            ));
             let messages = newest(&phone.messages, MESSAGES_SHOWN).iter().rev();
             let screen = ScreenPart {
                 w,
@@ -155,16 +158,22 @@ impl Drawing<'_> {
             Happening::Decision(verdict) => {
                 (tone(*verdict).as_str(), w.language.pick("Decision", "处理"), w.verdict(*verdict).to_owned())
             }
-            Happening::Submit { kind, parts } => {
-                ("submit", w.language.pick("Sent to the SMSC", "提交短信中心"), format!("{} · {}", w.kind(*kind), w.parts(*parts)))
-            }
-            Happening::Waiting => {
-                ("waiting", w.language.pick("Waiting", "等待"), w.language.pick("the phone is off", "手机已关机").to_owned())
-            }
+            Happening::Submit { kind, parts } => (
+                "submit",
+                w.language.pick("Sent to the SMSC", "提交短信中心"),
+                format!("{} · {}", w.kind(*kind), w.parts(*parts)),
+            ),
+            Happening::Waiting => (
+                "waiting",
+                w.language.pick("Waiting", "等待"),
+                w.language.pick("the phone is off", "手机已关机").to_owned(),
+            ),
             Happening::Delivered { kind } => {
                 ("told", w.language.pick("On the phone", "已送达"), kind.map_or("", |kind| w.kind(kind)).to_owned())
             }
-            Happening::Reply { text } => ("call", w.language.pick("Reply", "回复"), format!("“{}”", text.replace('\r', ""))),
+            Happening::Reply { text } => {
+                ("call", w.language.pick("Reply", "回复"), format!("“{}”", text.replace('\r', "")))
+            }
             Happening::Switched { on } => ("submit", w.power, (if *on { w.on } else { w.off }).to_owned()),
             Happening::Database { abnormal } => (
                 if *abnormal { "waiting" } else { "told" },
@@ -309,6 +318,7 @@ struct HeadPart<'a> {
 struct VerdictPart {
     w: &'static Words,
     verdict: Option<Verdict>,
+    role: Role,
 }
 
 #[derive(Template)]

@@ -13,8 +13,12 @@ impl Tour {
     pub(super) fn of(view: &PhonesView) -> Self {
         let broke = view.database.abnormal
             || view.log.iter().any(|line| matches!(line.what, Happening::Database { abnormal: true }));
-        let behind =
-            [view.counts.detail > 0, view.counts.replies > 0, broke || view.counts.fallback > 0, view.counts.fallback > 0];
+        let behind = [
+            view.counts.detail > 0,
+            view.counts.replies > 0,
+            broke || view.counts.fallback > 0,
+            view.counts.fallback > 0,
+        ];
         Self { current: behind.iter().take_while(|done| **done).count() + 1 }
     }
 

@@ -27,7 +27,6 @@ pub(super) struct Words {
     pub(super) withheld: &'static str,
     pub(super) reason: &'static str,
     pub(super) decision: &'static str,
-    pub(super) undecided: &'static str,
     pub(super) power: &'static str,
     pub(super) on: &'static str,
     pub(super) off: &'static str,
@@ -82,7 +81,7 @@ static EN: Words = Words {
     languages: "Language",
     tour: "Try this",
     tour_done: "done",
-    tour_finished: "That was all of it. Repair the database, switch a phone off, let two people call: it stays yours to try.",
+    tour_finished: "That is the whole tour. Now repair the database, switch a phone off, or let two people call.",
     steps: [
         Step { does: "Call the subscriber", shows: "The SMS says who called" },
         Step { does: "Call the prospect, then reply C", shows: "An offer first, the caller on request" },
@@ -95,7 +94,6 @@ static EN: Words = Words {
     withheld: "Number withheld",
     reason: "Not answered because",
     decision: "What was decided",
-    undecided: "No call yet",
     power: "Power",
     on: "On",
     off: "Off",
@@ -142,7 +140,7 @@ static ZH: Words = Words {
     steps: [
         Step { does: "拨打已开通用户", shows: "短信写明来电号码" },
         Step { does: "拨打潜在用户，再回复 C", shows: "先收到邀请，回复后查看号码" },
-        Step { does: "中断数据库", shows: "系统停止一切数据库访问" },
+        Step { does: "中断数据库", shows: "系统不再访问它" },
         Step { does: "再次拨打已开通用户", shows: "短信依然送达" },
     ],
     phones: "手机",
@@ -151,7 +149,6 @@ static ZH: Words = Words {
     withheld: "隐藏号码",
     reason: "未接原因",
     decision: "处理结果",
-    undecided: "还没有来电",
     power: "电源",
     on: "开机",
     off: "关机",
@@ -251,7 +248,7 @@ impl Words {
         match kind {
             Kind::Detail => self.pick("Told: who called, when, how often", "已通知：谁来电、时间、次数"),
             Kind::Fallback => {
-                self.pick("Told despite the database: who called, when", "数据库异常，仍已通知：来电号码与时间")
+                self.pick("Told without the database: who called, when", "数据库异常，仍已通知：来电号码与时间")
             }
             Kind::Teaser => self.pick("Told: there was a call, and how to see it", "已通知：有未接来电，并邀请查看"),
             Kind::Notice => self.pick("Answered", "已答复"),
@@ -263,9 +260,7 @@ impl Words {
             HeldWhy::AlertPending => {
                 self.pick("Waiting: the SMS before has not arrived yet", "稍后通知：上一条短信尚未送达")
             }
-            HeldWhy::MinInterval => {
-                self.pick("Waiting: an SMS went out a moment ago", "稍后通知：刚刚发过短信")
-            }
+            HeldWhy::MinInterval => self.pick("Waiting: an SMS went out a moment ago", "稍后通知：刚刚发过短信"),
             HeldWhy::Paused => self.pick("Waiting: the subscriber wants quiet", "稍后通知：用户开启了免打扰"),
         }
     }
@@ -277,12 +272,8 @@ impl Words {
             NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已暂停"),
             NothingWhy::Refused => self.pick("Not told: this person refused", "未通知：用户已拒收"),
             NothingWhy::NotSubscribed => self.pick("Not told: not a subscriber", "未通知：未开通"),
-            NothingWhy::OutsideRanges => {
-                self.pick("Not told: outside every number range", "未通知：不在任何号段内")
-            }
-            NothingWhy::QuotaUsedUp => {
-                self.pick("Not told: the range's quota is used up", "未通知：号段名额已用完")
-            }
+            NothingWhy::OutsideRanges => self.pick("Not told: outside every number range", "未通知：不在任何号段内"),
+            NothingWhy::QuotaUsedUp => self.pick("Not told: the range's quota is used up", "未通知：号段名额已用完"),
             NothingWhy::TeaserCapped => self.pick("Not told: had an offer lately", "未通知：近期已发过邀请"),
             NothingWhy::DailyCap => self.pick("Not told: enough SMS for one day", "未通知：已达当日上限"),
             NothingWhy::AbnormalNotRegistered => {
@@ -308,9 +299,7 @@ impl Words {
             }
             ReplyVerdict::WrongKeyword => self.pick("Answered: not a keyword", "已答复：无法识别的指令"),
             ReplyVerdict::RateLimited => self.pick("Not answered: too many replies", "未答复：回复过于频繁"),
-            ReplyVerdict::Deferred => {
-                self.pick("Answered once the database is back", "数据库恢复后再办理")
-            }
+            ReplyVerdict::Deferred => self.pick("Answered once the database is back", "数据库恢复后再办理"),
             ReplyVerdict::Refused => self.pick("Refused: never an offer again", "已拒收：不再发送邀请"),
             ReplyVerdict::Subscribed => self.pick("Subscribed", "已开通"),
             ReplyVerdict::Unsubscribed => self.pick("Unsubscribed", "已取消"),
@@ -338,12 +327,12 @@ impl Words {
         }
     }
 
-    /// What is special about the role, in a line.
-    pub(super) const fn role_means(&self, role: Role) -> &'static str {
+    /// What to expect before the first call.
+    pub(super) const fn expected(&self, role: Role) -> &'static str {
         match role {
-            Role::Subscriber => self.pick("registered for the service", "已注册本业务"),
-            Role::Prospect => self.pick("not registered, in a number range", "未注册，在配置号段内"),
-            Role::Outside => self.pick("not registered, in no range", "未注册，不在任何号段"),
+            Role::Subscriber => self.pick("Registered: told of every caller", "已注册：每个来电都会告知"),
+            Role::Prospect => self.pick("In a number range: gets an offer", "在配置号段内：会收到邀请"),
+            Role::Outside => self.pick("In no range: gets nothing", "不在任何号段：不会收到短信"),
         }
     }
 

@@ -1,0 +1,123 @@
+//! The operators' API on the admin listener: status, subscribers, timelines, ranges, the database switch, health and metrics.
+
+mod force;
+mod refusal;
+mod subscribers;
+mod timeline;
+mod view;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use model::{Clock, Numbering, Secret};
+use routing::Ranges;
+use store::{Embedded, Store as _};
+
+pub use self::force::{ForceError, ForceRequest};
+use self::refusal::Refusal;
+pub use self::view::{DatabaseState, DatabaseStatus, JournalView, LinkView, RangeView, Status};
+use crate::health::{self, Check};
+
+/// The largest body in bytes; every request here is a handful of short fields.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// What the binary hands in. Everything called here answers at once from what is known; only the store is waited for.
+#[derive(Clone)]
+pub struct Operators {
+    /// Subscribers, timelines and the usage of ranges.
+    pub store: Embedded,
+    /// How numbers in paths are read.
+    pub numbering: Numbering,
+    /// The gateway as it is now.
+    pub status: Arc<dyn Fn() -> Status + Send + Sync>,
+    /// Forces the database's state, or lifts that.
+    pub force: Arc<dyn Fn(ForceRequest) -> Result<(), ForceError> + Send + Sync>,
+    /// The ranges in use, which a reload changes.
+    pub ranges: Arc<dyn Fn() -> Ranges + Send + Sync>,
+    /// The metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What readiness depends on, as found now ([`crate::Condition::checks`]).
+    pub ready: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+    /// The time, for new registrations and expiries.
+    pub clock: Clock,
+    /// What callers of `/v1/…` show as `Authorization: Bearer …`; `None` asks for nothing and is for loopback listeners only.
+    pub token: Option<Secret>,
+}
+
+/// The routes:
+///
+/// | call | answers |
+/// |---|---|
+/// | `GET /v1/status` | [`Status`] |
+/// | `GET` `PUT` `DELETE /v1/subscribers/{number}` | the subscriber; 201 when `PUT` registered a new one; 204 when deleted |
+/// | `GET /v1/subscribers/{number}/timeline?limit=` | the newest `limit` events (1 to 1,000; 100), in order |
+/// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
+/// | `POST` `DELETE /v1/database/force` | what is in force; 204 when lifted |
+/// | `GET /livez` `/readyz` `/metrics` | health and metrics, without a token |
+///
+/// Faults are `{"error":"…"}` with 400 (can't be read), 401 (no or another token), 404 (unknown), 409 (not possible here), 413 (too large), 503 (the
+/// store can't answer now). Numbers are shown in full, with `+`: who may call this may see them.
+pub fn router(operators: Operators) -> Router {
+    let one = put(subscribers::put).get(subscribers::get).delete(subscribers::delete);
+    let guarded = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/subscribers/{number}", one)
+        .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
+        .route("/v1/ranges", get(ranges))
+        .route("/v1/database/force", post(force::force).delete(force::lift))
+        .route_layer(axum::middleware::from_fn_with_state(operators.clone(), authorize));
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics))
+        .merge(guarded)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(operators)
+}
+
+/// Lets nobody through who doesn't show the token. Without one, only requests that no web page on another site can make: a browser says where
+/// a request comes from (Fetch Metadata).
+async fn authorize(State(operators): State<Operators>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let allowed = match &operators.token {
+        Some(token) => {
+            let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+            shown.is_some_and(|shown| same(shown, token.reveal().as_bytes()))
+        }
+        None => headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none"),
+    };
+    if allowed { next.run(request).await } else { Refusal::Unauthorized.into_response() }
+}
+
+/// Compares without telling by the time taken how much was right.
+fn same(shown: &[u8], expected: &[u8]) -> bool {
+    let differing = shown.iter().zip(expected).fold(0, |differing, (a, b)| differing | (a ^ b));
+    shown.len() == expected.len() && std::hint::black_box(differing) == 0
+}
+
+async fn status(State(operators): State<Operators>) -> Json<Status> {
+    Json((operators.status)())
+}
+
+async fn metrics(State(operators): State<Operators>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (operators.metrics)()).into_response()
+}
+
+#[derive(serde::Serialize)]
+struct RangesView {
+    ranges: Vec<RangeView>,
+}
+
+async fn ranges(State(operators): State<Operators>) -> Result<Json<RangesView>, Refusal> {
+    let usage = operators.store.usage().await?;
+    let now = (operators.clock)();
+    let ranges = (operators.ranges)();
+    let used = |name| usage.iter().find(|(of, _)| of == name).map_or(0, |(_, used)| *used);
+    let ranges = ranges.iter().map(|range| RangeView::new(range, used(&range.name), now)).collect();
+    Ok(Json(RangesView { ranges }))
+}

@@ -1,0 +1,114 @@
+//! `POST` and `DELETE /v1/database/force`: an operator declares the database abnormal for a while.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use jiff::SignedDuration;
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Operators;
+use super::refusal::{Refusal, body};
+use super::view::rfc3339;
+
+/// The longest that the state may be forced for: a forgotten one ends within a week.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The longest reason, in characters; it is shown in a line.
+const REASON_LONGEST: usize = 200;
+
+/// What an operator wants of the database's state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ForceRequest {
+    /// Abnormal, whatever the probe says; takes the place of what was in force.
+    Abnormal {
+        /// Until then.
+        until: Timestamp,
+        /// Why: 1 to 200 characters, to be shown and logged.
+        reason: String,
+    },
+    /// As the probe says again. Nothing to lift is no fault.
+    Lift,
+}
+
+/// Why the state can't be forced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ForceError {
+    /// There is no database whose state could be forced.
+    #[error("no database is configured: the embedded store is all there is")]
+    NotConfigured,
+    /// The gateway is stopping and takes no more orders.
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    state: Forced,
+    #[serde(rename = "for")]
+    lasting: String,
+    reason: String,
+}
+
+/// The only state that can be forced.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Forced {
+    Abnormal,
+}
+
+/// What is in force.
+#[derive(Serialize)]
+pub(super) struct InForce {
+    state: Forced,
+    #[serde(serialize_with = "rfc3339")]
+    until: Timestamp,
+    reason: String,
+}
+
+pub(super) async fn force(
+    State(operators): State<Operators>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Json<InForce>, Refusal> {
+    let Asked { state: Forced::Abnormal, lasting, reason } = body(bytes)?;
+    let lasting = duration(&lasting)
+        .ok_or(Refusal::Field { field: "for", why: "not a duration of 1 second to 7 days, like 10m or 1h 30m" })?;
+    let reason = reason.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > REASON_LONGEST || reason.chars().any(char::is_control) {
+        return Err(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" });
+    }
+    let until = (operators.clock)() + lasting;
+    (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
+    Ok(Json(InForce { state: Forced::Abnormal, until, reason }))
+}
+
+pub(super) async fn lift(State(operators): State<Operators>) -> Result<StatusCode, Refusal> {
+    (operators.force)(ForceRequest::Lift)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let given: SignedDuration = text.parse().ok()?;
+    let lasting = Duration::try_from(given).ok()?;
+    (Duration::from_secs(1)..=LONGEST).contains(&lasting).then_some(lasting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("10m", 600), ("30s", 30), ("2h", 7_200), ("1h 30m", 5_400), ("1h30m", 5_400)] {
+            assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "10", "0s", "-5m", "200h", "500ms", "soon"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+}

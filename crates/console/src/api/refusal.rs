@@ -1,0 +1,76 @@
+//! Why the operators' API did not do what was asked, and how it says so.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::{Msisdn, NumberError, Numbering};
+use serde::de::DeserializeOwned;
+use store::StoreError;
+
+use super::force::ForceError;
+
+/// A fault of the caller, or of the gateway.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("an Authorization header with the bearer token is required")]
+    Unauthorized,
+    #[error("'number': {0}")]
+    Number(NumberError),
+    #[error("{0}")]
+    Body(serde_json::Error),
+    #[error("the body has more than {} bytes", super::BODY_LIMIT)]
+    TooLarge,
+    #[error("the body could not be read")]
+    Unread,
+    #[error("'{field}': {why}")]
+    Field { field: &'static str, why: &'static str },
+    #[error("this number is not registered")]
+    NotRegistered,
+    #[error("nothing is known of this number")]
+    NothingKnown,
+    #[error(transparent)]
+    Force(#[from] ForceError),
+    #[error("the store can't answer now: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Number(_) | Self::Body(_) | Self::Unread | Self::Field { .. } => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotRegistered | Self::NothingKnown => StatusCode::NOT_FOUND,
+            Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
+            Self::Force(ForceError::Stopping) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        if let Self::Store(error) = &self {
+            tracing::error!(error = error as &dyn std::error::Error, "the operators' API could not reach the store");
+        }
+        let body = Json(serde_json::json!({ "error": self.to_string() }));
+        match self {
+            Self::Unauthorized => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
+            Self::Store(_) | Self::Force(ForceError::Stopping) => {
+                (status, [(header::RETRY_AFTER, "5")], body).into_response()
+            }
+            _ => (status, body).into_response(),
+        }
+    }
+}
+
+/// The number in a path, as people and switches write it.
+pub(super) fn number(numbering: &Numbering, text: &str) -> Result<Msisdn, Refusal> {
+    numbering.normalise(text).map_err(Refusal::Number)
+}
+
+/// A JSON body; none at all is an empty object.
+pub(super) fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
+    let bytes = bytes.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::Unread,
+    })?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    serde_json::from_slice(text).map_err(Refusal::Body)
+}

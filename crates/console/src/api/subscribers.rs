@@ -1,0 +1,119 @@
+//! `PUT`, `GET` and `DELETE /v1/subscribers/{number}`.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use model::{Language, Timestamp};
+use routing::{Subscriber, SubscriberStatus};
+use serde::{Deserialize, Deserializer, Serialize};
+use store::Store as _;
+
+use super::Operators;
+use super::refusal::{Refusal, body, number};
+use super::view::{maybe_rfc3339, rfc3339};
+
+/// A subscriber as the API shows it.
+#[derive(Serialize)]
+struct SubscriberView {
+    number: String,
+    status: SubscriberStatus,
+    language: Option<Language>,
+    time_zone: Option<String>,
+    #[serde(serialize_with = "maybe_rfc3339")]
+    paused_until: Option<Timestamp>,
+    #[serde(serialize_with = "rfc3339")]
+    since: Timestamp,
+}
+
+impl From<Subscriber> for SubscriberView {
+    fn from(subscriber: Subscriber) -> Self {
+        Self {
+            number: format!("+{}", subscriber.number.reveal()),
+            status: subscriber.status,
+            language: subscriber.language,
+            time_zone: subscriber.time_zone,
+            paused_until: subscriber.paused_until,
+            since: subscriber.since,
+        }
+    }
+}
+
+/// What to change. A field that is absent stays as it is; null takes it away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    status: Option<SubscriberStatus>,
+    #[serde(default, deserialize_with = "given")]
+    language: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    time_zone: Option<Option<String>>,
+}
+
+/// Tells null from absent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+impl Change {
+    fn apply(self, subscriber: &mut Subscriber) -> Result<(), Refusal> {
+        if let Some(status) = self.status {
+            subscriber.status = status;
+        }
+        if let Some(language) = self.language {
+            let parsed = language.map(|text| text.parse::<Language>()).transpose();
+            subscriber.language =
+                parsed.map_err(|_| Refusal::Field { field: "language", why: "not a language tag like zh-CN or en" })?;
+        }
+        if let Some(time_zone) = self.time_zone {
+            if time_zone.as_deref().is_some_and(|name| !routing::text::is_time_zone(name)) {
+                return Err(Refusal::Field { field: "time_zone", why: "not a time zone like Asia/Shanghai" });
+            }
+            subscriber.time_zone = time_zone;
+        }
+        Ok(())
+    }
+}
+
+/// Registers, or changes a registration. Two changes of one number at the same time: the later wins whole.
+pub(super) async fn put(
+    State(operators): State<Operators>,
+    Path(text): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let change: Change = body(bytes)?;
+    let known = operators.store.subscriber(number).await?;
+    let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let mut subscriber = known.unwrap_or_else(|| Subscriber {
+        number,
+        status: SubscriberStatus::Active,
+        language: None,
+        time_zone: None,
+        paused_until: None,
+        since: (operators.clock)(),
+    });
+    change.apply(&mut subscriber)?;
+    operators.store.put_subscriber(subscriber.clone()).await?;
+    Ok((status, Json(SubscriberView::from(subscriber))).into_response())
+}
+
+pub(super) async fn get(State(operators): State<Operators>, Path(text): Path<String>) -> Result<Response, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let subscriber = operators.store.subscriber(number).await?.ok_or(Refusal::NotRegistered)?;
+    Ok(Json(SubscriberView::from(subscriber)).into_response())
+}
+
+pub(super) async fn delete(
+    State(operators): State<Operators>,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    if operators.store.delete_subscriber(number).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Refusal::NotRegistered)
+    }
+}

@@ -1,0 +1,211 @@
+//! `GET /v1/subscribers/{number}/timeline`: what happened to one person's calls, and why.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use model::{Caller, MissedCall, Reason, ReceiptState, Source, SubmitOutcome, Timestamp};
+use routing::{Event, FailedWhy};
+use serde::{Deserialize, Serialize};
+use store::{Store as _, TimelineAlert, TimelineEntry};
+
+use super::Operators;
+use super::refusal::{Refusal, number};
+use super::view::rfc3339;
+
+/// Events shown unless asked otherwise.
+const USUAL: usize = 100;
+
+/// The most events in one answer: some weeks of a busy person, and a megabyte at worst.
+const MOST: usize = 1_000;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    limit: Option<String>,
+}
+
+/// The answer: the newest events, the oldest of them first.
+#[derive(Serialize)]
+pub(super) struct Timeline {
+    number: String,
+    registered: bool,
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    seq: i64,
+    /// When it was decided.
+    #[serde(serialize_with = "rfc3339")]
+    at: Timestamp,
+    #[serde(flatten)]
+    what: What,
+    decision: Decision,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alerts: Vec<AlertView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+enum What {
+    Call {
+        id: String,
+        /// The number with `+`, or `withheld` or `unknown`.
+        caller: String,
+        #[serde(serialize_with = "rfc3339")]
+        missed_at: Timestamp,
+        reason: Reason,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        service_number: Option<String>,
+        source: Source,
+    },
+    Submitted {
+        alert: i64,
+        attempt: u32,
+        outcome: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u32>,
+    },
+    Receipt {
+        smsc: String,
+        message_id: String,
+        state: ReceiptState,
+        #[serde(skip_serializing_if = "String::is_empty")]
+        error: String,
+    },
+    Reply {
+        to: String,
+        text: String,
+    },
+    Dropped {
+        alert: i64,
+    },
+    Due,
+}
+
+/// What was decided and why ([`routing::Verdict::words`]).
+#[derive(Serialize)]
+struct Decision {
+    what: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    why: &'static str,
+}
+
+#[derive(Serialize)]
+struct AlertView {
+    id: i64,
+    /// Absent once the alert was pruned, as is all that follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<FailedWhy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+pub(super) async fn timeline(
+    State(operators): State<Operators>,
+    Path(text): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Timeline>, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let limit = match asked.limit {
+        None => USUAL,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MOST).contains(limit))
+            .ok_or(Refusal::Field { field: "limit", why: "give a number from 1 to 1000" })?,
+    };
+    let registered = operators.store.subscriber(number).await?.is_some();
+    let entries = operators.store.timeline(number, limit).await?;
+    if entries.is_empty() && !registered {
+        return Err(Refusal::NothingKnown);
+    }
+    let entries = entries.into_iter().map(Entry::from).collect();
+    Ok(Json(Timeline { number: format!("+{}", number.reveal()), registered, entries }))
+}
+
+impl From<TimelineEntry> for Entry {
+    fn from(entry: TimelineEntry) -> Self {
+        let (what, why) = entry.verdict.words();
+        Self {
+            seq: entry.seq.0,
+            at: entry.at,
+            what: entry.event.into(),
+            decision: Decision { what, why },
+            alerts: entry.alerts.into_iter().map(AlertView::from).collect(),
+        }
+    }
+}
+
+impl From<Event> for What {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Call(call) => call.into(),
+            Event::Submitted { alert, attempt, outcome } => {
+                let (outcome, status) = answer(&outcome);
+                Self::Submitted { alert: alert.0, attempt, outcome, status }
+            }
+            Event::Receipt(receipt) => Self::Receipt {
+                smsc: receipt.smsc.0,
+                message_id: receipt.message_id,
+                state: receipt.state,
+                error: receipt.error,
+            },
+            Event::Reply(reply) => Self::Reply { to: reply.to, text: reply.text },
+            Event::Dropped { alert } => Self::Dropped { alert: alert.0 },
+            Event::Due => Self::Due,
+        }
+    }
+}
+
+impl From<MissedCall> for What {
+    fn from(call: MissedCall) -> Self {
+        let caller = match call.caller {
+            Caller::Number(number) => format!("+{}", number.reveal()),
+            Caller::Short(number) => number.as_str().to_owned(),
+            Caller::Withheld => "withheld".to_owned(),
+            Caller::Unknown => "unknown".to_owned(),
+        };
+        Self::Call {
+            id: call.id.into(),
+            caller,
+            missed_at: call.at,
+            reason: call.reason,
+            service_number: call.service_number.map(|number| number.as_str().to_owned()),
+            source: call.source,
+        }
+    }
+}
+
+/// What became of a submit, in a word, and the SMSC's `command_status` where it gave one.
+const fn answer(outcome: &SubmitOutcome) -> (&'static str, Option<u32>) {
+    match outcome {
+        SubmitOutcome::Accepted { .. } => ("accepted", None),
+        SubmitOutcome::Later { status, .. } => ("later", Some(*status)),
+        SubmitOutcome::Refused { status } => ("refused", Some(*status)),
+        SubmitOutcome::NotSent => ("not_sent", None),
+        SubmitOutcome::InDoubt(_) => ("in_doubt", None),
+    }
+}
+
+impl From<TimelineAlert> for AlertView {
+    fn from(named: TimelineAlert) -> Self {
+        let alert = named.alert;
+        let why = alert.as_ref().and_then(|alert| match alert.state {
+            routing::AlertState::Failed { why, .. } => Some(why),
+            _ => None,
+        });
+        Self {
+            id: named.id.0,
+            kind: alert.as_ref().map(|alert| alert.kind.as_str()),
+            state: alert.as_ref().map(|alert| alert.state.as_str()),
+            why,
+            attempts: alert.as_ref().map(|alert| alert.attempts),
+            text: alert.map(|alert| alert.text),
+        }
+    }
+}

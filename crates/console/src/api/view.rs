@@ -1,0 +1,128 @@
+//! What the operators' API shows of the gateway.
+
+use std::collections::BTreeMap;
+
+use model::Timestamp;
+use routing::Range;
+use serde::{Serialize, Serializer};
+
+/// Writes a time as RFC 3339 in UTC.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+pub(super) fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// Writes a time as RFC 3339 in UTC, or null.
+pub(super) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(at),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// `GET /v1/status`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Status {
+    /// The database that nodes share.
+    pub database: DatabaseStatus,
+    /// Every configured link to an SMSC.
+    pub links: Vec<LinkView>,
+    /// The local journal.
+    pub journal: JournalView,
+    /// Totals since the start: `calls`, `detail`, `teaser`, `fallback`, and whatever else is counted.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
+/// The states of the database's health (`normal → suspect → abnormal → recovering → normal`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseState {
+    /// It is asked.
+    Normal,
+    /// Something failed; it is still asked.
+    Suspect,
+    /// It is not asked.
+    Abnormal,
+    /// It answers again; what was journaled is being brought in.
+    Recovering,
+}
+
+/// The database as the gateway sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DatabaseStatus {
+    /// Its state.
+    pub state: DatabaseState,
+    /// An operator forced the state.
+    pub forced: bool,
+    /// There is one; else the embedded store is all there is.
+    pub configured: bool,
+    /// In this state since.
+    #[serde(serialize_with = "rfc3339")]
+    pub since: Timestamp,
+    /// The operator's words, while forced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Forced until then.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    pub until: Option<Timestamp>,
+}
+
+/// One link to an SMSC.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LinkView {
+    /// Its name.
+    pub name: String,
+    /// `down`, `connecting`, `binding`, `bound`, `draining` or `closed`.
+    pub state: &'static str,
+    /// In this state since, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    pub since: Option<Timestamp>,
+    /// Why it is so, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The local journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct JournalView {
+    /// Events stored and not decided yet.
+    pub pending: u64,
+}
+
+/// One number range, its quota and how much of it is used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RangeView {
+    /// What the operator calls it.
+    pub name: String,
+    /// The first number, with `+`.
+    pub first: String,
+    /// The last number, with `+`.
+    pub last: String,
+    /// People who may be counted.
+    pub quota: u64,
+    /// People counted.
+    pub used: u64,
+    /// Teasers may be sent for it now.
+    pub in_force: bool,
+    /// In force from then on.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    pub from: Option<Timestamp>,
+    /// In force until then.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    pub until: Option<Timestamp>,
+}
+
+impl RangeView {
+    pub(super) fn new(range: &Range, used: u64, now: Timestamp) -> Self {
+        Self {
+            name: range.name.0.clone(),
+            first: format!("+{}", range.first),
+            last: format!("+{}", range.last),
+            quota: range.quota,
+            used,
+            in_force: range.in_force(now),
+            from: range.from,
+            until: range.until,
+        }
+    }
+}
