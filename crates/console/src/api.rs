@@ -20,7 +20,7 @@ use store::{Embedded, Store as _};
 
 pub use self::force::{ForceError, ForceRequest};
 use self::refusal::Refusal;
-pub use self::view::{DatabaseState, DatabaseStatus, JournalView, LinkView, RangeView, Status};
+pub use self::view::{DatabaseState, DatabaseStatus, JournalView, LinkView, RangeView, SpanView, Status};
 use crate::health::{self, Check};
 
 /// The largest body in bytes; every request here is a handful of short fields.
@@ -115,9 +115,6 @@ struct RangesView {
 
 async fn ranges(State(operators): State<Operators>) -> Result<Json<RangesView>, Refusal> {
     let usage = operators.store.usage().await?;
-    let now = (operators.clock)();
-    let ranges = (operators.ranges)();
-    let used = |name| usage.iter().find(|(of, _)| of == name).map_or(0, |(_, used)| *used);
-    let ranges = ranges.iter().map(|range| RangeView::new(range, used(&range.name), now)).collect();
+    let ranges = view::range_views(&(operators.ranges)(), &usage, (operators.clock)());
     Ok(Json(RangesView { ranges }))
 }

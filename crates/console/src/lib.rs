@@ -9,8 +9,8 @@ mod language;
 pub mod phones;
 
 pub use api::{
-    DatabaseState, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView, Status,
-    router,
+    DatabaseState, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView, SpanView,
+    Status, router,
 };
 pub use health::{Check, Condition};
 pub use language::PageLanguage;

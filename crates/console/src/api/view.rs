@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use routing::Range;
+use routing::{RangeName, Ranges};
 use serde::{Serialize, Serializer};
 
 /// Writes a time as RFC 3339 in UTC.
@@ -94,10 +94,8 @@ pub struct JournalView {
 pub struct RangeView {
     /// What the operator calls it.
     pub name: String,
-    /// The first number, with `+`.
-    pub first: String,
-    /// The last number, with `+`.
-    pub last: String,
+    /// The numbers in it. A prefix has one span for each length that numbers may have.
+    pub spans: Vec<SpanView>,
     /// People who may be counted.
     pub quota: u64,
     /// People counted.
@@ -112,17 +110,33 @@ pub struct RangeView {
     pub until: Option<Timestamp>,
 }
 
-impl RangeView {
-    pub(super) fn new(range: &Range, used: u64, now: Timestamp) -> Self {
-        Self {
+/// Consecutive numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct SpanView {
+    /// The first number, with `+`.
+    pub first: String,
+    /// The last number, with `+`.
+    pub last: String,
+}
+
+/// Every range once, by its lowest number, with the people counted in it.
+pub(super) fn range_views(ranges: &Ranges, usage: &[(RangeName, u64)], now: Timestamp) -> Vec<RangeView> {
+    let mut views: Vec<RangeView> = Vec::new();
+    for range in ranges.iter() {
+        let span = SpanView { first: format!("+{}", range.first), last: format!("+{}", range.last) };
+        if let Some(view) = views.iter_mut().find(|view| view.name == range.name.0) {
+            view.spans.push(span);
+            continue;
+        }
+        views.push(RangeView {
             name: range.name.0.clone(),
-            first: format!("+{}", range.first),
-            last: format!("+{}", range.last),
+            spans: vec![span],
             quota: range.quota,
-            used,
+            used: usage.iter().find(|(name, _)| *name == range.name).map_or(0, |(_, used)| *used),
             in_force: range.in_force(now),
             from: range.from,
             until: range.until,
-        }
+        });
     }
+    views
 }
