@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::{AlertId, Msisdn, Submit, Timestamp};
 use routing::{Alert, Charge, Database, Event, Policy, RangeName, Subscriber, Verdict};
@@ -21,6 +22,8 @@ pub struct Journaled {
     pub seq: Seq,
     /// What happened.
     pub event: Event,
+    /// Since when it is known in this life of the program: appended then, or read back.
+    pub since: Instant,
 }
 
 /// What appending to the journal gives.

@@ -125,13 +125,13 @@ async fn a_quota_is_never_exceeded_within_a_batch_or_across_restarts() {
     let settled = happen(&store, (0..10).map(|n| call(&n.to_string(), rare(n))).collect()).await;
     let teased = |verdicts: Vec<String>| verdicts.iter().filter(|verdict| *verdict == "send teaser").count();
     assert_eq!(teased(verdicts(&settled)), 3);
-    let north = (RangeName("north".to_owned()), 3);
-    assert_eq!(store.usage().await.unwrap(), [north.clone()]);
+    let north = vec![(RangeName("north".to_owned()), 3)];
+    assert_eq!(store.usage().await.unwrap(), north);
     store.close().await;
     let store = open(dir.path());
     let settled = happen(&store, (10..20).map(|n| call(&n.to_string(), rare(n))).collect()).await;
     assert_eq!(teased(verdicts(&settled)), 0);
-    assert_eq!(store.usage().await.unwrap(), [north]);
+    assert_eq!(store.usage().await.unwrap(), north);
     store.close().await;
 }
 

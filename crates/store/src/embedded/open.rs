@@ -28,6 +28,7 @@ impl Embedded {
     ///
     /// # Errors
     /// When the directory can't be used, another process uses it, or the file is damaged or of a newer version.
+    #[expect(clippy::needless_pass_by_value, reason = "the settings end here")]
     pub fn open(settings: EmbeddedSettings, now: Timestamp) -> Result<Self, StoreError> {
         let directory =
             |source: io::Error| StoreError::Directory { path: settings.dir.clone(), source: Arc::new(source) };

@@ -22,7 +22,7 @@ enum Subject {
     /// A person; the event belongs to the person's own chain.
     Person(Msisdn),
     /// An alert; the event belongs to the alert's chain.
-    Alert(Row<Alert>),
+    Alert(Box<Row<Alert>>),
 }
 
 /// An event to decide, with its place.
@@ -35,7 +35,7 @@ impl Turn<'_> {
     /// Settles journaled events in order.
     pub(super) fn settle(&mut self, batch: &[Journaled], context: &Context) -> Result<Settled, StoreError> {
         let mut settled = Settled { outcomes: Vec::with_capacity(batch.len()), queued: 0 };
-        for Journaled { seq: Seq(seq), event } in batch {
+        for Journaled { seq: Seq(seq), event, .. } in batch {
             if self.is_open(*seq)? {
                 self.settle_one(&Occurrence { seq: *seq, event }, context, &mut settled)?;
                 self.draft.settled.insert(*seq);
@@ -114,7 +114,7 @@ impl Turn<'_> {
         }
         rows::unpark(self.conn, seq)?;
         self.draft.parked = self.draft.parked.saturating_sub(1);
-        let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Alert(row), context)?;
+        let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Alert(Box::new(row)), context)?;
         settled.add(outcome);
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Turn<'_> {
             // A look is asked for by number (`settle_due`); without one there is nobody to look at.
             Event::Due => None,
         };
-        Ok(alert.map_or(Subject::Nobody, Subject::Alert))
+        Ok(alert.map_or(Subject::Nobody, |row| Subject::Alert(Box::new(row))))
     }
 
     /// The alert that a receipt is about: the only one with that message id, and of that handset where the receipt names one. Where an SMSC gives
@@ -169,7 +169,7 @@ impl Turn<'_> {
         let (called, concerned) = match subject {
             Subject::Nobody => return self.nobody(what, context),
             Subject::Person(called) => (called, None),
-            Subject::Alert(row) => (row.value.to, Some(row)),
+            Subject::Alert(row) => (row.value.to, Some(*row)),
         };
         let call_box = self.take_box(called)?;
         let own_chain = concerned.is_none();
@@ -264,7 +264,7 @@ impl Turn<'_> {
         let event = Event::Dropped { alert: row.value.id };
         let seq = self.take_seq();
         rows::insert_event(self.conn, seq, &event)?;
-        self.decide(&Occurrence { seq, event: &event }, Subject::Alert(row), context)?;
+        self.decide(&Occurrence { seq, event: &event }, Subject::Alert(Box::new(row)), context)?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! One transaction: what it has read and changed so far, and how that is written at its end.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use model::{AlertId, Msisdn, Timestamp};
 use routing::{Alert, CallBox, Event, RangeName, Subscriber};
@@ -144,7 +145,7 @@ impl<'a> Turn<'a> {
         }
         let seq = self.take_seq();
         rows::insert_event(self.conn, seq, event)?;
-        self.draft.journaled.push(Journaled { seq: Seq(seq), event: event.clone() });
+        self.draft.journaled.push(Journaled { seq: Seq(seq), event: event.clone(), since: Instant::now() });
         Ok(false)
     }
 

@@ -68,12 +68,13 @@ impl Writer {
     pub(super) fn new(conn: Connection, memory: Memory, ends: Ends, lock: File) -> Self {
         let (boxes, alerts) = new_caches();
         let Ends { work, ready, more, health } = ends;
-        Self { conn, memory, boxes, alerts, work, ready, more, health, _lock: lock }
+        let writer = Self { conn, memory, boxes, alerts, work, ready, more, health, _lock: lock };
+        writer.publish(None);
+        writer
     }
 
     /// Turn after turn, until it is closed or nobody is left to ask.
     pub(super) fn run(mut self) {
-        self.publish(None);
         self.hand_out();
         while let Some(first) = self.work.blocking_recv() {
             let (jobs, close) = self.gather(first);
