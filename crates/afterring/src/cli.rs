@@ -1,0 +1,243 @@
+//! The command line: what an operator may type, and the commands that need no gateway of their own.
+
+mod call;
+mod health;
+mod http;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use model::{Clock, Language, Reason};
+
+use crate::config::{self, Settings, Sources};
+
+/// Done, or stopped as asked.
+pub const OK: u8 = 0;
+/// The command line can't be understood (`EX_USAGE`).
+pub const USAGE: u8 = 64;
+/// Something that is needed can't be reached, or isn't ready (`EX_UNAVAILABLE`).
+pub const UNAVAILABLE: u8 = 69;
+/// A fault of the program (`EX_SOFTWARE`).
+pub const BUG: u8 = 70;
+/// Stopped before everything in hand was finished; it goes on at the next start (`EX_TEMPFAIL`).
+pub const GAVE_UP: u8 = 75;
+/// The settings can't be used (`EX_CONFIG`).
+pub const CONFIGURATION: u8 = 78;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done, or stopped as asked
+  64  the command line can't be understood
+  69  something can't be reached, or isn't ready
+  70  a fault of the program
+  75  stopped before everything in hand was finished; it goes on at the next start
+  78  the settings can't be used; each fault is told
+
+Settings come from the defaults, a file, the environment (AFTERRING_<SECTION>__<KEY>) and --set; later ones win.
+'afterring config --docs' lists them all.";
+
+/// Missed-call alerts by SMS, through your SMSC, also while the database is down.
+#[derive(Parser, Debug)]
+#[command(name = "afterring", version, after_help = EXIT_CODES, max_term_width = 120)]
+pub struct Cli {
+    /// File of settings [env: AFTERRING_CONFIG] [default: ./afterring.toml or /etc/afterring/afterring.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Sets one setting, over file and environment: --set alert.min_interval=30s (give secrets by file or environment: others see command lines)
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// What to do; 'run' when nothing is said
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What may be asked for.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the gateway until SIGTERM or SIGINT (the default)
+    Run,
+    /// Show what it does: a gateway, a simulated SMSC with phones, and a page to click on. Needs nothing else
+    Demo(Demo),
+    /// Check the settings and say every fault; 'ok' and a digest when there is none
+    Check,
+    /// Print the settings in force and where each was given; secrets are hidden
+    Config(Config),
+    /// Ask the running gateway whether it lives; exits with 69 when it doesn't
+    Health(Health),
+    /// Report one missed call to the running gateway, and say what became of it and why
+    Call(Call),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How the demo is shown.
+#[derive(Args, Debug, Clone)]
+pub struct Demo {
+    /// Where the page is served
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Language of the page when the browser asks for none: zh-CN or en
+    #[arg(long, value_name = "LANGUAGE")]
+    pub lang: Option<Language>,
+}
+
+/// What of the settings is printed.
+#[derive(Args, Debug)]
+pub struct Config {
+    /// Print docs/configuration.md instead: every setting and its meaning
+    #[arg(long, conflicts_with = "template")]
+    pub docs: bool,
+    /// Print a commented file with every default instead, to start from
+    #[arg(long)]
+    pub template: bool,
+}
+
+/// What is asked of a running gateway.
+#[derive(Args, Debug)]
+pub struct Health {
+    /// Ask whether it should get work, and print each check
+    #[arg(long)]
+    pub ready: bool,
+}
+
+/// A missed call to report.
+#[derive(Args, Debug)]
+pub struct Call {
+    /// Who missed it: a number as your network writes it, such as +8613800000001
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub called: String,
+    /// Who rang; nobody known when it isn't given
+    #[arg(long, value_name = "NUMBER", conflicts_with = "withheld")]
+    pub caller: Option<String>,
+    /// The caller withheld the number
+    #[arg(long)]
+    pub withheld: bool,
+    /// Why it was not answered: busy, no_answer, unreachable, unconditional, rejected or unknown
+    #[arg(long, default_value = "no_answer", value_parser = reason)]
+    pub reason: Reason,
+    /// The number it was forwarded to, if any
+    #[arg(long, value_name = "DIGITS")]
+    pub service_number: Option<String>,
+    /// Names the call: the same id for the same number is the same call [default: made up anew]
+    #[arg(long)]
+    pub id: Option<String>,
+}
+
+fn reason(word: &str) -> Result<Reason, &'static str> {
+    Reason::parse(word).ok_or("not a reason: busy, no_answer, unreachable, unconditional, rejected or unknown")
+}
+
+/// What is left to do once the command line was answered as far as it can be without a gateway.
+#[derive(Debug)]
+pub enum Next {
+    /// Nothing: exit with this code.
+    Exit(u8),
+    /// Run the gateway.
+    Run(Box<Settings>),
+    /// Run the demo.
+    Demo(Demo),
+}
+
+/// Where a command writes: its answer, and what is wrong.
+pub struct Terminal<'a> {
+    /// Standard output.
+    pub out: &'a mut dyn Write,
+    /// Standard error.
+    pub err: &'a mut dyn Write,
+}
+
+/// Reads the command line and answers it, for a process of the operating system.
+#[must_use]
+pub fn start(clock: Clock) -> Next {
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let mut terminal = Terminal { out: &mut out, err: &mut err };
+    answer(std::env::args_os(), Sources::of_process, clock, &mut terminal).unwrap_or_else(|error| match error.kind() {
+        // Whoever read our output has seen enough (`afterring config | head`).
+        io::ErrorKind::BrokenPipe => Next::Exit(OK),
+        _ => Next::Exit(UNAVAILABLE),
+    })
+}
+
+/// Reads a command line and answers it; `sources` says where settings come from, given `--config` and `--set`.
+///
+/// # Errors
+/// When the terminal can't be written to.
+pub fn answer(
+    arguments: impl IntoIterator<Item = OsString>,
+    sources: impl FnOnce(Option<PathBuf>, Vec<String>) -> Sources,
+    clock: Clock,
+    terminal: &mut Terminal<'_>,
+) -> io::Result<Next> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            write!(terminal.err, "{error}")?;
+            return Ok(Next::Exit(USAGE));
+        }
+        Err(help) => {
+            write!(terminal.out, "{help}")?;
+            return Ok(Next::Exit(OK));
+        }
+    };
+    let sources = sources(cli.config, cli.set);
+    let code = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => match Settings::load(&sources) {
+            Ok(settings) => return Ok(Next::Run(Box::new(settings))),
+            Err(faults) => told(&faults, terminal)?,
+        },
+        Command::Demo(demo) => return Ok(Next::Demo(demo)),
+        Command::Check => check(&sources, terminal)?,
+        Command::Config(asked) => print_config(&asked, &sources, terminal)?,
+        Command::Health(asked) => health::ask(&asked, &sources, terminal)?,
+        Command::Call(call) => call::report(&call, &sources, clock, terminal)?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "afterring", &mut script);
+            terminal.out.write_all(&script)?;
+            OK
+        }
+    };
+    Ok(Next::Exit(code))
+}
+
+fn told(faults: &config::Faults, terminal: &mut Terminal<'_>) -> io::Result<u8> {
+    writeln!(terminal.err, "{faults}")?;
+    Ok(CONFIGURATION)
+}
+
+fn check(sources: &Sources, terminal: &mut Terminal<'_>) -> io::Result<u8> {
+    match Settings::load(sources) {
+        Ok(settings) => {
+            writeln!(terminal.out, "ok {}", config::digest(&settings.shown))?;
+            Ok(OK)
+        }
+        Err(faults) => told(&faults, terminal),
+    }
+}
+
+fn print_config(asked: &Config, sources: &Sources, terminal: &mut Terminal<'_>) -> io::Result<u8> {
+    if asked.docs {
+        write!(terminal.out, "{}", config::markdown())?;
+        return Ok(OK);
+    }
+    if asked.template {
+        write!(terminal.out, "{}", config::DEFAULTS)?;
+        return Ok(OK);
+    }
+    // What is in force is shown also when some of it can't be used: that is when one looks.
+    writeln!(terminal.out, "{}", config::effective(&config::in_force(sources)).trim())?;
+    match Settings::load(sources) {
+        Ok(_) => Ok(OK),
+        Err(faults) => told(&faults, terminal),
+    }
+}
+
+#[cfg(test)]
+mod tests;

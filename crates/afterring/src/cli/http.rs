@@ -1,0 +1,107 @@
+//! Requests to a running gateway on one of its listeners.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use model::Secret;
+use ureq::Agent;
+use ureq::http::Response;
+
+use crate::config::Listener;
+
+/// Longest answer that is read: a timeline of a busy person is far smaller.
+const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
+
+/// A listener of a running gateway.
+pub(super) struct Peer {
+    agent: Agent,
+    base: String,
+    token: Option<Secret>,
+}
+
+/// An answer, whatever its status.
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// The listener is off in the settings.
+    Off,
+    /// Nobody answers there.
+    Unreachable(String, String),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("the listener is off in the settings"),
+            Self::Unreachable(base, why) => write!(f, "no answer from {base}: {why}"),
+        }
+    }
+}
+
+impl Peer {
+    /// The gateway that listens there; each answer may take `patience`.
+    pub(super) fn new(listener: &Listener, patience: Duration) -> Result<Self, NoAnswer> {
+        let listen = listener.listen.ok_or(NoAnswer::Off)?;
+        // A status is an answer like any other here, and no proxy stands between a machine and itself.
+        let settings = Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).proxy(None);
+        let agent = settings.build().new_agent();
+        Ok(Self { agent, base: format!("http://{}", reachable(listen)), token: listener.token.clone() })
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Answer, NoAnswer> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        self.read(request.call())
+    }
+
+    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Answer, NoAnswer> {
+        let mut request = self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        self.read(request.send(body.to_string()))
+    }
+
+    fn read(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, NoAnswer> {
+        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.base.clone(), error.to_string());
+        let mut answer = answer.map_err(unreachable)?;
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().map_err(unreachable)?;
+        Ok(Answer { status, body })
+    }
+}
+
+/// The address to ask at: a listener on every address is asked on this machine's own.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_asked_on_this_machine() {
+        for (listen, asked) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+            ("127.0.0.2:1", "127.0.0.2:1"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), asked);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The settings: read from layers, typed as they are used, with every fault told at once.
+//!
+//! ```text
+//! defaults < preset of the command < file < environment < --set
+//!        each layer: a figment provider of texts (layer.rs)
+//!                       ▼ merged (reader.rs)
+//!        each key: its text, read by its form (form.rs, smsc.rs, sip.rs, policy.rs)
+//!                       ▼
+//!        Settings, or Faults: key, place, value, problem, what is valid
+//! ```
+
+mod docs;
+mod fault;
+mod form;
+mod keys;
+mod layer;
+mod policy;
+mod reader;
+mod show;
+mod sip;
+mod smsc;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::{Numbering, Reason, Secret};
+use routing::Policy;
+
+pub use docs::markdown;
+pub use fault::{Fault, Faults};
+pub use keys::DEFAULTS;
+pub use reader::{Shown, Sources};
+pub use show::{digest, effective};
+pub use sip::{Peer, Release, SipDoor};
+pub use smsc::Link;
+
+use fault::Problems;
+use form::{DAY, HOUR, MINUTE};
+use layer::Raw;
+use reader::Reader;
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The local store.
+    pub store: StoreSettings,
+    /// The binds to SMSCs, in the order of the URLs; empty where none is configured.
+    pub links: Vec<Link>,
+    /// Calls by SIP.
+    pub sip: SipDoor,
+    /// Calls by HTTP.
+    pub http: HttpDoor,
+    /// Console, operators' API, health and metrics.
+    pub admin: Listener,
+    /// How numbers are written in this network.
+    pub numbering: Numbering,
+    /// What decisions are taken by.
+    pub policy: Policy,
+    /// Time between two probes of the database.
+    pub health_interval: Duration,
+    /// How long a statement may take.
+    pub health_timeout: Duration,
+    /// Logs.
+    pub log: LogSettings,
+    /// How long work in hand may take to finish.
+    pub stop_grace: Duration,
+    /// Every setting as it may be shown, secrets hidden.
+    pub shown: Vec<Shown>,
+}
+
+/// The local store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreSettings {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// How long ended alerts and the history of calls are kept.
+    pub retention: Duration,
+}
+
+/// A listener that a token may protect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listener {
+    /// Where it listens; `None`: off.
+    pub listen: Option<SocketAddr>,
+    /// What who comes must show; `None` only where nobody but this machine can come.
+    pub token: Option<Secret>,
+}
+
+/// Calls by HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HttpDoor {
+    /// Where, and for whom.
+    pub listener: Listener,
+    /// Most octets of a request.
+    pub body_limit: usize,
+    /// Most calls of a request.
+    pub batch_limit: usize,
+    /// How far ahead a call's time may be.
+    pub future_limit: Duration,
+    /// How long ago a call's time may be.
+    pub past_limit: Duration,
+    /// How long the journal may take before the request is answered 503.
+    pub answer_timeout: Duration,
+}
+
+/// Logs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogSettings {
+    /// What is logged, a filter of `tracing_subscriber`.
+    pub filter: String,
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// What a command needs that talks to a running gateway.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// The calls API.
+    pub http: Listener,
+    /// The operators' listener.
+    pub admin: Listener,
+}
+
+impl Settings {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// With every fault found in any layer.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut reader = Reader::open(sources);
+        let settings = settings(&mut reader);
+        match settings {
+            Some(settings) if reader.is_sound() => Ok(settings),
+            _ => Err(reader.faults()),
+        }
+    }
+
+    /// The defaults with what the demo sets instead; nothing of the machine is read, so the demo is the same everywhere.
+    ///
+    /// # Errors
+    /// With every fault of what is set.
+    pub fn for_demo<'a>(preset: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Faults> {
+        let preset = preset.into_iter().map(|(path, value)| (path.to_owned(), value.to_owned())).collect();
+        Self::load(&Sources { preset, ..Sources::default() })
+    }
+}
+
+impl Contact {
+    /// Reads what a command needs that talks to a running gateway; other settings may be missing or wrong.
+    ///
+    /// # Errors
+    /// With the faults of the listeners and of the layers themselves.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut reader = Reader::open(sources);
+        let (http, admin) = (listener(&mut reader, "http"), listener(&mut reader, "admin"));
+        match (http, admin) {
+            (Some(http), Some(admin)) if reader.is_sound() => Ok(Self { http, admin }),
+            _ => Err(reader.faults()),
+        }
+    }
+}
+
+/// Every setting in force as it may be shown, also when some are wrong.
+#[must_use]
+pub fn in_force(sources: &Sources) -> Vec<Shown> {
+    Reader::open(sources).shown()
+}
+
+/// Reads every section, also when one before it is wrong: all faults are told together.
+fn settings(reader: &mut Reader) -> Option<Settings> {
+    let database = reader.take("database.url", no_database);
+    let store = store(reader);
+    let links = reader.take("smsc.urls", smsc::links);
+    let sip = sip(reader);
+    let http = http(reader);
+    let admin = listener(reader, "admin");
+    let numbering = policy::numbering(reader);
+    let policy = policy::policy(reader);
+    let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
+    let health_interval = time(reader, "health.interval", Duration::from_millis(100), MINUTE * 5);
+    let health_timeout = time(reader, "health.timeout", Duration::from_millis(50), MINUTE);
+    let log = log(reader);
+    let stop_grace = time(reader, "stop.grace", Duration::from_secs(1), MINUTE * 10);
+    database?;
+    acknowledge?;
+    Some(Settings {
+        store: store?,
+        links: links?,
+        sip: sip?,
+        http: http?,
+        admin: admin?,
+        numbering: numbering?,
+        policy: policy?,
+        health_interval: health_interval?,
+        health_timeout: health_timeout?,
+        log: log?,
+        stop_grace: stop_grace?,
+        shown: reader.shown(),
+    })
+}
+
+/// A length of time within bounds.
+fn time(reader: &mut Reader, path: &str, least: Duration, most: Duration) -> Option<Duration> {
+    reader.text(path, |text| form::duration_between(text, least, most))
+}
+
+fn no_database(raw: &Raw) -> Result<(), Problems> {
+    match form::text(raw)? {
+        "" => Ok(()),
+        _ => Err("Postgres is not in this version: what it would hold would be in the local store instead".into()),
+    }
+}
+
+fn acknowledge_after(text: &str) -> Result<(), Problems> {
+    form::choice(text, &[("journal", Ok(())), ("database", Err(()))])?
+        .map_err(|()| "needs Postgres, which is not configured".into())
+}
+
+fn store(reader: &mut Reader) -> Option<StoreSettings> {
+    let dir = reader.text("store.dir", |text| match text {
+        "" => Err("a directory is needed".into()),
+        text => Ok(PathBuf::from(text)),
+    });
+    let retention = time(reader, "store.retention", HOUR, DAY * 3650);
+    Some(StoreSettings { dir: dir?, retention: retention? })
+}
+
+fn sip(reader: &mut Reader) -> Option<SipDoor> {
+    let listen = reader.take("sip.listen", sip::listen);
+    let peers = reader.take("sip.peers", sip::peers);
+    let defaults = keys::all().find(|key| key.path == "sip.release").map_or("", |key| key.default);
+    let release = reader.take("sip.release", |raw| sip::release(&Raw::Text(defaults.to_owned()), raw));
+    let words = [("unreachable", Reason::Unreachable), ("unknown", Reason::Unknown)];
+    let not_found = reader.text("sip.not_found", |text| form::choice(text, &words));
+    let answer_timeout = time(reader, "sip.answer_timeout", Duration::from_millis(100), Duration::from_secs(30));
+    Some(SipDoor {
+        listen: listen?,
+        peers: peers?,
+        release: release?,
+        not_found: not_found?,
+        answer_timeout: answer_timeout?,
+    })
+}
+
+fn http(reader: &mut Reader) -> Option<HttpDoor> {
+    let listener = listener(reader, "http");
+    let body_limit = reader.text("http.body_limit", |text| form::octets(text, 1024, 64 * 1024 * 1024));
+    let batch_limit = reader.text("http.batch_limit", |text| form::count(text, 1, 100_000));
+    let future_limit = time(reader, "http.future_limit", Duration::ZERO, DAY * 7);
+    let past_limit = time(reader, "http.past_limit", MINUTE, DAY * 365);
+    let answer_timeout = time(reader, "http.answer_timeout", Duration::from_millis(100), MINUTE * 5);
+    Some(HttpDoor {
+        listener: listener?,
+        body_limit: body_limit?,
+        batch_limit: batch_limit?,
+        future_limit: future_limit?,
+        past_limit: past_limit?,
+        answer_timeout: answer_timeout?,
+    })
+}
+
+/// A listener and its token, which only a listener that nobody else can reach may lack.
+fn listener(reader: &mut Reader, section: &str) -> Option<Listener> {
+    let token_path = format!("{section}.token");
+    let listen = reader.text(&format!("{section}.listen"), form::listen);
+    let token = reader.take(&token_path, token);
+    if let (Some(Some(listen)), Some(None)) = (listen, &token)
+        && !form::is_local(listen)
+    {
+        let problem = format!("missing: {section}.listen is {listen}, which other machines can reach");
+        reader.fault(&token_path, problem);
+    }
+    Some(Listener { listen: listen?, token: token? })
+}
+
+fn token(raw: &Raw) -> Result<Option<Secret>, Problems> {
+    match raw {
+        Raw::List(_) => Err("one value, not a list".into()),
+        Raw::Text(text) if text.is_empty() => Ok(None),
+        Raw::Text(text) if text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(Secret::new(text.clone()))),
+        Raw::Text(_) => Err("holds something other than visible ASCII characters, which no header can carry".into()),
+    }
+}
+
+fn log(reader: &mut Reader) -> Option<LogSettings> {
+    let filter = reader.text("log.filter", |text| match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err("not a filter".into()),
+    });
+    let words = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)];
+    let format = reader.text("log.format", |text| form::choice(text, &words));
+    Some(LogSettings { filter: filter?, format: format? })
+}
+
+#[cfg(test)]
+mod tests;

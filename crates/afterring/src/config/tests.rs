@@ -1,0 +1,213 @@
+//! Settings as a whole: layers over each other, all faults together, and no secret in anything printed.
+
+use super::*;
+use routing::{InDoubtPolicy, Keywords, Limits};
+
+/// Sources that hold only what is said here, and nothing of the machine.
+fn sources(environment: &[(&str, &str)]) -> Sources {
+    let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Sources { environment, ..Sources::default() }
+}
+
+fn with_code(environment: &[(&str, &str)]) -> Sources {
+    let mut all = vec![("AFTERRING_SERVICE__CODE", "0012")];
+    all.extend_from_slice(environment);
+    sources(&all)
+}
+
+fn faults(environment: &[(&str, &str)]) -> Vec<Fault> {
+    Settings::load(&with_code(environment)).err().unwrap_or_default().0
+}
+
+#[test]
+fn the_defaults_are_those_of_the_crates_that_use_them() {
+    let settings = Settings::load(&with_code(&[])).unwrap();
+    assert_eq!(settings.policy.limits, Limits::default());
+    assert_eq!(settings.policy.keywords, Keywords::shipped());
+    assert_eq!(settings.policy.service.code.as_str(), "0012");
+    assert_eq!(settings.policy.in_doubt, InDoubtPolicy::ResendOnce);
+    assert_eq!(settings.sip.release.len(), model::Reason::ALL.len());
+    assert_eq!((settings.http.body_limit, settings.http.batch_limit), (1024 * 1024, 10_000));
+    assert!(settings.links.is_empty() && settings.sip.listen.is_empty());
+    assert_eq!(settings.shown.len(), keys::all().count());
+}
+
+#[test]
+fn only_the_service_code_is_required() {
+    let Faults(faults) = Settings::load(&sources(&[])).unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert_eq!((faults[0].key.as_str(), faults[0].place.as_str()), ("service.code", "default"));
+    assert!(Contact::load(&sources(&[])).is_ok());
+}
+
+#[test]
+fn later_layers_win_and_each_value_knows_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("afterring.toml");
+    std::fs::write(&file, "[alert]\nmin_interval = \"1s\"\nupdate_wait = \"1m\"\ndaily_cap = 7\n").unwrap();
+    let mut sources = with_code(&[("AFTERRING_ALERT__MIN_INTERVAL", "2s"), ("AFTERRING_ALERT__UPDATE_WAIT", "2m")]);
+    sources.preset =
+        vec![("alert.max_parts".to_owned(), "1".to_owned()), ("alert.daily_cap".to_owned(), "9".to_owned())];
+    sources.files = vec![dir.path().join("missing.toml"), file.clone()];
+    sources.flags = vec!["alert.update_wait=3m".to_owned()];
+    let settings = Settings::load(&sources).unwrap();
+    let limits = settings.policy.limits;
+    assert_eq!((limits.min_interval, limits.update_wait), (Duration::from_secs(2), MINUTE * 3));
+    assert_eq!((limits.daily_cap, limits.max_parts), (7, 1));
+    let place = |path: &str| settings.shown.iter().find(|shown| shown.path == path).unwrap().place.clone();
+    assert_eq!(place("alert.update_wait"), "flag --set");
+    assert_eq!(place("alert.min_interval"), "environment AFTERRING_ALERT__MIN_INTERVAL");
+    assert_eq!(place("alert.daily_cap"), format!("{}:4", file.display()));
+    assert_eq!(place("alert.max_parts"), "preset by the command");
+    assert_eq!(place("alert.validity"), "default");
+}
+
+#[test]
+fn the_named_file_is_used_and_must_exist() {
+    let dir = tempfile::tempdir().unwrap();
+    let [flag, named] = ["flag.toml", "named.toml"].map(|name| dir.path().join(name));
+    std::fs::write(&flag, "[service]\ncode = \"1\"\n").unwrap();
+    std::fs::write(&named, "[service]\ncode = \"2\"\n").unwrap();
+    let mut sources = sources(&[("AFTERRING_CONFIG", named.to_str().unwrap())]);
+    assert_eq!(Settings::load(&sources).unwrap().policy.service.code.as_str(), "2");
+    sources.file = Some(flag);
+    assert_eq!(Settings::load(&sources).unwrap().policy.service.code.as_str(), "1");
+    sources.file = Some(dir.path().join("none.toml"));
+    let Faults(faults) = Settings::load(&sources).unwrap_err();
+    assert!(faults[0].problem.starts_with("can't be opened"), "{faults:?}");
+}
+
+#[test]
+fn all_faults_are_told_together_with_key_place_value_and_what_is_valid() {
+    let given = [
+        ("AFTERRING_RANGES", "a=8613900000009-8613900000001:5;b=86138*:5;c=861380*:5"),
+        ("AFTERRING_KEYWORDS__REFUSE", "R,c"),
+        ("AFTERRING_KEYWORDS__HELP", ""),
+        ("AFTERRING_ALERT__MIN_INTERVAL", "60"),
+        ("AFTERRING_ALERT__UPDATE", "auto"),
+        ("AFTERRING_TEXT__TIME_ZONE", "Asia/Beijing"),
+        ("AFTERRING_INGRESS__ACKNOWLEDGE_AFTER", "database"),
+        ("AFTERRING_HTTP__LISTEN", "0.0.0.0:8080"),
+        ("AFTERRING_SMSC_URL", "x"),
+    ];
+    let found = faults(&given);
+    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "smsc_url",
+            "http.token",
+            "ranges",
+            "ranges",
+            "keywords.refuse",
+            "keywords.help",
+            "text.time_zone",
+            "alert.min_interval",
+            "alert.update",
+            "ingress.acknowledge_after",
+        ]
+    );
+    for fault in &found {
+        assert!(fault.place.starts_with("environment AFTERRING_") || fault.key == "http.token", "{fault}");
+        assert!(!fault.valid.is_empty() || fault.problem.contains("did you mean"), "{fault}");
+    }
+    assert!(found[2].problem.contains("before the first"));
+    assert_eq!(found[7].value.as_deref(), Some("60"));
+    assert!(Faults(found).to_string().starts_with("10 faults in the configuration:"));
+}
+
+#[test]
+fn each_value_is_read_by_its_own_form() {
+    let good = [
+        ("AFTERRING_SERVICE__ORIGINATOR_DETAIL", "+8613900000000"),
+        ("AFTERRING_SERVICE__ORIGINATOR_FALLBACK", "true"),
+        ("AFTERRING_SERVICE__NUMBERS", "12599=subscribers; 0012=prospects;"),
+        ("AFTERRING_NUMBERING__NATIONAL_PREFIX", ""),
+        ("AFTERRING_TEASER__FETCH_PRICE", "1e5"),
+        ("AFTERRING_KEYWORDS__FETCH", "1e5,true,0012"),
+        ("AFTERRING_HTTP__TOKEN", "0012"),
+    ];
+    let settings = Settings::load(&with_code(&good)).unwrap();
+    let policy = settings.policy;
+    assert_eq!(policy.texts.fetch_price, "1e5");
+    assert_eq!(policy.keywords.shown(routing::Action::Fetch), "1e5");
+    assert_eq!(policy.service.numbers.keys().map(model::ShortNumber::as_str).collect::<Vec<_>>(), ["0012", "12599"]);
+    assert_eq!(settings.numbering.national_prefix, "");
+    assert_eq!(settings.http.listener.token.unwrap().reveal(), "0012");
+    for (name, value) in [
+        ("AFTERRING_SERVICE__CODE", "+8613900000000"),
+        ("AFTERRING_SERVICE__CODE", "1e5"),
+        ("AFTERRING_SERVICE__CODE", "true"),
+        ("AFTERRING_SERVICE__CODE", ""),
+        ("AFTERRING_SERVICE__NUMBERS", "12599=everybody"),
+        ("AFTERRING_SERVICE__NUMBERS", "12599=subscribers;12599=prospects"),
+        ("AFTERRING_SERVICE__ORIGINATOR_DETAIL", "much too long a name"),
+        ("AFTERRING_NUMBERING__COUNTRY_CODE", "086"),
+        ("AFTERRING_NUMBERING__COUNTRY_CODE", ""),
+        ("AFTERRING_NUMBERING__INTERNATIONAL_PREFIX", "+"),
+        ("AFTERRING_ALERT__DAILY_CAP", "1e5"),
+        ("AFTERRING_ALERT__DAILY_CAP", "0"),
+        ("AFTERRING_ALERT__DAILY_CAP", "true"),
+        ("AFTERRING_ALERT__IN_DOUBT", "Hold"),
+        ("AFTERRING_ALERT__VALIDITY", ""),
+        ("AFTERRING_ALERT__UPDATE", "sometimes"),
+        ("AFTERRING_TEXT__LANGUAGE", "fr"),
+        ("AFTERRING_LOG__FILTER", "a=b=c"),
+        ("AFTERRING_LOG__FILTER", ""),
+        ("AFTERRING_LOG__FORMAT", "xml"),
+        ("AFTERRING_STORE__DIR", ""),
+        ("AFTERRING_HTTP__TOKEN", "with space"),
+        ("AFTERRING_DATABASE__URL", "postgres://x"),
+        ("AFTERRING_SIP__LISTEN", "tls://0.0.0.0:5061"),
+    ] {
+        let sources =
+            sources(&[("AFTERRING_SERVICE__CODE", "1"), (name, value)][usize::from(name.ends_with("CODE"))..]);
+        let environment =
+            if name == "AFTERRING_NUMBERING__COUNTRY_CODE" { with_code(&[(name, value)]) } else { sources };
+        let Faults(found) = Settings::load(&environment).unwrap_err();
+        assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
+        assert_eq!(keys::environment_name(&found[0].key), name);
+    }
+}
+
+#[test]
+fn no_secret_is_in_anything_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("url");
+    std::fs::write(&file, "smpp://id:s3cret@h:1\nsmpp://id:s3cret@h:2\n").unwrap();
+    let hidden = |sources: &Sources| {
+        let shown = in_force(sources);
+        let loaded = Settings::load(sources);
+        let contact = Contact::load(sources);
+        let faults = loaded.as_ref().err().map(ToString::to_string);
+        let printed = format!("{loaded:?}{contact:?}{faults:?}{shown:?}{}{}", effective(&shown), digest(&shown));
+        assert!(!printed.contains("s3cret"), "{printed}");
+        printed
+    };
+    let sound = with_code(&[
+        ("AFTERRING_SMSC__URLS_FILE", file.to_str().unwrap()),
+        ("AFTERRING_HTTP__TOKEN", "s3cret"),
+        ("AFTERRING_ADMIN__TOKEN", "s3cret"),
+    ]);
+    assert!(hidden(&sound).contains("smpp://id:***@h:1,smpp://id:***@h:2"));
+    assert_eq!(Settings::load(&sound).unwrap().links.len(), 2);
+    for url in ["smpp://id:s3cret@h?x", "smpp://id:s3cret,s3cret@h", "s3cret", "smpp://id:s3cret/s3cret@h"] {
+        hidden(&with_code(&[("AFTERRING_SMSC__URLS", url), ("AFTERRING_DATABASE__URL", "postgres://a:s3cret@h/d")]));
+        hidden(&with_code(&[("AFTERRING_SMSC__URL", url), ("AFTERRING_HTTP__TOKEN", "s3cret and more")]));
+        let mut flagged = with_code(&[]);
+        flagged.flags = vec![format!("smsc.urls={url}"), format!("http.tokne={url}"), url.to_owned()];
+        let told = Settings::load(&flagged).unwrap_err().to_string();
+        assert!(!told.contains("s3cret"), "{told}");
+        let path = dir.path().join("afterring.toml");
+        for text in [
+            format!("[smsc]\nurls = [\"{url}\"]\n"),
+            format!("[http]\ntoken = [\"{url}\"]\n"),
+            format!("[http]\ntoken = {url}\n"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let mut in_file = with_code(&[]);
+            in_file.file = Some(path.clone());
+            hidden(&in_file);
+        }
+    }
+}
