@@ -62,7 +62,7 @@ async fn play(seed: u64, batch: usize) -> (Vec<String>, Vec<String>) {
     register(&store, (0..10).map(subscriber)).await;
     let (mut told, mut at, mut made) = (Vec::new(), now(), 0);
     let mut late = Vec::new();
-    for round in 0..25 {
+    for round in 0..14 {
         at = at + Duration::from_secs(random.below(120));
         let database = if random.below(4) == 0 { Database::Abnormal } else { Database::Normal };
         let context = Context { database, ..context(at) };
@@ -75,7 +75,7 @@ async fn play(seed: u64, batch: usize) -> (Vec<String>, Vec<String>) {
             events.push(if random.below(8) == 0 { reply(called, text) } else { call_at(&id, called, at) });
         }
         store.append(events).await.unwrap();
-        if round % 9 == 8 {
+        if round % 5 == 4 {
             store.close().await;
             store = open(dir.path());
         }
