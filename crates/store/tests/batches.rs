@@ -38,7 +38,7 @@ fn rows(dir: &Path) -> Vec<String> {
         "subscriber",
         "range_usage",
         "charge",
-        "meta WHERE key <> 'settled_below'",
+        "meta WHERE key <> 'settled_below' AND value <> 0",
     ];
     let mut rows = Vec::new();
     for table in tables {
