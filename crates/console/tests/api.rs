@@ -1,5 +1,7 @@
 //! The operators' API over a real socket, with a store of its own and a gateway that is a few closures.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! The phones page over a real socket, with a gateway that is only a channel.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::net::SocketAddr;
