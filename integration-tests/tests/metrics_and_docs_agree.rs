@@ -23,7 +23,7 @@ fn the_page_of_settings() -> Result<()> {
 
 #[test]
 fn the_page_of_metrics() -> Result<()> {
-    same("docs/metrics.md", &["metrics"])
+    same("docs/metrics.md", &["config", "--metrics"])
 }
 
 #[test]

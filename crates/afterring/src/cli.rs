@@ -14,6 +14,7 @@ use clap_complete::Shell;
 use model::{Clock, Language, Reason};
 
 use crate::config::{self, Settings, Sources};
+use crate::metrics;
 
 /// Done, or stopped as asked.
 pub const OK: u8 = 0;
@@ -97,6 +98,9 @@ pub struct Config {
     /// Print a commented file with every default instead, to start from
     #[arg(long)]
     pub template: bool,
+    /// Print docs/metrics.md instead: every metric and what a rise means
+    #[arg(long, conflicts_with_all = ["docs", "template"])]
+    pub metrics: bool,
 }
 
 /// What is asked of a running gateway.
@@ -225,6 +229,10 @@ fn check(sources: &Sources, terminal: &mut Terminal<'_>) -> io::Result<u8> {
 fn print_config(asked: &Config, sources: &Sources, terminal: &mut Terminal<'_>) -> io::Result<u8> {
     if asked.docs {
         write!(terminal.out, "{}", config::markdown())?;
+        return Ok(OK);
+    }
+    if asked.metrics {
+        write!(terminal.out, "{}", metrics::docs())?;
         return Ok(OK);
     }
     if asked.template {

@@ -47,10 +47,10 @@ const OVERRIDES: &[(&str, &str)] = &[
 
 /// The phones of the demo: made-up numbers.
 const PHONES: [(u64, Role, &str, &str, Option<&str>); 4] = [
-    (8_613_800_000_001, Role::Subscriber, "订户（中文）", "Subscriber (Chinese)", Some("zh-CN")),
-    (8_613_800_000_002, Role::Subscriber, "订户（英文）", "Subscriber (English)", Some("en")),
-    (8_613_900_000_001, Role::Prospect, "潜在用户", "Prospect", None),
-    (8_613_700_000_001, Role::Outside, "号段之外", "Outside every range", None),
+    (8_613_800_000_001, Role::Subscriber, "手机一", "Phone 1", Some("zh-CN")),
+    (8_613_800_000_002, Role::Subscriber, "手机二", "Phone 2", Some("en")),
+    (8_613_900_000_001, Role::Prospect, "手机三", "Phone 3", None),
+    (8_613_700_000_001, Role::Outside, "手机四", "Phone 4", None),
 ];
 
 /// Runs the demo until `stop`.
@@ -200,7 +200,6 @@ impl Stage {
             PhoneCaller::Withheld => Caller::Withheld,
         };
         let call = MissedCall { id, caller, called, at, reason, service_number: None, source: Source::Http };
-        self.counts.calls += 1;
         self.note(Some(called), Happening::Call { caller: from, reason });
         let (answer, stored) = oneshot::channel();
         if self.intake.send(Offer { calls: vec![call], answer }).await.is_ok() {
@@ -211,6 +210,7 @@ impl Stage {
     fn decided(&mut self, outcomes: &[Outcome]) {
         for outcome in outcomes {
             let Some(called) = outcome.called else { continue };
+            self.counts.calls += u64::from(outcome.event == "call");
             for alert in outcome.alerts.iter().filter(|alert| alert.attempts == 0) {
                 self.kinds.push_back((alert.to, alert.text.clone(), alert.kind));
             }

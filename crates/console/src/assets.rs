@@ -32,7 +32,7 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     if known {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
-    (caching, [(header::CONTENT_TYPE, media_type(&name))], file.data.into_owned()).into_response()
+    (caching, [(header::CONTENT_TYPE, media_type(&name))], file.data).into_response()
 }
 
 fn etag(digest: &[u8]) -> String {

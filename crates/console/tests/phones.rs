@@ -17,8 +17,8 @@ use support::{ask, get, open, post_form, read_until, serve};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::{mpsc, watch};
 
-const LI: &str = "8613900000001";
-const WANG: &str = "8613800000003";
+const ONE: &str = "8613900000001";
+const THREE: &str = "8613800000003";
 
 fn noon() -> Timestamp {
     Timestamp::parse("2026-11-23T04:00:00Z").unwrap()
@@ -44,7 +44,7 @@ fn two_phones() -> PhonesView {
     PhonesView {
         service: "12599".into(),
         time_zone: "Asia/Shanghai".into(),
-        phones: vec![phone(LI, "Li Na", "李娜", Role::Subscriber), phone(WANG, "Wang Qiang", "王强", Role::Prospect)],
+        phones: vec![phone(ONE, "Phone 1", "手机一", Role::Subscriber), phone(THREE, "Phone 3", "手机三", Role::Prospect)],
         database: DatabaseView { abnormal: false, since: noon() },
         ..PhonesView::default()
     }
@@ -79,12 +79,12 @@ async fn the_page_shows_every_phone_in_the_language_asked_for() {
     let page = get(demo.address, "/phones").await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("<html lang=\"en\">"));
-    for text in ["Li Na", "+86 139 0000 0001", "Not told: outside every number range", "full list", "12:00:00"] {
+    for text in ["Phone 1", "+86 139 0000 0001", "Not told: outside every number range", "full list", "12:00:00"] {
         assert!(page.body.contains(text), "{text}");
     }
     assert!(page.body.contains("1 missed call:\n&#60;b&#62;"), "texts are escaped");
     let page = ask(demo.address, "GET", "/phones", "accept-language: zh-CN\r\n", "").await;
-    assert!(page.body.contains("<html lang=\"zh-CN\">") && page.body.contains("李娜"));
+    assert!(page.body.contains("<html lang=\"zh-CN\">") && page.body.contains("手机一"));
     assert!(get(demo.address, "/phones?lang=zh").await.body.contains("未通知：不在任何号段内"));
 }
 
@@ -105,20 +105,20 @@ async fn forms_become_commands() {
     for (path, form, command) in [
         (
             "call",
-            format!("called={LI}&caller={WANG}&reason=busy&lang=zh"),
-            PhoneCommand::Call { called: number(LI), caller: PhoneCaller::Phone(number(WANG)), reason: Reason::Busy },
+            format!("called={ONE}&caller={THREE}&reason=busy&lang=zh"),
+            PhoneCommand::Call { called: number(ONE), caller: PhoneCaller::Phone(number(THREE)), reason: Reason::Busy },
         ),
         (
             "call",
-            format!("called={LI}&caller=withheld&reason=unreachable"),
-            PhoneCommand::Call { called: number(LI), caller: PhoneCaller::Withheld, reason: Reason::Unreachable },
+            format!("called={ONE}&caller=withheld&reason=unreachable"),
+            PhoneCommand::Call { called: number(ONE), caller: PhoneCaller::Withheld, reason: Reason::Unreachable },
         ),
         (
             "reply",
-            format!("from={WANG}&text=+%E6%9F%A5+"),
-            PhoneCommand::Reply { from: number(WANG), text: "查".into() },
+            format!("from={THREE}&text=+%E6%9F%A5+"),
+            PhoneCommand::Reply { from: number(THREE), text: "查".into() },
         ),
-        ("switch", format!("number={WANG}&on=false"), PhoneCommand::Switch { number: number(WANG), on: false }),
+        ("switch", format!("number={THREE}&on=false"), PhoneCommand::Switch { number: number(THREE), on: false }),
         ("database", "abnormal=true".into(), PhoneCommand::Database { abnormal: true }),
     ] {
         let answer = post_form(demo.address, &format!("/phones/{path}"), "hx-request: true\r\n", &form).await;
@@ -131,7 +131,7 @@ async fn forms_become_commands() {
 async fn without_scripts_a_form_leads_back_to_its_phone() {
     let demo = demo(two_phones(), 8).await;
     let answer =
-        post_form(demo.address, "/phones/call", "", &format!("called={LI}&caller=withheld&reason=busy&lang=zh")).await;
+        post_form(demo.address, "/phones/call", "", &format!("called={ONE}&caller=withheld&reason=busy&lang=zh")).await;
     assert_eq!(answer.status, 303);
     assert_eq!(answer.header("location"), Some("/phones?lang=zh#phone-8613900000001"));
 }
@@ -144,14 +144,14 @@ async fn forms_that_make_no_sense_are_refused() {
     let long = "x".repeat(REPLY_LONGEST + 1);
     for (path, form, status, says) in [
         ("call", "called=8613911112222&caller=withheld&reason=busy".to_owned(), 400, "no such phone"),
-        ("call", format!("called={LI}&caller={LI}&reason=busy"), 400, "call itself"),
-        ("call", format!("called={LI}&caller=withheld&reason=tired"), 400, "the reason is none of"),
-        ("call", format!("called={LI}"), 400, "can't be read"),
-        ("call", format!("called={LI}&caller=withheld&reason=busy&more=1"), 400, "can't be read"),
-        ("reply", format!("from={LI}&text=+++"), 400, "1 to 134"),
-        ("reply", format!("from={LI}&text={long}"), 400, "1 to 134"),
-        ("reply", format!("from={WANG}&text=C"), 409, "switched off"),
-        ("switch", format!("number={LI}&on=maybe"), 400, "can't be read"),
+        ("call", format!("called={ONE}&caller={ONE}&reason=busy"), 400, "call itself"),
+        ("call", format!("called={ONE}&caller=withheld&reason=tired"), 400, "the reason is none of"),
+        ("call", format!("called={ONE}"), 400, "can't be read"),
+        ("call", format!("called={ONE}&caller=withheld&reason=busy&more=1"), 400, "can't be read"),
+        ("reply", format!("from={ONE}&text=+++"), 400, "1 to 134"),
+        ("reply", format!("from={ONE}&text={long}"), 400, "1 to 134"),
+        ("reply", format!("from={THREE}&text=C"), 409, "switched off"),
+        ("switch", format!("number={ONE}&on=maybe"), 400, "can't be read"),
     ] {
         let answer = post_form(demo.address, &format!("/phones/{path}"), "", &form).await;
         assert_eq!(answer.status, status, "{path} {form}");

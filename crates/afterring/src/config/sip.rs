@@ -15,7 +15,7 @@ use super::layer::Raw;
 pub struct SipDoor {
     /// UDP addresses; empty: off.
     pub listen: Vec<SocketAddr>,
-    /// Who may forward calls; empty: this machine only.
+    /// Who may forward calls, the first that holds the source counts; empty: this machine only, trusted.
     pub peers: Vec<Peer>,
     /// How a call is released; every reason is there.
     pub release: BTreeMap<Reason, Release>,

@@ -35,18 +35,22 @@ impl Ear {
     }
 }
 
-/// Decides what is journaled, for ever. A batch that can't be settled is tried again: events are never dropped.
+/// Decides what is journaled, until the store is closed. A batch that can't be settled is handed out again: events are never dropped.
 pub async fn run(store: Embedded, desk: Desk, ear: Ear) {
+    let mut patience = Patience::new();
     loop {
         let batch = store.next(BATCH).await;
-        let mut patience = Patience::new();
-        loop {
-            match store.settle(batch.clone(), desk.context()).await {
-                Ok(settled) => break ear.settled(settled, &batch),
-                Err(error) => {
-                    tracing::error!(error = %error, events = batch.len(), "events can't be decided: trying again");
-                    patience.wait().await;
-                }
+        if batch.is_empty() {
+            return;
+        }
+        match store.settle(batch.clone(), desk.context()).await {
+            Ok(settled) => {
+                patience = Patience::new();
+                ear.settled(settled, &batch);
+            }
+            Err(error) => {
+                tracing::error!(error = %error, events = batch.len(), "events can't be decided: trying again");
+                patience.wait().await;
             }
         }
     }
