@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::serve::ListenerExt;
 use ingress::http::HttpSettings;
 use ingress::sip::SipSettings;
 use ingress::{Counts, Offer};
@@ -307,6 +308,8 @@ async fn bind_tcp(listen: Option<SocketAddr>, what: &'static str) -> Result<Opti
 
 fn serve(listener: TcpListener, router: Router, stop: CancellationToken, what: &'static str) -> JoinHandle<()> {
     tokio::spawn(async move {
+        // Answers are small and awaited: never held back for more (RFC 896 and delayed acknowledgements together cost 40 ms).
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(error = %error, listener = what, "a listener ended");

@@ -60,6 +60,7 @@ fn sip(settings: &Settings) -> SipSettings {
     let door = &settings.sip;
     let mut sip = SipSettings::new(settings.numbering.clone());
     sip.answer_timeout = door.answer_timeout;
+    sip.not_found = door.not_found;
     sip.peers = door
         .peers
         .iter()
