@@ -143,8 +143,7 @@ impl Gateway {
         // 1 the store, which also finds what an earlier life left behind
         let now = (plan.clock)();
         let dir = plan.store.dir.clone();
-        let store =
-            Embedded::open(plan.store, now).map_err(|source| StartError::Store { dir, source })?;
+        let store = Embedded::open(plan.store, now).map_err(|source| StartError::Store { dir, source })?;
         // 2 listeners are bound before anything runs, so that a taken port stops the start
         let http = bind_tcp(plan.http_listen, "http").await?;
         let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
@@ -158,8 +157,11 @@ impl Gateway {
         let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
         // 4 the pumps, from the inside out
         let database = DatabaseState::new(plan.clock);
-        let desk =
-            Desk { clock: plan.clock, policy: Arc::new(ArcSwap::from_pointee(plan.policy)), database: database.clone() };
+        let desk = Desk {
+            clock: plan.clock,
+            policy: Arc::new(ArcSwap::from_pointee(plan.policy)),
+            database: database.clone(),
+        };
         let metrics = Arc::new(Metrics::default());
         let queued = Arc::new(Notify::new());
         let live = broadcast::Sender::new(LIVE);

@@ -124,4 +124,3 @@ fn stop_on_signal() -> std::io::Result<CancellationToken> {
     });
     Ok(stop)
 }
-

@@ -62,7 +62,8 @@ pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow:
     let listener = TcpListener::bind(listen).await.with_context(|| format!("can't listen on {listen}"))?;
     let addr = listener.local_addr()?;
     let dir = tempfile::Builder::new().prefix("afterring-demo-").tempdir().context("no temporary directory")?;
-    let smsc = Smsc::start(SmscOptions { delivery_delay: Duration::from_millis(300), ..SmscOptions::new(clock) }).await?;
+    let smsc =
+        Smsc::start(SmscOptions { delivery_delay: Duration::from_millis(300), ..SmscOptions::new(clock) }).await?;
     let url = format!("smpp://demo:demo@{}?name=demo&window=10", smsc.addr());
     let store_dir = dir.path().display().to_string();
     let overrides = OVERRIDES.iter().copied().chain([("smsc.urls", url.as_str()), ("store.dir", store_dir.as_str())]);
@@ -216,7 +217,9 @@ impl Stage {
             }
             match outcome.verdict {
                 Verdict::Alert => self.moved(called, outcome),
-                verdict if outcome.event == "call" || outcome.event == "reply" || matches!(verdict, Verdict::Send(_)) => {
+                verdict
+                    if outcome.event == "call" || outcome.event == "reply" || matches!(verdict, Verdict::Send(_)) =>
+                {
                     self.verdicts.insert(called, verdict);
                     if matches!(verdict, Verdict::Nothing(_)) {
                         self.counts.nothing += 1;

@@ -29,9 +29,30 @@ pub struct Definition {
 
 /// Every metric there is. `docs/metrics.md` is printed from it.
 pub const VOCABULARY: &[Definition] = &[
-    CALLS, REFUSED_CALLS, DECISIONS, ACCEPT_TO_SUBMIT, JOURNAL_PENDING, JOURNAL_FAILING, ALERTS, SUBSCRIBERS,
-    RANGE_USED, RANGE_QUOTA, DATABASE_ABNORMAL, LINK_UP, LINK_WINDOW, LINK_IN_FLIGHT, LINK_THROTTLED, LINK_SUBMITS,
-    LINK_OUTCOMES, LINK_RECEIVED, LINK_BAD_PDUS, LINK_CONNECTS, LINK_DISCONNECTS, LINK_THROTTLES, LINK_ANSWER_SECONDS, BUILD_INFO,
+    CALLS,
+    REFUSED_CALLS,
+    DECISIONS,
+    ACCEPT_TO_SUBMIT,
+    JOURNAL_PENDING,
+    JOURNAL_FAILING,
+    ALERTS,
+    SUBSCRIBERS,
+    RANGE_USED,
+    RANGE_QUOTA,
+    DATABASE_ABNORMAL,
+    LINK_UP,
+    LINK_WINDOW,
+    LINK_IN_FLIGHT,
+    LINK_THROTTLED,
+    LINK_SUBMITS,
+    LINK_OUTCOMES,
+    LINK_RECEIVED,
+    LINK_BAD_PDUS,
+    LINK_CONNECTS,
+    LINK_DISCONNECTS,
+    LINK_THROTTLES,
+    LINK_ANSWER_SECONDS,
+    BUILD_INFO,
 ];
 
 const CALLS: Definition = Definition {
@@ -220,7 +241,9 @@ struct Histogram {
 impl Histogram {
     fn observe(&self, took: Duration) {
         let seconds = took.as_secs_f64();
-        if let Some(bucket) = BUCKETS.iter().position(|bound| seconds <= *bound).and_then(|place| self.buckets.get(place)) {
+        if let Some(bucket) =
+            BUCKETS.iter().position(|bound| seconds <= *bound).and_then(|place| self.buckets.get(place))
+        {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -44,7 +44,10 @@ fn two_phones() -> PhonesView {
     PhonesView {
         service: "12599".into(),
         time_zone: "Asia/Shanghai".into(),
-        phones: vec![phone(ONE, "Phone 1", "手机一", Role::Subscriber), phone(THREE, "Phone 3", "手机三", Role::Prospect)],
+        phones: vec![
+            phone(ONE, "Phone 1", "手机一", Role::Subscriber),
+            phone(THREE, "Phone 3", "手机三", Role::Prospect),
+        ],
         database: DatabaseView { abnormal: false, since: noon() },
         ..PhonesView::default()
     }
