@@ -154,6 +154,7 @@ async function looks(browser, url) {
         await shoot(page, name);
         assert.deepEqual(faults, [], name);
         await context.close();
+        say('looked at', { name });
       }
     }
   }

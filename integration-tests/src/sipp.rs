@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -21,9 +21,12 @@ pub struct Forwarded {
     pub reason: &'static str,
 }
 
-/// A run of sipp.
+/// A run of sipp. Killed when dropped.
 #[derive(Debug)]
-pub struct Sipp(Child);
+pub struct Sipp {
+    child: Child,
+    log: PathBuf,
+}
 
 /// How a scenario is played.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,9 @@ impl Sipp {
         for call in calls {
             writeln!(table, "{};{};{}", call.caller, call.called, call.reason)?;
         }
-        let file = play.folder.join(format!("calls-{}.csv", ports::free()?));
+        let local = ports::free()?;
+        let (file, log) =
+            (play.folder.join(format!("calls-{local}.csv")), play.folder.join(format!("sipp-{local}.log")));
         fs::write(&file, table)?;
         let mut command = Command::new("sipp");
         command
@@ -59,32 +64,34 @@ impl Sipp {
             .arg(file)
             .args(["-m", &calls.len().max(1).to_string()])
             .args(["-r", &play.rate.to_string()])
-            .args(["-i", "127.0.0.1", "-p", &ports::free()?.to_string()])
+            .args(["-i", "127.0.0.1", "-p", &local.to_string()])
             .args(["-ci", "127.0.0.1", "-cp", &ports::free()?.to_string()])
             .args(["-mp", &ports::free()?.to_string()])
-            .args(["-nostdin", "-trace_err", "-timeout", "120"])
+            .args(["-nostdin", "-trace_err", "-timeout", "120", "-trace_logs", "-log_file"])
+            .arg(&log)
             .current_dir(play.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        Ok(Self(command.spawn().context("sipp: run integration-tests/run once")?))
+        Ok(Self { child: command.spawn().context("sipp: run integration-tests/run once")?, log })
     }
 
-    /// Waits until every call was played as the scenario says.
+    /// Waits until every call was played as the scenario says, and gives what the scenario logged, line by line.
     ///
     /// # Errors
     /// When one wasn't.
-    pub fn finish(mut self) -> Result<()> {
-        let status = wait::within(Duration::from_secs(130), "sipp ends", || Ok(self.0.try_wait()?))?;
+    pub fn finish(mut self) -> Result<Vec<String>> {
+        let status = wait::within(Duration::from_secs(130), "sipp ends", || Ok(self.child.try_wait()?))?;
         ensure!(status.success(), "sipp: {status} (1: a call went otherwise than the scenario says)");
-        Ok(())
+        let logged = fs::read_to_string(&self.log).unwrap_or_default();
+        Ok(logged.lines().map(str::to_owned).collect())
     }
 }
 
 impl Drop for Sipp {
     fn drop(&mut self) {
         // Ended already, mostly; there's nobody to tell.
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }

@@ -60,7 +60,7 @@ fn values_of_the_wrong_kind() -> Result<()> {
 
 #[test]
 fn an_open_door_without_a_token() -> Result<()> {
-    told(&with("HTTP__LISTEN", "0.0.0.0:18080")?, &["AFTERRING_HTTP__TOKEN"])
+    told(&with("HTTP__LISTEN", "0.0.0.0:18080")?, &["http.token", "0.0.0.0:18080"])
 }
 
 #[test]

@@ -8,14 +8,18 @@ use serde_json::json;
 const SUBSCRIBER: &str = "4530682554";
 const CALLER: &str = "4520414002";
 
+fn plus(number: &str) -> String {
+    format!("+{number}")
+}
+
 #[test]
 fn by_an_http_retry() -> Result<()> {
     let smsc = Smsc::start(Make::chosen()?)?;
     let mut world = World::with(&smsc)?;
     world.set("ALERT__MIN_INTERVAL", "0s");
     let gateway = world.start_bound()?;
-    gateway.subscribe(SUBSCRIBER)?;
-    let call = json!({ "id": "retried", "caller": CALLER, "called": SUBSCRIBER });
+    gateway.subscribe(&plus(SUBSCRIBER))?;
+    let call = json!({ "id": "retried", "caller": plus(CALLER), "called": plus(SUBSCRIBER) });
     gateway.take(&call)?;
     smsc.message_to(SUBSCRIBER, 1)?;
     for _ in 0..3 {
@@ -40,12 +44,13 @@ fn by_both_feeds() -> Result<()> {
     let mut world = World::with(&smsc)?;
     world.set("ALERT__MIN_INTERVAL", "0s");
     let gateway = world.start_bound()?;
-    gateway.subscribe(SUBSCRIBER)?;
-    let call = Forwarded { caller: format!("+{CALLER}"), called: format!("+{SUBSCRIBER}"), reason: "no-answer" };
+    gateway.subscribe(&plus(SUBSCRIBER))?;
+    let call = Forwarded { caller: plus(CALLER), called: plus(SUBSCRIBER), reason: "no-answer" };
     let play = Play { scenario: "uac_mca.xml", port: world.doors().sip, folder: world.folder(), rate: 10 };
     Sipp::start(play, &[call])?.finish()?;
-    gateway.take(&json!({ "id": "the same, from the CDR feed", "caller": CALLER, "called": SUBSCRIBER }))?;
-    gateway.wait_timeline(SUBSCRIBER, "duplicate")?;
+    gateway
+        .take(&json!({ "id": "the same, from the CDR feed", "caller": plus(CALLER), "called": plus(SUBSCRIBER) }))?;
+    gateway.wait_timeline(&plus(SUBSCRIBER), "duplicate")?;
     gateway.wait_decided()?;
     gateway.stop()?;
     let messages = smsc.messages_to(SUBSCRIBER);
@@ -59,11 +64,11 @@ fn two_callers_are_two_calls() -> Result<()> {
     let mut world = World::with(&smsc)?;
     world.set("ALERT__MIN_INTERVAL", "0s");
     let gateway = world.start_bound()?;
-    gateway.subscribe(SUBSCRIBER)?;
-    gateway.take(&json!({ "id": "1", "caller": CALLER, "called": SUBSCRIBER }))?;
+    gateway.subscribe(&plus(SUBSCRIBER))?;
+    gateway.take(&json!({ "id": "1", "caller": plus(CALLER), "called": plus(SUBSCRIBER) }))?;
     smsc.message_to(SUBSCRIBER, 1)?;
-    gateway.wait_timeline(SUBSCRIBER, "delivered")?;
-    gateway.take(&json!({ "id": "2", "caller": "4520000001", "called": SUBSCRIBER }))?;
+    gateway.wait_timeline(&plus(SUBSCRIBER), "delivered")?;
+    gateway.take(&json!({ "id": "2", "caller": "+4520000001", "called": plus(SUBSCRIBER) }))?;
     let second = smsc.message_to(SUBSCRIBER, 2)?;
     ensure!(second.text.starts_with("1 missed call:\n+4520000001 "), "only what was not told: {second:?}");
     gateway.stop()

@@ -22,7 +22,9 @@ fn refused(gateway: &Gateway, bad: &Value) -> Result<String> {
     let said = answer.json();
     ensure!(answer.status == 202 && said["accepted"] == 1, "the good one is taken: {answer:?}");
     let rejected = said["rejected"].as_array().cloned().unwrap_or_default();
-    ensure!(rejected.len() == 1 && rejected[0]["index"] == 0 && rejected[0]["id"] == bad["id"], "{answer:?}");
+    // An id that is too long is told by its beginning.
+    let named = bad["id"].as_str().unwrap_or_default().starts_with(rejected[0]["id"].as_str().unwrap_or("-"));
+    ensure!(rejected.len() == 1 && rejected[0]["index"] == 0 && named, "{answer:?}");
     Ok(rejected[0]["error"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -49,10 +51,10 @@ fn one_bad_call_in_a_batch_is_refused_with_its_reason() -> Result<()> {
         (json!({ "id": "5", "called": "123456789012345678901234567890" }), "15 digits"),
         (json!({ "id": "6", "called": CALLED, "caller": "123456789012345678901234567890" }), "15 digits"),
         (json!({ "id": "7", "called": "not a number" }), "digits"),
-        (json!({ "id": "8", "called": CALLED, "at": at(400 * day) }), "future"),
-        (json!({ "id": "9", "called": CALLED, "at": "2999-01-01T00:00:00Z" }), "future"),
-        (json!({ "id": "10", "called": CALLED, "at": at(-400 * day) }), "past"),
-        (json!({ "id": "11", "called": CALLED, "at": "1970-01-01T00:00:00Z" }), "past"),
+        (json!({ "id": "8", "called": CALLED, "at": at(400 * day) }), "ahead"),
+        (json!({ "id": "9", "called": CALLED, "at": "2999-01-01T00:00:00Z" }), "ahead"),
+        (json!({ "id": "10", "called": CALLED, "at": at(-400 * day) }), "ago"),
+        (json!({ "id": "11", "called": CALLED, "at": "1970-01-01T00:00:00Z" }), "ago"),
         (json!({ "id": "12", "called": CALLED, "at": "yesterday" }), "at"),
         (json!({ "id": "13", "called": CALLED, "reason": "asleep" }), "reason"),
         (json!({ "id": "14", "called": CALLED, "reeson": "busy" }), "reeson"),

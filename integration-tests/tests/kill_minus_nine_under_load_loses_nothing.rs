@@ -112,7 +112,8 @@ fn story(in_doubt: &str, judge: impl Fn(&Gateway, u64, usize) -> Result<()>) -> 
         reason: ["no-answer", "unavailable", "deflection"][usize::try_from(n % 3).unwrap_or(0)],
     };
     let calls: Vec<_> = (0..FORWARDED).map(forwarded).collect();
-    let play = Play { scenario: "uac_mca.xml", port: world.doors().sip, folder: world.folder(), rate: 20 };
+    let play =
+        Play { scenario: "uac_mca_until_answered.xml", port: world.doors().sip, folder: world.folder(), rate: 20 };
     let sipp = Sipp::start(play, &calls)?;
 
     let stop = AtomicBool::new(false);
@@ -124,7 +125,9 @@ fn story(in_doubt: &str, judge: impl Fn(&Gateway, u64, usize) -> Result<()>) -> 
         let answered = feeder.join().map_err(|_| anyhow::anyhow!("the feeder panicked"))?;
         anyhow::Ok((answered?, killed?, gateway?))
     })?;
-    sipp.finish().context("a forwarded call was not released by the last life")?;
+    // A network that heard a 100 sends no more: the call of a life that died then was never answered, and is not ours.
+    let released: Vec<u64> =
+        sipp.finish()?.iter().filter_map(|line| line.strip_prefix("answered +")?.parse().ok()).collect();
 
     gateway.wait_decided()?;
     wait::within(Duration::from_secs(60), "nothing waits to be sent", || {
@@ -136,7 +139,7 @@ fn story(in_doubt: &str, judge: impl Fn(&Gateway, u64, usize) -> Result<()>) -> 
         gateway.wait_timeline(number, "\"refused\"")?;
     }
     let told = told(&smsc);
-    let everybody = answered.iter().copied().chain((0..FORWARDED).map(|n| FIRST_SIP + n));
+    let everybody = answered.iter().chain(&released).copied();
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for number in everybody {
         let count = told.get(&number.to_string()).copied().unwrap_or(0);
@@ -144,23 +147,25 @@ fn story(in_doubt: &str, judge: impl Fn(&Gateway, u64, usize) -> Result<()>) -> 
         judge(&gateway, number, count).with_context(|| format!("{number} was told {count} times"))?;
     }
     println!("{in_doubt}: {KILLS} kills, {} replies; people by how often they were told: {counts:?}", refusers.len());
-    ensure!(answered.len() > 100 && refusers.len() > 3, "the load was real: {} calls", answered.len());
+    println!("{} calls answered by HTTP, {} of {FORWARDED} by SIP", answered.len(), released.len());
+    let real = answered.len() > 100 && released.len() > 100 && refusers.len() > 3;
+    ensure!(real, "too little load to prove anything");
     gateway.stop()
 }
 
 #[test]
 fn hold_tells_nobody_twice() -> Result<()> {
     story("hold", |gateway, number, count| match count {
-        0 => gateway.wait_timeline(&number.to_string(), "in_doubt"),
+        0 => gateway.wait_timeline(&format!("+{number}"), "in_doubt"),
         1 => Ok(()),
-        _ => bail!("told twice: {}", gateway.timeline(&number.to_string())?),
+        _ => bail!("told twice: {}", gateway.timeline(&format!("+{number}"))?),
     })
 }
 
 #[test]
 fn resend_leaves_nobody_untold() -> Result<()> {
     story("resend", |gateway, number, count| {
-        ensure!(count >= 1, "untold: {}", gateway.timeline(&number.to_string())?);
+        ensure!(count >= 1, "untold: {}", gateway.timeline(&format!("+{number}"))?);
         Ok(())
     })
 }

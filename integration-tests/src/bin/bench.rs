@@ -72,7 +72,8 @@ fn main() -> Result<()> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is a small positive number")]
     let half = (receipts.rate() / 2.0) as u64;
     let paced = run(options, Load { name: "half of that, receipts", receipts: true, rate: half })?;
-    let ended = [flat_out, receipts, paced].iter().all(|figures| figures.told + figures.capped >= figures.accepted_f64());
+    let ended =
+        [flat_out, receipts, paced].iter().all(|figures| figures.told + figures.capped >= figures.accepted_f64());
     ensure!(ended, "not every accepted call was told");
     Ok(())
 }
