@@ -14,6 +14,7 @@ const { chromium } = require('playwright-core');
 const [binary, screenshots, language, scheme, width] = process.argv.slice(2);
 const PATIENCE_MS = 15_000;
 const FIRST_SMS_MS = 5_000;
+const WATCHDOG_MS = 150_000;
 
 const CHINESE = '8613800000001'; // a subscriber who reads Chinese
 const ENGLISH = '8613800000002'; // a subscriber who reads English
@@ -173,12 +174,21 @@ async function withoutScripts(browser, url) {
   say('it works without scripts');
 }
 
+/** Whatever hangs, the demo and the browser are ended. */
+function inTime(work) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${WATCHDOG_MS} ms`)), WATCHDOG_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 async function main() {
   mkdirSync(screenshots, { recursive: true });
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
   const started = Date.now();
   const { child, ended, url } = await demo();
-  try {
+  const visit = async () => {
     const size = { width: Number(width), height: 900 };
     const { page, context, faults } = await open(browser, `${url}?lang=${language}`, { colorScheme: scheme, viewport: size });
     await story(page, started);
@@ -186,6 +196,9 @@ async function main() {
     await context.close();
     await looks(browser, url);
     await withoutScripts(browser, url);
+  };
+  try {
+    await inTime(visit());
     child.kill('SIGTERM');
     assert.equal(await ended, 0, 'the demo ends with 0');
     say('done');

@@ -3,7 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -109,6 +111,7 @@ pub struct Gateway {
     doors: CancellationToken,
     admin_stop: CancellationToken,
     dispatch_stop: CancellationToken,
+    intake_shut: CancellationToken,
     offers: mpsc::Sender<Offer>,
     tasks: Tasks,
     tracker: TaskTracker,
@@ -168,9 +171,10 @@ impl Gateway {
         let ear = Ear { queued: Arc::clone(&queued), metrics: Arc::clone(&metrics), live: live.clone() };
         let dispatch_stop = CancellationToken::new();
         let (offers, offered) = mpsc::channel(OFFERS);
+        let intake_shut = CancellationToken::new();
         let mut tasks = Tasks {
             doors: Vec::new(),
-            intake: tokio::spawn(intake::run(offered, store.clone())),
+            intake: tokio::spawn(intake::run(offered, store.clone(), intake_shut.clone())),
             dispatch: tokio::spawn(dispatch::run(
                 store.clone(),
                 links.clone(),
@@ -184,6 +188,7 @@ impl Gateway {
             endless: vec![
                 tokio::spawn(decide::run(store.clone(), desk.clone(), ear.clone())),
                 tokio::spawn(due::run(store.clone(), desk.clone(), ear)),
+                tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
             ],
             admin: None,
@@ -225,6 +230,7 @@ impl Gateway {
             doors,
             admin_stop,
             dispatch_stop,
+            intake_shut,
             offers,
             tasks,
             tracker,
@@ -237,30 +243,62 @@ impl Gateway {
         self.offers.clone()
     }
 
+    /// Ends when one of the loops does, which none may while the gateway runs; says which.
+    pub async fn failed(&mut self) -> &'static str {
+        let Tasks { doors, intake, dispatch, answers, inbound, endless, admin } = &mut self.tasks;
+        // Without an SMSC there is nobody to hear from.
+        let arrivals =
+            [("answers", answers), ("inbound", inbound)].into_iter().filter(|_| !self.links.status().is_empty());
+        let all = (doors.iter_mut().chain(admin).map(|task| ("a listener", task)))
+            .chain([("intake", intake), ("dispatch", dispatch)])
+            .chain(arrivals)
+            .chain(endless.iter_mut().map(|task| ("a pump", task)));
+        let mut all: Vec<_> = all.collect();
+        std::future::poll_fn(|context| {
+            let ended =
+                all.iter_mut().find_map(|(name, task)| Pin::new(task).poll(context).is_ready().then_some(*name));
+            ended.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
     /// Stops in the order of ARCHITECTURE.md, within `grace`. What can't be finished is on disk.
     pub async fn stop(self, grace: Duration) -> Stopped {
-        let deadline = tokio::time::Instant::now() + grace;
-        // Half of the time is for peers: the other half must be enough for our own disk.
-        let for_peers = grace / 2;
-        let Self { store, state, links, doors, admin_stop, dispatch_stop, offers, tasks, tracker, calls, .. } = self;
+        let start = tokio::time::Instant::now();
+        let deadline = start + grace;
+        let Self {
+            store,
+            state,
+            links,
+            doors,
+            admin_stop,
+            dispatch_stop,
+            intake_shut,
+            offers,
+            tasks,
+            tracker,
+            calls,
+            ..
+        } = self;
         tracing::info!(step = 1, "stopping: no longer ready");
         state.drain();
         tracing::info!(step = 2, "stopping: no new calls are taken");
         doors.cancel();
         drop((offers, calls));
         tracing::info!(step = 3, "stopping: calls in hand are journaled");
-        let mut clean = true;
         // A peer that keeps its connection, or a switch that never sends its ACK, is not waited for: what it told us is on disk.
-        let doors_shut = deadline.min(tokio::time::Instant::now() + DOORS);
+        let doors_shut = start + DOORS.min(grace / 4);
         for door in tasks.doors {
             ends_by(doors_shut, door).await;
         }
-        clean &= ends_by(deadline, tasks.intake).await;
+        intake_shut.cancel();
+        let mut clean = ends_by(deadline, tasks.intake).await;
         tracing::info!(step = 4, "stopping: no more alerts are leased");
         dispatch_stop.cancel();
         clean &= ends_by(deadline, tasks.dispatch).await;
         tracing::info!(step = 5, "stopping: waiting for the answers of SMSCs, then unbinding");
-        links.drain(for_peers).await;
+        // Peers get half of the time: the rest must be enough to put on disk what they said.
+        links.drain((start + grace / 2).saturating_duration_since(tokio::time::Instant::now())).await;
         drop(links);
         tracker.close();
         clean &= tokio::time::timeout_at(deadline, tracker.wait()).await.is_ok();
@@ -275,7 +313,7 @@ impl Gateway {
         }
         admin_stop.cancel();
         if let Some(admin) = tasks.admin {
-            clean &= ends_by(deadline, admin).await;
+            ends_by(deadline, admin).await;
         }
         drop(state);
         clean &= tokio::time::timeout_at(deadline, store.close()).await.is_ok();

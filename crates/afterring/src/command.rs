@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Gateway, Stopped};
-use crate::cli::{self, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
+use crate::cli::{self, BUG, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
 use crate::config::Settings;
 use crate::{clock, demo, plan, telemetry};
 
@@ -50,7 +50,7 @@ async fn run(settings: Settings) -> u8 {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), settings = crate::config::digest(&settings.shown), "starting");
     let seed = clock::now().as_millis().unsigned_abs() ^ u64::from(std::process::id());
-    let gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
+    let mut gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
         Ok(gateway) => gateway,
         Err(error) => return unable("can't start", &error),
     };
@@ -61,7 +61,15 @@ async fn run(settings: Settings) -> u8 {
         links = settings.links.len(),
         "started"
     );
-    stop.cancelled().await;
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        failed = gateway.failed() => Some(failed),
+    };
+    if let Some(what) = failed {
+        // Everything accepted is on disk; a process that does only half of its work helps nobody.
+        tracing::error!(what, "a loop ended that must not: leaving, to be started again");
+        return BUG;
+    }
     match gateway.stop(settings.stop_grace).await {
         Stopped::Drained => {
             tracing::info!("stopped");

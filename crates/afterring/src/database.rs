@@ -6,9 +6,6 @@ use model::{Clock, Timestamp};
 use routing::Database;
 use tokio::sync::watch;
 
-/// Longest time that a forced state may last; longer maintenance is forced again, so that a forgotten one ends by itself.
-pub const LONGEST_FORCE: Duration = Duration::from_secs(24 * 3600);
-
 /// An operator's order to treat the database as abnormal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Forced {
@@ -39,7 +36,7 @@ impl DatabaseState {
     /// Treats the database as abnormal for a time.
     pub fn force(&self, lasts: Duration, reason: String) {
         let since = (self.clock)();
-        let until = since + lasts.min(LONGEST_FORCE);
+        let until = since + lasts;
         tracing::warn!(%until, reason, "database forced to abnormal by the operator");
         self.forced.send_replace(Some(Forced { since, until, reason }));
     }
@@ -52,6 +49,22 @@ impl DatabaseState {
             tracing::info!("database no longer forced to abnormal");
         }
         was
+    }
+
+    /// Ends a forced state whose time is over, and no other that took its place meanwhile.
+    fn end_what_is_over(&self) {
+        let now = (self.clock)();
+        let over = self.forced.send_if_modified(|forced| {
+            let over = forced.as_ref().is_some_and(|forced| forced.until <= now);
+            if over {
+                *forced = None;
+            }
+            over
+        });
+        if over {
+            self.lifted.send_replace(Some(now));
+            tracing::info!("database no longer forced to abnormal: its time is over");
+        }
     }
 
     /// The forced state, if it lasts.
@@ -82,7 +95,7 @@ impl DatabaseState {
         loop {
             let left = self.forced().map(|forced| forced.until.since((self.clock)()));
             match left {
-                Some(Duration::ZERO) => drop(self.lift()),
+                Some(Duration::ZERO) => self.end_what_is_over(),
                 Some(left) => {
                     tokio::select! {
                         () = tokio::time::sleep(left) => {}

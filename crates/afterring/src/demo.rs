@@ -111,9 +111,13 @@ pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow:
     let pages = console::phones::router(PhonesHandle { commands, view }, clock);
     let router = pages.merge(gateway.calls.clone()).merge(gateway.admin.clone());
     println!("Afterring demo: open http://{addr}/phones   (Ctrl-C ends it)");
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
-    player.abort();
-    drop(player.await);
+    // The page's live stream ends with the player; without that, an open page would hold up the end.
+    let ended = async move {
+        stop.cancelled().await;
+        player.abort();
+        drop(player.await);
+    };
+    axum::serve(listener, router).with_graceful_shutdown(ended).await?;
     gateway.stop(Duration::from_secs(5)).await;
     smsc.stop().await;
     Ok(())

@@ -24,7 +24,7 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
     Plan {
         clock,
         store: EmbeddedSettings::new(settings.store.dir.clone(), settings.store.retention),
-        links: settings.links.iter().map(link).collect(),
+        links: settings.links.iter().map(|of| link(of, settings)).collect(),
         policy: settings.policy.clone(),
         http,
         http_listen: settings.http.listener.listen,
@@ -36,7 +36,7 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
     }
 }
 
-fn link(link: &Link) -> LinkSettings {
+fn link(link: &Link, settings: &Settings) -> LinkSettings {
     LinkSettings {
         name: link.name.clone(),
         smsc: link.smsc.clone(),
@@ -53,6 +53,7 @@ fn link(link: &Link) -> LinkSettings {
         reconnect_min: link.reconnect_min,
         reconnect_max: link.reconnect_max,
         refused_wait: link.refused_wait,
+        numbering: settings.numbering.clone(),
     }
 }
 

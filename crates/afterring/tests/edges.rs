@@ -21,7 +21,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rusmpp", &["smpp-client"]),
     ("rusqlite", &["store"]),
     ("figment", &["afterring"]),
-    ("anyhow", &["afterring", "integration-tests"]),
+    ("anyhow", &["afterring", "simulator", "integration-tests"]),
 ];
 
 /// Crates that are pure: no runtime, no sockets, no randomness.

@@ -1,6 +1,6 @@
 //! Decisions: what becomes of a missed call, of what was sent for it, and of what comes back.
 //!
-//! [`decide`] is the only entry point. It takes what is known of one called person ([`View`]), one [`Event`] that is already safe on disk, and the
+//! [`decide()`] is the only entry point. It takes what is known of one called person ([`View`]), one [`Event`] that is already safe on disk, and the
 //! time; it returns a [`Decision`] and changes nothing. The caller commits the decision's effects in one transaction with the event, and only what is
 //! committed is sent. The same inputs give the same decision, so a transaction may run it again.
 //!

@@ -1,6 +1,6 @@
 //! Reads `deliver_sm` and `data_sm` leniently, and tells receipts from replies (SMPP 3.4 §4.6.1, §4.7.1, §5.2.12).
 
-use model::{Msisdn, Receipt, Reply, SmscName, Timestamp};
+use model::{Msisdn, Numbering, Receipt, Reply, SmscName, Timestamp};
 
 use crate::receipt;
 use crate::text;
@@ -21,12 +21,12 @@ const KIND_INTERMEDIATE: u8 = 0x20;
 /// A user data header precedes the text.
 const UDHI: u8 = 0x40;
 
-/// Types of number that no subscriber's international number has (SMPP 3.4 §5.2.5).
+/// Types of number that a subscriber's has (SMPP 3.4 §5.2.5); network specific, subscriber, alphanumeric and abbreviated ones are robots and short codes.
+const TON_UNKNOWN: u8 = 0;
+const TON_INTERNATIONAL: u8 = 1;
 const TON_NATIONAL: u8 = 2;
-const TON_NETWORK_SPECIFIC: u8 = 3;
-const TON_SUBSCRIBER: u8 = 4;
-const TON_ALPHANUMERIC: u8 = 5;
-const TON_ABBREVIATED: u8 = 6;
+/// Digits of unknown type that are no more than this are a service code, and never completed to somebody's number.
+const SHORT_CODE: usize = 6;
 
 /// A message from the SMSC, its fields as they stand in the PDU.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -108,28 +108,29 @@ impl<'a> Delivery<'a> {
     }
 
     /// What it is: by the type bits of `esm_class`, else by the TLV, else by the text (some SMSCs leave the class 0).
-    pub(crate) fn meaning(&self, smsc: &SmscName, at: Timestamp) -> Meaning {
+    pub(crate) fn meaning(&self, smsc: &SmscName, numbering: &Numbering, at: Timestamp) -> Meaning {
         let text = receipt::text(self.user_data());
         let is_receipt = matches!(self.esm_class & KIND, KIND_RECEIPT | KIND_INTERMEDIATE)
             || self.tlvs.message_id.is_some()
             || receipt::looks_like_one(&text);
-        if is_receipt { self.receipt(&text, smsc, at) } else { self.reply(smsc, at) }
+        let handset = subscriber(self.source_ton, self.source, numbering);
+        if is_receipt { self.receipt(&text, smsc, handset, at) } else { self.reply(smsc, handset, at) }
     }
 
-    fn receipt(&self, text: &str, smsc: &SmscName, at: Timestamp) -> Meaning {
+    fn receipt(&self, text: &str, smsc: &SmscName, handset: Option<Msisdn>, at: Timestamp) -> Meaning {
         let Some(said) = receipt::read(text, &self.tlvs) else { return Meaning::NamelessReceipt };
         Meaning::Receipt(Receipt {
             smsc: smsc.clone(),
             message_id: said.message_id,
             state: said.state,
-            handset: subscriber(self.source_ton, self.source),
+            handset,
             error: said.error,
             at,
         })
     }
 
-    fn reply(&self, smsc: &SmscName, at: Timestamp) -> Meaning {
-        let Some(from) = subscriber(self.source_ton, self.source) else { return Meaning::NotFromASubscriber };
+    fn reply(&self, smsc: &SmscName, handset: Option<Msisdn>, at: Timestamp) -> Meaning {
+        let Some(from) = handset else { return Meaning::NotFromASubscriber };
         Meaning::Reply(Reply {
             from,
             to: String::from_utf8_lossy(self.destination).into_owned(),
@@ -149,11 +150,13 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// A subscriber's number in international form; a national one can't be completed here.
-fn subscriber(ton: u8, address: &[u8]) -> Option<Msisdn> {
+/// A subscriber's number; one that is national, or of an unknown type, is completed by the network's numbering.
+fn subscriber(ton: u8, address: &[u8], numbering: &Numbering) -> Option<Msisdn> {
+    let digits = std::str::from_utf8(address).ok()?.trim();
     match ton {
-        TON_NATIONAL | TON_NETWORK_SPECIFIC | TON_SUBSCRIBER | TON_ALPHANUMERIC | TON_ABBREVIATED => None,
-        _ => std::str::from_utf8(address).ok().and_then(|digits| Msisdn::international(digits.trim()).ok()),
+        TON_INTERNATIONAL => Msisdn::international(digits).ok(),
+        TON_UNKNOWN | TON_NATIONAL if digits.len() > SHORT_CODE => numbering.normalise(digits).ok(),
+        _ => None,
     }
 }
 
@@ -225,6 +228,10 @@ mod tests {
 
     use super::*;
 
+    fn china() -> Numbering {
+        Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() }
+    }
+
     struct Sent<'a> {
         source: (u8, &'a str),
         class: u8,
@@ -251,7 +258,11 @@ mod tests {
 
     fn meaning(sent: &Sent<'_>) -> Meaning {
         let body = body(sent);
-        Delivery::read_deliver_sm(&body).unwrap().meaning(&SmscName("smsc1".into()), Timestamp::from_millis(5))
+        Delivery::read_deliver_sm(&body).unwrap().meaning(
+            &SmscName("smsc1".into()),
+            &china(),
+            Timestamp::from_millis(5),
+        )
     }
 
     fn receipt(sent: &Sent<'_>) -> Receipt {
@@ -302,7 +313,9 @@ mod tests {
         let mut body = b"\0\x01\x018613800000001\0\0\x0012599\0\x04\0\0".to_vec();
         body.extend(b"\x04\x24\0\x15id:9 stat:DELIVRD err");
         let delivery = Delivery::read_data_sm(&body).unwrap();
-        let Meaning::Receipt(receipt) = delivery.meaning(&SmscName("s".into()), Timestamp::default()) else { panic!() };
+        let Meaning::Receipt(receipt) = delivery.meaning(&SmscName("s".into()), &china(), Timestamp::default()) else {
+            panic!()
+        };
         assert_eq!((receipt.message_id.as_str(), receipt.state), ("9", ReceiptState::Delivered));
     }
 
@@ -327,10 +340,17 @@ mod tests {
 
     #[test]
     fn only_a_subscriber_replies() {
-        for source in [(1, "8613800000001"), (1, "+8613800000001"), (0, "8613800000001")] {
+        for source in [
+            (1, "8613800000001"),
+            (1, "+8613800000001"),
+            (0, "8613800000001"),
+            (0, "13800000001"),
+            (2, "13800000001"),
+            (2, "013800000001"),
+        ] {
             assert_eq!(reply(&Sent { source, ..REPLY }).from.reveal(), "8613800000001");
         }
-        for source in [(5, "Bank"), (5, "8613800000001"), (3, "10086"), (1, "10086"), (2, "13800000001"), (0, "")] {
+        for source in [(5, "Bank"), (5, "8613800000001"), (3, "10086"), (1, "10086"), (0, "10086"), (0, "")] {
             assert_eq!(meaning(&Sent { source, ..REPLY }), Meaning::NotFromASubscriber, "{source:?}");
         }
     }
@@ -363,7 +383,7 @@ mod tests {
         fn no_octets_make_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
             let smsc = SmscName("smsc1".into());
             for delivery in [Delivery::read_deliver_sm(&body), Delivery::read_data_sm(&body)].into_iter().flatten() {
-                let _ = delivery.meaning(&smsc, Timestamp::default());
+                let _ = delivery.meaning(&smsc, &china(), Timestamp::default());
             }
             let _ = message_id(&body);
         }
@@ -379,7 +399,7 @@ mod tests {
             let mut body = body(&sent);
             body.truncate(body.len().saturating_sub(cut));
             if let Ok(delivery) = Delivery::read_deliver_sm(&body) {
-                let _ = delivery.meaning(&SmscName("smsc1".into()), Timestamp::default());
+                let _ = delivery.meaning(&SmscName("smsc1".into()), &china(), Timestamp::default());
             }
         }
     }

@@ -52,5 +52,10 @@ fn settings_for_tests() -> LinkSettings {
         reconnect_min: Duration::from_secs(1),
         reconnect_max: Duration::from_secs(30),
         refused_wait: Duration::from_secs(60),
+        numbering: model::Numbering {
+            country_code: "86".into(),
+            national_prefix: "0".into(),
+            international_prefix: "00".into(),
+        },
     }
 }

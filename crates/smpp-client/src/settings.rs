@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{LinkName, Secret, SmscName};
+use model::{LinkName, Numbering, Secret, SmscName};
 
 /// One link: where it binds, as whom, and how fast it may send.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct LinkSettings {
     pub reconnect_max: Duration,
     /// Wait after a refusal that asking again won't change (password, system id, already bound).
     pub refused_wait: Duration,
+    /// How handsets' numbers are completed that are not international.
+    pub numbering: Numbering,
 }
 
 /// Why no SMSC can be asked to bind with these settings.

@@ -193,6 +193,12 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     let health_timeout = time(reader, "health.timeout", Duration::from_millis(50), MINUTE);
     let log = log(reader);
     let stop_grace = time(reader, "stop.grace", Duration::from_secs(1), MINUTE * 10);
+    if let (Some(store), Some(policy)) = (&store, &policy)
+        && store.retention < policy.limits.dedup_window.max(policy.limits.max_age)
+    {
+        let problem = "shorter than ingress.dedup_window or alert.max_age: a call reported again would be told twice";
+        reader.fault("store.retention", problem.to_owned());
+    }
     database?;
     acknowledge?;
     Some(Settings {

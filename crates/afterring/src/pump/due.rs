@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::Clock;
 use routing::Database;
 use store::{Embedded, Store};
 use tokio::time::MissedTickBehavior;
@@ -11,26 +12,35 @@ use super::decide::Ear;
 
 /// How often boxes are asked for; calls wait for minutes here, so half a second more is nothing.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often old history is removed.
-const PRUNE: Duration = Duration::from_secs(60);
+/// Between two steps of removing old history while there is more: the store's other work goes on in between.
+const PRUNE_STEP: Duration = Duration::from_millis(20);
+/// Between two rounds of it.
+const PRUNE_ROUND: Duration = Duration::from_secs(60);
 /// Boxes looked at in one transaction.
 const BATCH: usize = 500;
 
-/// Looks at due boxes and prunes, for ever.
+/// Looks at due boxes, for ever.
 pub async fn run(store: Embedded, desk: Desk, ear: Ear) {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut prune = tokio::time::interval(PRUNE);
-    prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            _ = look.tick() => look_at_due(&store, &desk, &ear).await,
-            _ = prune.tick() => {
-                if let Err(error) = store.prune((desk.clock)()).await {
-                    tracing::warn!(error = %error, "old history can't be removed: trying again in a minute");
-                }
+        look.tick().await;
+        look_at_due(&store, &desk, &ear).await;
+    }
+}
+
+/// Removes what is older than the retention, for ever.
+pub async fn prune(store: Embedded, clock: Clock) {
+    loop {
+        let pause = match store.prune(clock()).await {
+            Ok(pruned) if !pruned.done => PRUNE_STEP,
+            Ok(_) => PRUNE_ROUND,
+            Err(error) => {
+                tracing::warn!(error = %error, "old history can't be removed: trying again in a minute");
+                PRUNE_ROUND
             }
-        }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

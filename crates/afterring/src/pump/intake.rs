@@ -4,16 +4,26 @@ use ingress::{Offer, Stored};
 use routing::Event;
 use store::{Embedded, Owed};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Offers taken into one append. With batches of a thousand calls each that is a transaction of some megabytes.
 const OFFERS: usize = 64;
 /// Calls taken into one append, roughly: no further offer is added once there are as many.
 const CALLS: usize = 4_000;
 
-/// Runs until the doors are closed and every offer is answered.
-pub async fn run(mut offers: mpsc::Receiver<Offer>, journal: Embedded) {
+/// Runs until `shut`, or until the doors are gone, and every offer made before is answered.
+pub async fn run(mut offers: mpsc::Receiver<Offer>, journal: Embedded, shut: CancellationToken) {
     let mut failing = false;
-    while let Some(first) = offers.recv().await {
+    loop {
+        let first = tokio::select! {
+            first = offers.recv() => first,
+            // What is in the channel is still taken; nothing more comes in.
+            () = shut.cancelled(), if !offers.is_closed() => {
+                offers.close();
+                continue;
+            }
+        };
+        let Some(first) = first else { return };
         let mut owed = Vec::with_capacity(OFFERS);
         let mut events = Vec::new();
         take(first, &mut events, &mut owed);

@@ -157,7 +157,7 @@ fn remember(case: &mut Case<'_>, call: &MissedCall) -> bool {
     let same = |old: &Seen| {
         let apart = old.at.since(new.at).max(new.at.since(old.at));
         let two_ways = old.source != new.source && old.caller.is_some() && old.caller == new.caller;
-        old.key == new.key || (two_ways && apart <= limits.same_call)
+        (old.key == new.key && apart <= limits.dedup_window) || (two_ways && apart <= limits.same_call)
     };
     if case.call_box.seen.iter().any(same) {
         return false;

@@ -231,6 +231,11 @@ pub(crate) fn settings(port: u16) -> LinkSettings {
         reconnect_min: Duration::from_millis(2),
         reconnect_max: Duration::from_millis(20),
         refused_wait: Duration::from_millis(50),
+        numbering: model::Numbering {
+            country_code: "86".into(),
+            national_prefix: "0".into(),
+            international_prefix: "00".into(),
+        },
     }
 }
 

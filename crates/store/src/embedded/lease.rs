@@ -23,7 +23,7 @@ impl Turn<'_> {
         let mut submits = Vec::with_capacity(room.min(waiting.len()));
         let mut drops = 0;
         for (_, id) in waiting {
-            if submits.len() >= room || drops >= DROPS {
+            if submits.len() >= room {
                 break;
             }
             let Some(mut row) = self.take_alert(id)? else { continue };
@@ -36,6 +36,11 @@ impl Turn<'_> {
                     submits.push(submit);
                 }
                 Leased::Wait => self.put_alert(row),
+                // Enough were given up for one turn: those behind them that are worth sending are sent all the same.
+                Leased::Dropped if drops >= DROPS => {
+                    row.value = before;
+                    self.put_alert(row);
+                }
                 Leased::Dropped => {
                     row.value = before;
                     self.drop_alert(row, context)?;

@@ -101,9 +101,9 @@ impl Turn<'_> {
         let (Some(event), Some(row)) = (rows::event(self.conn, seq)?, self.take_alert(id)?) else { return Ok(()) };
         let to = row.value.to;
         let fits = match &event {
-            Event::Receipt(Receipt { handset: Some(handset), .. }) => *handset == to,
+            Event::Receipt(Receipt { handset: Some(handset), .. }) if *handset == to => true,
             Event::Receipt(Receipt { smsc, message_id, .. }) => {
-                // Where an SMSC gives one id to many, a receipt that names no handset could be anyone's.
+                // Where an SMSC gives one id to many, a receipt that names no handset of ours could be anyone's.
                 rows::alerts_of_part(self.conn, &smsc.0, message_id, None, SAME_ID)? == [id]
             }
             _ => false,
@@ -147,6 +147,11 @@ impl Turn<'_> {
         let ids = rows::alerts_of_part(self.conn, &receipt.smsc.0, &receipt.message_id, receipt.handset, SAME_ID)?;
         if let [only] = ids.as_slice() {
             return self.take_alert(*only);
+        }
+        if ids.is_empty() && receipt.handset.is_some() {
+            // Some SMSCs name themselves, an IMSI or our own code as the source: then the id decides, if only one alert has it.
+            let ids = rows::alerts_of_part(self.conn, &receipt.smsc.0, &receipt.message_id, None, SAME_ID)?;
+            return if let [only] = ids.as_slice() { self.take_alert(*only) } else { Ok(None) };
         }
         if receipt.handset.is_none() {
             return Ok(None);

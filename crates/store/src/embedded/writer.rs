@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::job::Job;
 use super::memory::{Alerts, Boxes, Memory, new_caches};
+use super::rows;
 use super::turn::{Draft, Turn};
 use crate::{AlertCounts, Journaled, StoreError};
 
@@ -52,6 +53,8 @@ pub(super) struct Writer {
     ready: mpsc::Sender<Journaled>,
     more: Arc<AtomicBool>,
     health: watch::Sender<Health>,
+    /// What went wrong last, until something is written again.
+    fault: Option<StoreError>,
     /// Held as long as the thread lives: no other process opens the directory.
     _lock: File,
 }
@@ -68,7 +71,7 @@ impl Writer {
     pub(super) fn new(conn: Connection, memory: Memory, ends: Ends, lock: File) -> Self {
         let (boxes, alerts) = new_caches();
         let Ends { work, ready, more, health } = ends;
-        let writer = Self { conn, memory, boxes, alerts, work, ready, more, health, _lock: lock };
+        let mut writer = Self { conn, memory, boxes, alerts, work, ready, more, health, fault: None, _lock: lock };
         writer.publish(None);
         writer
     }
@@ -114,15 +117,18 @@ impl Writer {
     /// All in one transaction; when that fails, whose fault it was is found out by doing each alone. A disk that is full or broken is nobody's
     /// fault and fails all of them.
     fn turn(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let before = self.conn.total_changes();
         match self.transaction(&mut jobs) {
             Ok(()) => {
-                self.publish(None);
+                // A turn that wrote nothing does not show that the disk takes anything again.
+                let error = if self.conn.total_changes() == before { self.fault.clone() } else { None };
+                self.publish(error);
                 for job in jobs {
                     job.committed();
                 }
             }
             Err(error) if jobs.len() == 1 || error.is_disk() => {
-                self.publish(Some(&error));
+                self.publish(Some(error.clone()));
                 for job in jobs {
                     job.failed(error.clone());
                 }
@@ -156,6 +162,10 @@ impl Writer {
 
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Draft, StoreError> {
         let mut turn = Turn::open(&self.conn, &self.memory, &mut self.boxes, &mut self.alerts)?;
+        if self.fault.is_some() {
+            // Something is written in every turn until the disk takes it again: nobody may be sending us work while we say that we can't store.
+            rows::set_meta(turn.conn, "next_seq", turn.memory.next_seq)?;
+        }
         for job in jobs {
             job.attempt(&mut turn)?;
         }
@@ -179,15 +189,17 @@ impl Writer {
                 Err(error) => {
                     drop(permit);
                     self.more.store(true, Ordering::SeqCst);
-                    return self.publish(Some(&error));
+                    return self.publish(Some(error));
                 }
             }
         }
         self.more.store(false, Ordering::SeqCst);
     }
 
-    fn publish(&self, error: Option<&StoreError>) {
-        if let Some(error) = error {
+    /// Shows the store as it is now; a fault is logged when it is a new one.
+    fn publish(&mut self, error: Option<StoreError>) {
+        let text = error.as_ref().map(ToString::to_string);
+        if let Some(error) = error.as_ref().filter(|_| text != self.fault.as_ref().map(ToString::to_string)) {
             let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
             tracing::error!(%error, source, "a turn of the store failed");
         }
@@ -196,8 +208,9 @@ impl Writer {
             alerts: self.memory.alert_counts(),
             subscribers: self.memory.registry.len(),
             full: matches!(error, Some(StoreError::Full(_))),
-            error: error.map(ToString::to_string),
+            error: text,
         };
+        self.fault = error;
         self.health.send_replace(health);
     }
 }
