@@ -45,7 +45,12 @@ fn link(link: &Link, settings: &Settings) -> LinkSettings {
         system_id: link.system_id.clone(),
         password: link.password.clone(),
         system_type: link.system_type.clone(),
-        window: link.window,
+        // With a rate, no more than a second's worth: what is taken out of the queue can't be withdrawn any more, so it must not wait in the link.
+        window: if link.rate == 0 {
+            link.window
+        } else {
+            link.window.min(usize::try_from(link.rate).unwrap_or(link.window))
+        },
         rate: link.rate,
         enquire_interval: link.enquire_interval,
         response_timeout: link.response_timeout,

@@ -155,7 +155,11 @@ fn subscriber(ton: u8, address: &[u8], numbering: &Numbering) -> Option<Msisdn> 
     let digits = std::str::from_utf8(address).ok()?.trim();
     match ton {
         TON_INTERNATIONAL => Msisdn::international(digits).ok(),
-        TON_UNKNOWN | TON_NATIONAL if digits.len() > SHORT_CODE => numbering.normalise(digits).ok(),
+        TON_NATIONAL if digits.len() > SHORT_CODE => numbering.normalise(digits).ok(),
+        // Digits of unknown type may be an IMSI or a code: only what is a number of this country is taken for one.
+        TON_UNKNOWN if digits.len() > SHORT_CODE => {
+            numbering.normalise(digits).ok().filter(|number| number.reveal().starts_with(&numbering.country_code))
+        }
         _ => None,
     }
 }
@@ -321,8 +325,8 @@ mod tests {
 
     #[test]
     fn a_receipt_from_an_imsi_or_a_name_names_no_handset() {
-        for source in [(5, "SMSC"), (1, "001010000000001"), (2, "13800000001"), (0, "")] {
-            assert_eq!(receipt(&Sent { source, class: 4, message: TEXT, ..REPLY }).handset, None);
+        for source in [(5, "SMSC"), (1, "001010000000001"), (0, "001010000000001"), (0, "460001234567890"), (0, "")] {
+            assert_eq!(receipt(&Sent { source, class: 4, message: TEXT, ..REPLY }).handset, None, "{source:?}");
         }
     }
 

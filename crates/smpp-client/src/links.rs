@@ -96,13 +96,8 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
     (Links { shared }, Arrivals { answers: answers_out, inbound: inbound_out })
 }
 
-/// With a rate, no more than a second's worth: what is taken out of the queue can't be withdrawn any more, so it must not wait in the link.
 fn window_of(settings: &LinkSettings) -> usize {
-    let window = settings.window.clamp(1, MAX_WINDOW);
-    match usize::try_from(settings.rate) {
-        Ok(0) | Err(_) => window,
-        Ok(rate) => window.min(rate),
-    }
+    settings.window.clamp(1, MAX_WINDOW)
 }
 
 impl Links {
