@@ -146,6 +146,7 @@ impl Gateway {
         // 1 the store, which also finds what an earlier life left behind
         let now = (plan.clock)();
         let dir = plan.store.dir.clone();
+        let database = DatabaseState::open(plan.clock, &dir);
         let store = Embedded::open(plan.store, now).map_err(|source| StartError::Store { dir, source })?;
         // 2 listeners are bound before anything runs, so that a taken port stops the start
         let http = bind_tcp(plan.http_listen, "http").await?;
@@ -159,7 +160,6 @@ impl Gateway {
         let tracker = TaskTracker::new();
         let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
         // 4 the pumps, from the inside out
-        let database = DatabaseState::new(plan.clock);
         let desk = Desk {
             clock: plan.clock,
             policy: Arc::new(ArcSwap::from_pointee(plan.policy)),

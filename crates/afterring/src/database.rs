@@ -1,13 +1,18 @@
 //! Whether the database may be asked: the operator's forced state, until Postgres brings a machine of its own.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::{Clock, Timestamp};
 use routing::Database;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+/// The file in the store directory that outlives a restart: without it a restart during maintenance would release teasers.
+const FILE: &str = "forced.json";
+
 /// An operator's order to treat the database as abnormal.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Forced {
     /// Since when.
     pub since: Timestamp,
@@ -21,16 +26,23 @@ pub struct Forced {
 #[derive(Clone)]
 pub struct DatabaseState {
     clock: Clock,
+    file: PathBuf,
     started: Timestamp,
     forced: watch::Sender<Option<Forced>>,
     lifted: watch::Sender<Option<Timestamp>>,
 }
 
 impl DatabaseState {
-    /// Normal, from now on.
+    /// As an earlier life left it in this directory: forced until its time is over, else normal.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, started: clock(), forced: watch::Sender::new(None), lifted: watch::Sender::new(None) }
+    pub fn open(clock: Clock, dir: &Path) -> Self {
+        let file = dir.join(FILE);
+        let forced = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Forced>(&text).ok());
+        let forced = forced.filter(|forced| forced.until > clock());
+        if let Some(Forced { until, reason, .. }) = &forced {
+            tracing::warn!(%until, reason, "database still forced to abnormal by the operator");
+        }
+        Self { clock, file, started: clock(), forced: watch::Sender::new(forced), lifted: watch::Sender::new(None) }
     }
 
     /// Treats the database as abnormal for a time.
@@ -38,13 +50,35 @@ impl DatabaseState {
         let since = (self.clock)();
         let until = since + lasts;
         tracing::warn!(%until, reason, "database forced to abnormal by the operator");
-        self.forced.send_replace(Some(Forced { since, until, reason }));
+        let forced = Forced { since, until, reason };
+        if let Err(error) = self.keep(&forced) {
+            tracing::warn!(error = %error, "a restart will not know that the database is forced to abnormal");
+        }
+        self.forced.send_replace(Some(forced));
+    }
+
+    /// Writes it beside the store: a new file that takes the place of the old one whole.
+    fn keep(&self, forced: &Forced) -> std::io::Result<()> {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, serde_json::to_vec(forced)?)?;
+        std::fs::File::open(&new)?.sync_all()?;
+        std::fs::rename(&new, &self.file)
+    }
+
+    fn forget(&self) {
+        match std::fs::remove_file(&self.file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(error = %error, "a restart will take the database for forced to abnormal");
+            }
+            _ => {}
+        }
     }
 
     /// Ends a forced state; whether there was one.
     pub fn lift(&self) -> bool {
         let was = self.forced.send_replace(None).is_some();
         if was {
+            self.forget();
             self.lifted.send_replace(Some((self.clock)()));
             tracing::info!("database no longer forced to abnormal");
         }
@@ -62,6 +96,7 @@ impl DatabaseState {
             over
         });
         if over {
+            self.forget();
             self.lifted.send_replace(Some(now));
             tracing::info!("database no longer forced to abnormal: its time is over");
         }
@@ -121,13 +156,17 @@ mod tests {
         fn clock() -> Timestamp {
             Timestamp::from_millis(1_000)
         }
-        let state = DatabaseState::new(clock);
+        let dir = tempfile::tempdir().unwrap();
+        let state = DatabaseState::open(clock, dir.path());
         assert_eq!(state.now(), Database::Normal);
         state.force(Duration::from_secs(600), "maintenance".to_owned());
         assert_eq!(state.now(), Database::Abnormal);
+        let after_a_restart = DatabaseState::open(clock, dir.path());
+        assert_eq!(after_a_restart.forced(), state.forced());
         assert!(state.lift());
         assert!(!state.lift());
         assert_eq!(state.now(), Database::Normal);
+        assert_eq!(DatabaseState::open(clock, dir.path()).now(), Database::Normal);
         state.force(Duration::ZERO, "at once".to_owned());
         let runner = tokio::spawn(state.clone().run());
         let mut changes = state.forced.subscribe();

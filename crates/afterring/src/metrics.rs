@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ingress::DoorCounts;
-use model::{AlertId, Submit};
+use model::{AlertId, Kind, Submit};
 use routing::Verdict;
 use smpp_client::{LinkState, LinkStatus};
 use store::{Journaled, Outcome};
@@ -172,13 +172,13 @@ const LINK_OUTCOMES: Definition = Definition {
     kind: "counter",
     labels: "link, outcome",
     help: "Alerts by what became of the attempt (accepted, later, refused, not_sent, in_doubt, late_answer)",
-    rise: "refused: see the command_status in the log; in_doubt: the SMSC does not answer in time",
+    rise: "refused: the log tells each with its command_status; in_doubt: the SMSC does not answer in time",
 };
 const LINK_RECEIVED: Definition = Definition {
     name: "link_received",
     kind: "counter",
     labels: "link, kind",
-    help: "deliver_sm by kind: receipt, reply, ignored (from names and short numbers), refused (the SMSC is told to send it again)",
+    help: "deliver_sm by kind: receipt, reply, ignored (from names, codes and what is no number of a subscriber), refused (the SMSC is told to send it again)",
     rise: "refused: what SMSCs deliver can't be journaled fast enough",
 };
 const LINK_BAD_PDUS: Definition = Definition {
@@ -186,7 +186,7 @@ const LINK_BAD_PDUS: Definition = Definition {
     kind: "counter",
     labels: "link",
     help: "PDUs that could not be understood, and answers to unknown sequence numbers",
-    rise: "the SMSC sends something unusual: the session lives on; show the log to its vendor",
+    rise: "the SMSC sends something unusual: the session lives on; AFTERRING_LOG__FILTER=info,smpp_client=debug shows what",
 };
 const LINK_CONNECTS: Definition = Definition {
     name: "link_connects",
@@ -251,11 +251,18 @@ impl Histogram {
     }
 }
 
+/// Alerts on their way from acceptance to a link. The two ends are told by two pumps, in either order.
+#[derive(Debug, Default)]
+struct Timing {
+    accepted: HashMap<AlertId, Instant>,
+    leased: HashMap<AlertId, Instant>,
+}
+
 /// What the pumps count. Locked once a batch, never once an event.
 #[derive(Debug, Default)]
 pub struct Metrics {
     decisions: Mutex<BTreeMap<(&'static str, &'static str, &'static str), u64>>,
-    accepted: Mutex<HashMap<AlertId, Instant>>,
+    timing: Mutex<Timing>,
     accept_to_submit: Histogram,
 }
 
@@ -294,26 +301,32 @@ impl Metrics {
             *decisions.entry((outcome.event, what, why)).or_default() += 1;
         }
         drop(decisions);
-        let Ok(mut accepted) = self.accepted.lock() else { return };
-        if accepted.len() >= TIMED {
+        let Ok(mut timing) = self.timing.lock() else { return };
+        if timing.accepted.len() >= TIMED || timing.leased.len() >= TIMED {
             // They wait for a link that is down, or were dropped: their times would say nothing of us.
-            accepted.clear();
+            *timing = Timing::default();
         }
         let mut batch = batch.iter();
         for outcome in outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Send(_))) {
             // Outcomes are in the order of the batch.
-            if let Some(journaled) = batch.find(|journaled| journaled.seq == outcome.seq) {
-                accepted.extend(outcome.alerts.iter().map(|alert| (alert.id, journaled.since)));
+            let Some(journaled) = batch.find(|journaled| journaled.seq == outcome.seq) else { continue };
+            for alert in &outcome.alerts {
+                match timing.leased.remove(&alert.id) {
+                    Some(leased) => self.accept_to_submit.observe(leased.saturating_duration_since(journaled.since)),
+                    None => drop(timing.accepted.insert(alert.id, journaled.since)),
+                }
             }
         }
     }
 
     /// Takes the time of alerts that are handed to a link for the first time.
     pub fn leased(&self, orders: &[Submit]) {
-        let Ok(mut accepted) = self.accepted.lock() else { return };
-        for order in orders {
-            if let Some(since) = accepted.remove(&order.alert) {
-                self.accept_to_submit.observe(since.elapsed());
+        let Ok(mut timing) = self.timing.lock() else { return };
+        let now = Instant::now();
+        for order in orders.iter().filter(|order| order.attempt == 1 && order.kind != Kind::Notice) {
+            match timing.accepted.remove(&order.alert) {
+                Some(since) => self.accept_to_submit.observe(now.saturating_duration_since(since)),
+                None => drop(timing.leased.insert(order.alert, now)),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use routing::{AlertState, FailedWhy};
 use store::{Embedded, Journaled, Outcome, Store};
 use tokio::sync::{Notify, broadcast};
 
@@ -26,6 +27,12 @@ impl Ear {
     /// Tells everyone of a settled batch of the journal (empty where boxes were due).
     pub fn settled(&self, settled: store::Settled, batch: &[Journaled]) {
         self.metrics.decided(&settled.outcomes, batch);
+        for alert in settled.outcomes.iter().flat_map(|outcome| &outcome.alerts) {
+            if let AlertState::Failed { why: FailedWhy::Refused(status), .. } = alert.state {
+                let status = format!("{status:#010x}");
+                tracing::info!(alert = %alert.id, to = %alert.to, kind = %alert.kind, status, "refused by the SMSC for good");
+            }
+        }
         if settled.queued > 0 {
             self.queued.notify_one();
         }
