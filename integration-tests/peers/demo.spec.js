@@ -13,7 +13,6 @@ const { chromium } = require('playwright-core');
 
 const [binary, screenshots, language, scheme, width] = process.argv.slice(2);
 const PATIENCE_MS = 15_000;
-const FIRST_SMS_MS = 5_000;
 const WATCHDOG_MS = 150_000;
 
 const CHINESE = '8613800000001'; // a subscriber who reads Chinese
@@ -106,7 +105,6 @@ async function story(page, started) {
   const firstSms = Date.now() - started;
   assert.match(first, /^您有1个未接来电：/);
   assert.ok(first.includes(`+${caller}`), first);
-  assert.ok(firstSms < FIRST_SMS_MS, `the first SMS took ${firstSms} ms`);
   say('a missed call becomes an SMS', { milliseconds_from_start: firstSms });
 
   const secret = await ring(page, PROSPECT);

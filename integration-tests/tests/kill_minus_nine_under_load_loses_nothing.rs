@@ -126,8 +126,11 @@ fn story(in_doubt: &str, judge: impl Fn(&Gateway, u64, usize) -> Result<()>) -> 
         anyhow::Ok((answered?, killed?, gateway?))
     })?;
     // A network that heard a 100 sends no more: the call of a life that died then was never answered, and is not ours.
-    let released: Vec<u64> =
-        sipp.finish()?.iter().filter_map(|line| line.strip_prefix("answered +")?.parse().ok()).collect();
+    let released: Vec<u64> = sipp
+        .finish_with_the_unheard()?
+        .iter()
+        .filter_map(|line| line.strip_prefix("answered +")?.parse().ok())
+        .collect();
 
     gateway.wait_decided()?;
     wait::within(Duration::from_secs(60), "nothing waits to be sent", || {

@@ -3,11 +3,10 @@
 use ingress::http::HttpSettings;
 use ingress::sip::{PeerNet, Release, ReleaseTable, SipSettings};
 use model::{Clock, Reason};
-use smpp_client::LinkSettings;
 use store::EmbeddedSettings;
 
 use crate::app::Plan;
-use crate::config::{Link, Settings};
+use crate::config::Settings;
 
 /// What a gateway with these settings is started with. `seed` is any number; it decides the jitter of reconnects.
 #[must_use]
@@ -24,7 +23,7 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
     Plan {
         clock,
         store: EmbeddedSettings::new(settings.store.dir.clone(), settings.store.retention),
-        links: settings.links.iter().map(|of| link(of, settings)).collect(),
+        links: settings.links.clone(),
         policy: settings.policy.clone(),
         http,
         http_listen: settings.http.listener.listen,
@@ -33,32 +32,6 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         admin_listen: settings.admin.listen,
         admin_token: settings.admin.token.clone(),
         seed,
-    }
-}
-
-fn link(link: &Link, settings: &Settings) -> LinkSettings {
-    LinkSettings {
-        name: link.name.clone(),
-        smsc: link.smsc.clone(),
-        host: link.host.clone(),
-        port: link.port,
-        system_id: link.system_id.clone(),
-        password: link.password.clone(),
-        system_type: link.system_type.clone(),
-        // With a rate, no more than a second's worth: what is taken out of the queue can't be withdrawn any more, so it must not wait in the link.
-        window: if link.rate == 0 {
-            link.window
-        } else {
-            link.window.min(usize::try_from(link.rate).unwrap_or(link.window))
-        },
-        rate: link.rate,
-        enquire_interval: link.enquire_interval,
-        response_timeout: link.response_timeout,
-        bind_timeout: link.bind_timeout,
-        reconnect_min: link.reconnect_min,
-        reconnect_max: link.reconnect_max,
-        refused_wait: link.refused_wait,
-        numbering: settings.numbering.clone(),
     }
 }
 

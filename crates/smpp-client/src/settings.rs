@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{LinkName, Numbering, Secret, SmscName};
 
 /// One link: where it binds, as whom, and how fast it may send.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkSettings {
     /// The link's name in logs, metrics and pages.
     pub name: LinkName,

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use model::{Numbering, Reason, Secret};
 use routing::Policy;
+use smpp_client::LinkSettings;
 
 pub use docs::markdown;
 pub use fault::{Fault, Faults};
@@ -33,7 +34,6 @@ pub use keys::DEFAULTS;
 pub use reader::{Shown, Sources};
 pub use show::{digest, effective};
 pub use sip::{Peer, Release, SipDoor};
-pub use smsc::Link;
 
 use fault::Problems;
 use form::{DAY, HOUR, MINUTE};
@@ -46,7 +46,7 @@ pub struct Settings {
     /// The local store.
     pub store: StoreSettings,
     /// The binds to SMSCs, in the order of the URLs; empty where none is configured.
-    pub links: Vec<Link>,
+    pub links: Vec<LinkSettings>,
     /// Calls by SIP.
     pub sip: SipDoor,
     /// Calls by HTTP.
@@ -182,11 +182,12 @@ pub fn in_force(sources: &Sources) -> Vec<Shown> {
 fn settings(reader: &mut Reader) -> Option<Settings> {
     let database = reader.take("database.url", no_database);
     let store = store(reader);
-    let links = reader.take("smsc.urls", smsc::links);
+    let numbering = policy::numbering(reader);
+    let plan = numbering.clone().unwrap_or_else(smsc::no_numbering);
+    let links = reader.take("smsc.urls", |raw| smsc::links(raw, &plan));
     let sip = sip(reader);
     let http = http(reader);
     let admin = listener(reader, "admin");
-    let numbering = policy::numbering(reader);
     let policy = policy::policy(reader);
     let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
     let health_interval = time(reader, "health.interval", Duration::from_millis(100), MINUTE * 5);

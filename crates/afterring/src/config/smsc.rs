@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{LinkName, Secret, SmscName};
+use model::{LinkName, Numbering, Secret, SmscName};
 use percent_encoding::percent_decode_str;
+use smpp_client::LinkSettings;
 
 use super::fault::Problems;
 use super::form;
@@ -19,41 +20,6 @@ const PORT: u16 = 2775;
 const MOST_BINDS: u32 = 64;
 /// Most submits unanswered at a time on one bind; SMSCs close the session long before.
 const MOST_WINDOW: usize = 10_000;
-
-/// One bind to an SMSC.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Link {
-    /// `name/1` to `name/n`.
-    pub name: LinkName,
-    /// The SMSC it leads to.
-    pub smsc: SmscName,
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Who binds: 1 to 15 ASCII characters (SMPP 3.4 §5.2.1).
-    pub system_id: String,
-    /// At most 8 ASCII characters (SMPP 3.4 §5.2.2).
-    pub password: Secret,
-    /// At most 12 ASCII characters (SMPP 3.4 §5.2.3).
-    pub system_type: String,
-    /// Submits that may be unanswered at a time.
-    pub window: usize,
-    /// `submit_sm` per second, 0 for no limit.
-    pub rate: u32,
-    /// Silence after which the SMSC is asked whether it lives.
-    pub enquire_interval: Duration,
-    /// How long an answer may take.
-    pub response_timeout: Duration,
-    /// How long connecting may take, and how long binding.
-    pub bind_timeout: Duration,
-    /// First wait after a lost connection.
-    pub reconnect_min: Duration,
-    /// Longest wait after a lost connection.
-    pub reconnect_max: Duration,
-    /// Wait after a refused bind.
-    pub refused_wait: Duration,
-}
 
 /// A parameter of an SMSC's URL, as documented.
 pub(super) struct Parameter {
@@ -128,15 +94,20 @@ fn items(raw: &Raw) -> Vec<&str> {
     form::list(raw, ',').into_iter().flat_map(str::lines).map(str::trim).filter(|item| !item.is_empty()).collect()
 }
 
+/// Stands in where links are only looked at for their faults, and nobody gets them.
+pub(super) const fn no_numbering() -> Numbering {
+    Numbering { country_code: String::new(), national_prefix: String::new(), international_prefix: String::new() }
+}
+
 /// Every link of every SMSC.
-pub(super) fn links(raw: &Raw) -> Result<Vec<Link>, Problems> {
+pub(super) fn links(raw: &Raw, numbering: &Numbering) -> Result<Vec<LinkSettings>, Problems> {
     let urls = items(raw);
-    let mut links: Vec<Link> = Vec::new();
+    let mut links: Vec<LinkSettings> = Vec::new();
     let mut names = BTreeSet::new();
     let mut problems = Vec::new();
     for (place, url) in urls.iter().enumerate() {
         let which = if urls.len() == 1 { String::new() } else { format!("SMSC {} of {}: ", place + 1, urls.len()) };
-        match one(url) {
+        match one(url, numbering) {
             Ok(one) => {
                 if let Some(first) = one.first()
                     && !names.insert(first.smsc.clone())
@@ -156,7 +127,7 @@ pub(super) fn links(raw: &Raw) -> Result<Vec<Link>, Problems> {
 /// The URLs without their passwords; `***` for one that can't be taken apart, since nobody knows where its password is.
 pub(super) fn hidden(raw: &Raw) -> Vec<String> {
     let hide = |url: &str| {
-        if one(url).is_err() {
+        if one(url, &no_numbering()).is_err() {
             return "***".to_owned();
         }
         let Ok(pieces) = take_apart(url) else { return "***".to_owned() };
@@ -208,7 +179,7 @@ fn take_apart(url: &str) -> Result<Pieces<'_>, Problems> {
 }
 
 /// The links of one SMSC.
-fn one(url: &str) -> Result<Vec<Link>, Problems> {
+fn one(url: &str, numbering: &Numbering) -> Result<Vec<LinkSettings>, Problems> {
     let pieces = take_apart(url)?;
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
@@ -255,7 +226,7 @@ fn one(url: &str) -> Result<Vec<Link>, Problems> {
         return Err(Problems(reader.problems));
     }
     let name = if name.is_empty() { format!("{}:{}", pieces.host, pieces.port) } else { name };
-    let link = |number: u32| Link {
+    let link = |number: u32| LinkSettings {
         name: LinkName(format!("{name}/{number}")),
         smsc: SmscName(name.clone()),
         // A resolver takes an IPv6 address without the brackets that a URL needs.
@@ -264,7 +235,8 @@ fn one(url: &str) -> Result<Vec<Link>, Problems> {
         system_id: system_id.clone(),
         password: Secret::new(password.clone()),
         system_type: system_type.clone(),
-        window,
+        // With a rate, no more than a second's worth: what is taken out of the queue can't be withdrawn any more, so it must not wait in the link.
+        window: if rate == 0 { window } else { window.min(usize::try_from(rate).unwrap_or(window)) },
         rate,
         enquire_interval,
         response_timeout,
@@ -272,6 +244,7 @@ fn one(url: &str) -> Result<Vec<Link>, Problems> {
         reconnect_min,
         reconnect_max,
         refused_wait,
+        numbering: numbering.clone(),
     };
     Ok((1..=binds).map(link).collect())
 }
@@ -325,8 +298,12 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Link>, Problems> {
-        links(&Raw::Text(text.to_owned()))
+    fn numbering() -> Numbering {
+        Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() }
+    }
+
+    fn read(text: &str) -> Result<Vec<LinkSettings>, Problems> {
+        links(&Raw::Text(text.to_owned()), &numbering())
     }
 
     #[test]
@@ -399,7 +376,7 @@ mod tests {
     fn passwords_are_hidden_and_the_rest_is_shown() {
         let raw = Raw::Text("smpp://id:s3cret@h?window=5,smpp://x@[::1]:1".into());
         assert_eq!(hidden(&raw), ["smpp://id:***@h:2775?window=5", "smpp://x:***@[::1]:1"]);
-        assert!(!format!("{:?}", links(&raw).unwrap()).contains("s3cret"));
+        assert!(!format!("{:?}", links(&raw, &numbering()).unwrap()).contains("s3cret"));
     }
 
     #[test]
