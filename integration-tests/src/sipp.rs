@@ -69,6 +69,8 @@ impl Sipp {
             .args(["-mp", &ports::free()?.to_string()])
             .args(["-nostdin", "-trace_err", "-timeout", "120", "-trace_logs", "-log_file"])
             .arg(&log)
+            .arg("-error_file")
+            .arg(log.with_extension("err"))
             .current_dir(play.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -103,13 +105,8 @@ impl Sipp {
 
     /// What sipp wrote of calls that went wrong: the beginning.
     fn faults(&self) -> String {
-        let folder = self.log.parent().and_then(|folder| fs::read_dir(folder).ok());
-        let files = folder.into_iter().flatten().flatten().map(|entry| entry.path());
-        let of_faults = files.filter(|path| path.to_string_lossy().ends_with("_errors.log"));
-        of_faults
-            .filter_map(|path| fs::read_to_string(path).ok())
-            .map(|text| text.chars().take(3_000).collect::<String>())
-            .collect()
+        let written = fs::read(self.log.with_extension("err")).unwrap_or_default();
+        String::from_utf8_lossy(&written).chars().take(3_000).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{Make, Smsc, World, paths};
+use serde_json::{Value, json};
 
 /// The shell blocks of the README, in order.
 fn blocks() -> Result<Vec<String>> {
@@ -17,14 +18,20 @@ fn blocks() -> Result<Vec<String>> {
 fn the_first_command_is_the_gateways() -> Result<()> {
     let first = blocks()?.into_iter().next().unwrap_or_default();
     ensure!(first.starts_with("cargo run --release -- demo"), "{first}");
-    // The same without starting anything: which of the binaries cargo takes.
+    // Which binary that is, without building anything.
     let output = Command::new("cargo")
-        .args(["run", "--release", "--locked", "--quiet", "--", "--help"])
+        .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
         .current_dir(paths::root())
         .stdin(Stdio::null())
         .output()?;
-    let help = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success() && help.contains("demo"), "{output:?}");
+    let workspace: Value = serde_json::from_slice(&output.stdout)?;
+    let packages = workspace["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    let run_by_default = |package: &&Value| {
+        workspace["workspace_default_members"].as_array().is_some_and(|members| members.contains(&package["id"]))
+    };
+    let targets = packages.iter().filter(run_by_default).filter_map(|package| package["targets"].as_array()).flatten();
+    let binaries: Vec<_> = targets.filter(|target| target["kind"] == json!(["bin"])).map(|bin| &bin["name"]).collect();
+    ensure!(binaries == ["afterring"], "cargo run would take one of {binaries:?}");
     Ok(())
 }
 
