@@ -66,8 +66,8 @@ pub fn settle_open(call_box: &mut CallBox, alert: Option<&Alert>, now: Timestamp
     }
 }
 
-/// Takes back a teaser that this node decided and could not commit in the database that nodes share: consent and quota were never checked there for
-/// good. The box becomes what it would be without it; its calls stay untold. Whether there was anything to take back: not when the teaser is no longer
+/// Takes back a teaser that this node decided and could not commit in the database that nodes share: its place in the quota is not taken there. The box
+/// becomes what it would be without it; its calls stay untold. Whether there was anything to take back: not when the teaser is no longer
 /// queued, when an attempt at it was not answered (the person may have it, and may ask), or when `base` knows it, so that it was shared after all.
 pub fn withdraw_unshared_teaser(call_box: &mut CallBox, alert: &mut Alert, base: &CallBox, now: Timestamp) -> bool {
     let its_own = |offer: &Offer| offer.teased_at == alert.created_at && offer.fetched.is_none();

@@ -813,6 +813,13 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_began_before_says_nothing_of_an_abnormal_database() {
+        let ill = after(normal(), &[HealthEvent::TrafficFailed(Trouble::Silent), HealthEvent::ProbeOk]);
+        let late = [HealthEvent::TrafficFailed(Trouble::Gone), HealthEvent::TrafficOk, HealthEvent::Drained];
+        assert_eq!(after(ill.clone(), &late), ill);
+    }
+
+    #[test]
     fn a_second_order_takes_the_place_of_the_first() {
         let mut health = after(normal(), &[force()]);
         let longer = HealthEvent::Force { until: UNTIL + SECOND, reason: "longer".to_owned() };
