@@ -7,19 +7,22 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("routing", &["model"]),
-    ("store", &["model", "routing"]),
+    ("store", &["model", "routing", "throwaway-postgres"]),
     ("smpp-client", &["model"]),
     ("ingress", &["model"]),
     ("console", &["model", "routing", "store"]),
     ("simulator", &["model"]),
     ("afterring", &["model", "routing", "store", "smpp-client", "ingress", "console", "simulator"]),
-    ("integration-tests", &[]),
+    ("throwaway-postgres", &[]),
+    ("integration-tests", &["throwaway-postgres"]),
 ];
 
 /// Libraries that only some crates may name.
 const ONLY: &[(&str, &[&str])] = &[
     ("rusmpp", &["smpp-client"]),
     ("rusqlite", &["store"]),
+    ("tokio-postgres", &["store"]),
+    ("deadpool-postgres", &["store"]),
     ("figment", &["afterring"]),
     ("anyhow", &["afterring", "simulator", "integration-tests"]),
 ];

@@ -40,7 +40,8 @@ pub struct Charge {
 }
 
 /// One change to commit.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The box as it is now.
     CallBox(CallBox),
@@ -293,7 +294,8 @@ impl Event {
         match self {
             Self::Call(call) => Some(call.called),
             Self::Reply(reply) => Some(reply.from),
-            Self::Submitted { .. } | Self::Receipt(_) | Self::Dropped { .. } | Self::Due => None,
+            Self::Due { called } => Some(*called),
+            Self::Submitted { .. } | Self::Receipt(_) | Self::Dropped { .. } => None,
         }
     }
 }

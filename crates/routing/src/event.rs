@@ -1,6 +1,6 @@
 //! Everything that a decision is taken on.
 
-use model::{AlertId, MissedCall, Receipt, Reply, SubmitOutcome};
+use model::{AlertId, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened, about one called person.
@@ -28,7 +28,10 @@ pub enum Event {
         alert: AlertId,
     },
     /// The call box asked to be looked at now ([`crate::CallBox::due`]), or the database is back and something was deferred.
-    Due,
+    Due {
+        /// Whose.
+        called: Msisdn,
+    },
 }
 
 impl Event {
@@ -41,7 +44,7 @@ impl Event {
             Self::Receipt(_) => "receipt",
             Self::Reply(_) => "reply",
             Self::Dropped { .. } => "dropped",
-            Self::Due => "due",
+            Self::Due { .. } => "due",
         }
     }
 }

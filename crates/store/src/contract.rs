@@ -33,6 +33,8 @@ pub struct Appended {
     pub committed: Committed,
     /// For each event, in order: whether it is a call that was reported before (same id, same called number). It is accepted all the same.
     pub duplicate: Vec<bool>,
+    /// The place of the last event in the journal.
+    pub through: Seq,
 }
 
 /// What a decision depends on beside the event and the rows.
@@ -128,16 +130,6 @@ pub trait Store: Clone + Send + Sync + 'static {
         context: Context,
     ) -> impl Future<Output = Result<Settled, StoreError>> + Send;
 
-    /// Looks at these people's call boxes now ([`Event::Due`]).
-    ///
-    /// # Errors
-    /// When nothing could be committed.
-    fn settle_due(
-        &self,
-        called: Vec<Msisdn>,
-        context: Context,
-    ) -> impl Future<Output = Result<Settled, StoreError>> + Send;
-
     /// People whose call box asked to be looked at by `now`, the longest due first, at most `limit`; with `include_deferred`, those first who wait for
     /// the database to be normal.
     ///
@@ -150,8 +142,8 @@ pub trait Store: Clone + Send + Sync + 'static {
         include_deferred: bool,
     ) -> impl Future<Output = Result<Vec<Msisdn>, StoreError>> + Send;
 
-    /// Takes up to `room` alerts out of the queue, the longest waiting first. They are durably `sending` when it returns; those no longer worth sending
-    /// are dropped and their calls untold again.
+    /// Takes up to `room` alerts out of the queue, the longest waiting first. They are durably `sending` when it returns; of those no longer worth
+    /// sending, [`Event::Dropped`] is journaled.
     ///
     /// # Errors
     /// When nothing could be committed.

@@ -44,6 +44,42 @@ pub enum StoreError {
     /// SQLite refused a statement: a fault in this program, or a damaged file.
     #[error("the store's database refused a statement")]
     Database(#[source] Arc<rusqlite::Error>),
+    /// The store was used without a database, and is now to stand beside one.
+    #[error(
+        "the store holds what was decided without a database, and that is not handed over to one: use an empty store.dir (subscribers move by `afterring subscribers export` and `import`)"
+    )]
+    HasHistory,
+    /// The store stands beside a database, and there is none now.
+    #[error("the store belongs to a gateway with a database: set database.url, or use an empty store.dir")]
+    NeedsDatabase,
+    /// The store has no database beside it.
+    #[error("the store has no database beside it")]
+    Alone,
+    /// The database knows more of this node than the store does: the store was put back to an earlier state.
+    #[error(
+        "the database has this node's journal up to {there}, the store only up to {here}: the store is older than what it handed over. Use an empty store.dir"
+    )]
+    Older {
+        /// The last event that the store handed over.
+        here: i64,
+        /// The last event that the database has.
+        there: i64,
+    },
+    /// The database is abnormal, and this can't be done without it.
+    #[error("the database is away: try again when it is back")]
+    Away,
+    /// The database's address can't be used.
+    #[error("the database's address can't be used: {0}")]
+    Url(String),
+    /// Somebody of the batch was not loaded from the database.
+    #[error("a call box that is needed was not loaded from the database")]
+    NotLoaded,
+    /// The database that nodes share did not do it.
+    #[error("the database: {0}")]
+    Shared(#[from] crate::postgres::Fault),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
     /// The store was closed, or its thread ended.
     #[error("the store is closed")]
     Closed,

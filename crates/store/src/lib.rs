@@ -7,11 +7,18 @@
 mod contract;
 mod embedded;
 mod error;
+mod hand_over;
+mod health;
+mod keeper;
 mod owed;
+mod postgres;
 
 pub use contract::{
     AlertCounts, Appended, Context, Journaled, Outcome, Seq, Settled, Store, TimelineAlert, TimelineEntry,
 };
 pub use embedded::{Embedded, EmbeddedSettings, Health, Pruned};
 pub use error::StoreError;
+pub use hand_over::{HandOver, Step};
+pub use health::{DatabaseHealth, Seen};
 pub use owed::{Committed, Owed};
+pub use postgres::{Class, Fault, Migrated, PostgresSettings, UrlError, migrate_now};

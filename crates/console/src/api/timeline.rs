@@ -157,7 +157,7 @@ impl From<Event> for What {
             },
             Event::Reply(reply) => Self::Reply { to: reply.to, text: reply.text },
             Event::Dropped { alert } => Self::Dropped { alert: alert.0 },
-            Event::Due => Self::Due,
+            Event::Due { .. } => Self::Due,
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> De
         Event::Receipt(receipt) => sent::receipt(&mut case, receipt),
         Event::Reply(reply) => reply::replied(&mut case, reply),
         Event::Dropped { alert } => sent::dropped(&mut case, *alert),
-        Event::Due => due::looked_at(&mut case),
+        Event::Due { .. } => due::looked_at(&mut case),
     };
     case.close(verdict)
 }

@@ -62,7 +62,7 @@ impl Gateway {
         let concerned = match event {
             Event::Submitted { alert, .. } | Event::Dropped { alert } => Some(*alert),
             Event::Receipt(receipt) => self.message_ids.get(&receipt.message_id).copied(),
-            Event::Call(_) | Event::Reply(_) | Event::Due => call_box.open,
+            Event::Call(_) | Event::Reply(_) | Event::Due { .. } => call_box.open,
         };
         let registered = if self.abnormal() { self.registry.as_ref() } else { Some(&self.subscribers) };
         View {
@@ -177,7 +177,7 @@ impl Gateway {
         let due = |call_box: &&CallBox| call_box.due.is_some_and(|due| due <= self.now);
         let called: Vec<_> = self.boxes.values().filter(due).map(|call_box| call_box.called).collect();
         for called in called {
-            self.on(called, &Event::Due);
+            self.on(called, &Event::Due { called });
         }
     }
 
@@ -187,7 +187,7 @@ impl Gateway {
         let waits = |call_box: &&CallBox| !call_box.deferred.is_empty();
         let called: Vec<_> = self.boxes.values().filter(waits).map(|call_box| call_box.called).collect();
         for called in called {
-            self.on(called, &Event::Due);
+            self.on(called, &Event::Due { called });
             assert_eq!(self.boxes[&called].deferred, [], "something is still deferred after recovery");
         }
     }

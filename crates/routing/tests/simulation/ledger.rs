@@ -75,7 +75,7 @@ impl Ledger {
         made(step);
         self.charges(step);
         self.intervals(step);
-        if *step.event == Event::Due {
+        if matches!(step.event, Event::Due { .. }) {
             assert!(step.after.due.is_none_or(|due| due > step.now), "a look asks for a look at once");
         }
         if matches!(step.decision.verdict, Verdict::Held(_)) {
@@ -142,7 +142,8 @@ impl Ledger {
 /// Whether the lists of this decision answer a request. A look after recovery may grant a deferred one.
 fn asked_for(step: &Step<'_>) -> bool {
     let asked = [ReplyVerdict::Granted, ReplyVerdict::AlreadyFetched].map(Verdict::Reply);
-    let deferred = step.view.call_box.deferred.contains(&routing::Deferred::Fetch) && *step.event == Event::Due;
+    let deferred =
+        step.view.call_box.deferred.contains(&routing::Deferred::Fetch) && matches!(step.event, Event::Due { .. });
     asked.contains(&step.decision.verdict) || (deferred && step.view.database == Database::Normal)
 }
 

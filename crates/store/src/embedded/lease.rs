@@ -1,7 +1,7 @@
 //! Leasing: alerts leave the queue for a link.
 
-use model::Submit;
-use routing::{Database, Leased};
+use model::{Submit, Timestamp};
+use routing::{Database, Event, Leased};
 
 use super::rows;
 use super::turn::Turn;
@@ -12,7 +12,14 @@ const DROPS: usize = 1_000;
 
 impl Turn<'_> {
     /// Takes up to `room` alerts out of the queue, the longest waiting first. Teasers aren't even looked at while the database is abnormal.
-    pub(super) fn lease(&mut self, room: usize, context: &Context) -> Result<Vec<Submit>, StoreError> {
+    ///
+    /// Those made before `lapsed` wait: another node may have taken them over.
+    pub(super) fn lease(
+        &mut self,
+        room: usize,
+        context: &Context,
+        lapsed: Option<Timestamp>,
+    ) -> Result<Vec<Submit>, StoreError> {
         self.write_rows()?;
         let limit = room.saturating_add(DROPS);
         let mut waiting = rows::queued(self.conn, rows::LANE_ALERTS, context.now, limit)?;
@@ -26,7 +33,15 @@ impl Turn<'_> {
             if submits.len() >= room {
                 break;
             }
+            if self.memory.dropping.contains(&id.0) {
+                continue;
+            }
             let Some(mut row) = self.take_alert(id)? else { continue };
+            let held = self.draft.held.as_ref().unwrap_or(&self.memory.held);
+            if held.contains(&row.value.to.as_u64()) || lapsed.is_some_and(|before| row.value.created_at <= before) {
+                self.put_alert(row);
+                continue;
+            }
             let before = row.value.clone();
             match row.value.lease(context.database, &context.policy.limits, context.now) {
                 Leased::Send(submit) => {
@@ -43,7 +58,10 @@ impl Turn<'_> {
                 }
                 Leased::Dropped => {
                     row.value = before;
-                    self.drop_alert(row, context)?;
+                    let id = row.value.id;
+                    self.put_alert(row);
+                    self.append(&[Event::Dropped { alert: id }])?;
+                    self.draft.dropping.push(id.0);
                     drops += 1;
                 }
             }

@@ -1,6 +1,7 @@
 //! What the writer keeps in memory beside the committed rows, all of it rebuilt from them when the store is opened.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::Path;
 
 use model::{Kind, Msisdn};
 use roaring::RoaringTreemap;
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 
 use super::cache::Cache;
 use super::repeats::Repeats;
-use super::rows;
+use super::{registry, rows};
 use super::turn::Draft;
 use crate::{AlertCounts, Journaled, Seq, StoreError};
 
@@ -34,6 +35,33 @@ pub(super) struct Row<V> {
     pub(super) stored: Option<Indexed>,
     /// Whether the table has something else.
     pub(super) dirty: bool,
+    /// Of a changed box: whether others know of the change.
+    pub(super) sharing: Sharing,
+}
+
+/// What a change of a box means for the database that nodes share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Sharing {
+    /// There is none.
+    #[default]
+    Alone,
+    /// Made without it: to be handed over.
+    Local,
+    /// Made in a batch that is handed over with it.
+    Shared,
+}
+
+/// How far the journal is applied in the database that nodes share; `None` in a store that has none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Shared {
+    /// This node's number, the upper bits of its alerts' ids.
+    pub(super) node: i64,
+    /// Everything up to this place is applied there, as far as was heard.
+    pub(super) applied: i64,
+    /// Everything up to this place was handed over; beyond `applied` it is in doubt.
+    pub(super) sent: i64,
+    /// Whether no other node works with the database, as far as was heard: then a box is as this node left it.
+    pub(super) alone: bool,
 }
 
 pub(super) type Indexed = (Option<i64>, Option<i64>);
@@ -50,6 +78,12 @@ pub(super) struct Memory {
     pub(super) registry_loaded: bool,
     pub(super) usage: HashMap<RangeName, u64>,
     pub(super) parked: u64,
+    pub(super) shared: Option<Shared>,
+    /// People whose alerts stay in the queue while a batch about them is handed over.
+    pub(super) held: HashSet<u64>,
+    /// Queued alerts whose end is journaled and not decided yet.
+    pub(super) dropping: HashSet<i64>,
+    pub(super) quarantined: u64,
     pub(super) repeats: Repeats,
     pub(super) undecided: u64,
     /// Handed out and undecided.
@@ -99,7 +133,12 @@ pub(super) fn new_caches() -> (Boxes, Alerts) {
 }
 
 impl Memory {
-    pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
+    pub(super) fn load(conn: &Connection, snapshot: &Path) -> Result<Self, StoreError> {
+        let shared = rows::shared(conn)?;
+        let registry = match shared {
+            None => rows::registry(conn)?,
+            Some(_) => registry::load(conn, snapshot)?.unwrap_or_default(),
+        };
         let mut counts = [0; 8];
         for (count, state) in counts.iter_mut().zip(STATES) {
             *count = u64::try_from(rows::meta(conn, &format!("alerts_{state}"))?.unwrap_or(0)).unwrap_or(0);
@@ -109,10 +148,14 @@ impl Memory {
             next_seq: rows::meta(conn, "next_seq")?.unwrap_or(1),
             next_alert: rows::meta(conn, "next_alert")?.unwrap_or(1),
             counts,
-            registry: rows::registry(conn)?,
+            registry,
             registry_loaded: rows::meta(conn, "registry_loaded")?.is_some(),
             usage: rows::usage(conn)?.into_iter().collect(),
             parked: rows::parked_count(conn)?,
+            shared,
+            held: HashSet::new(),
+            dropping: HashSet::new(),
+            quarantined: rows::quarantined_count(conn)?,
             repeats: Repeats::new(),
             undecided: rows::undecided_count(conn, settled_below)?,
             outstanding: BTreeSet::new(),
@@ -145,8 +188,20 @@ impl Memory {
         self.next_alert = draft.next_alert;
         self.counts = draft.counts;
         self.parked = draft.parked;
+        self.shared = draft.shared;
+        self.quarantined = draft.quarantined;
+        if let Some(held) = draft.held {
+            self.held = held;
+        }
+        for id in draft.undropped {
+            self.dropping.remove(&id);
+        }
+        self.dropping.extend(draft.dropping);
         self.usage.extend(draft.usage);
         self.registry_loaded = draft.registry_loaded;
+        if let Some(registry) = draft.registry {
+            self.registry = registry;
+        }
         for (number, registered) in draft.registered {
             if registered {
                 self.registry.insert(number);

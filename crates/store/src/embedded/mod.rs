@@ -10,10 +10,12 @@ mod memory;
 mod open;
 mod prune;
 mod reader;
+mod registry;
 mod repeats;
 mod rows;
 mod schema;
 mod settle;
+mod sharing;
 mod turn;
 mod writer;
 
@@ -28,9 +30,11 @@ use routing::{Charge, Event, RangeName, Subscriber};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 pub use prune::Pruned;
+pub(crate) use registry::{Everybody, Registrations};
+pub(crate) use sharing::{Carry, History, Loaded, LoadedAlert, LoadedBox, LoadedPart, Subjects, Work, read_box};
 pub use writer::Health;
 
-use crate::{AlertCounts, Appended, Committed, Context, Journaled, Settled, Store, StoreError, TimelineEntry};
+use crate::{AlertCounts, Appended, Committed, Context, Journaled, Seq, Settled, Store, StoreError, TimelineEntry};
 use job::request;
 use turn::Turn;
 use writer::Message;
@@ -58,6 +62,8 @@ pub struct EmbeddedSettings {
     pub log: u64,
     /// Bytes of a page, a power of two from 512 to 65536; only for a file that is new.
     pub page: u32,
+    /// Whether a database is the truth, and this store the journal beside it.
+    pub shared: bool,
     /// Bytes that the file may take; beyond that the disk counts as full. `None`: as many as there are.
     pub largest: Option<u64>,
 }
@@ -66,7 +72,7 @@ impl EmbeddedSettings {
     /// What fits most: 64 MiB of cache, 64 MiB of log, pages of 1 KiB (a call rewrites a page at a random place, and its size is what that costs).
     #[must_use]
     pub const fn new(dir: PathBuf, retention: Duration) -> Self {
-        Self { dir, retention, cache: 64 << 20, log: 64 << 20, page: 1024, largest: None }
+        Self { dir, retention, cache: 64 << 20, log: 64 << 20, page: 1024, shared: false, largest: None }
     }
 }
 
@@ -82,6 +88,8 @@ pub struct Embedded {
     health: watch::Receiver<Health>,
     retention: Duration,
     pruned_to: Arc<StdMutex<prune::Places>>,
+    /// Where the snapshot of the registry is.
+    snapshot: PathBuf,
 }
 
 impl std::fmt::Debug for Embedded {
@@ -98,8 +106,9 @@ impl Embedded {
     /// # Errors
     /// When the disk is full or broken: none of these events was taken.
     pub async fn append(&self, events: Vec<Event>) -> Result<Appended, StoreError> {
-        let duplicate = self.write(events.len(), move |turn| turn.append(&events)).await?;
-        Ok(Appended { committed: Committed::new(), duplicate })
+        let (duplicate, through) =
+            self.write(events.len(), move |turn| Ok((turn.append(&events)?, turn.draft.next_seq - 1))).await?;
+        Ok(Appended { committed: Committed::new(), duplicate, through: Seq(through) })
     }
 
     /// The oldest events that were journaled and not handed out yet, at most `limit` (at least one); waits until there is one. Empty once the store is
@@ -196,17 +205,9 @@ impl Store for Embedded {
         let asked = Arc::clone(&batch);
         let settled = self.write(batch.len(), move |turn| turn.settle(&asked, &context)).await;
         if settled.is_err() {
-            let events = Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.as_ref().clone());
-            let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
-            for event in events.into_iter().rev() {
-                again.push_front(event);
-            }
+            self.give_back(batch);
         }
         settled
-    }
-
-    async fn settle_due(&self, called: Vec<Msisdn>, context: Context) -> Result<Settled, StoreError> {
-        self.write(called.len(), move |turn| turn.settle_due(&called, &context)).await
     }
 
     async fn due(&self, now: Timestamp, limit: usize, include_deferred: bool) -> Result<Vec<Msisdn>, StoreError> {
@@ -224,8 +225,7 @@ impl Store for Embedded {
     }
 
     async fn lease(&self, room: usize, context: &Context) -> Result<Vec<Submit>, StoreError> {
-        let context = context.clone();
-        self.write(room, move |turn| turn.lease(room, &context)).await
+        self.lease_after(room, context, None).await
     }
 
     async fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {

@@ -18,6 +18,10 @@ use super::writer::{Ends, Health, Writer};
 use super::{Embedded, EmbeddedSettings, READS, READY, WORK, reader, rows, schema};
 use crate::StoreError;
 
+/// Bits of a node's number, and of the counter below it in the ids of its alerts: 2^41 alerts are six years at 10,000 a second.
+const NODE_BITS: u32 = 22;
+const ALERT_BITS: u32 = 41;
+
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 64;
 
@@ -37,7 +41,9 @@ impl Embedded {
         let path = settings.dir.join("afterring.db");
         let conn = connect(&path, &settings)?;
         schema::migrate(&conn)?;
-        let mut memory = Memory::load(&conn)?;
+        let snapshot = settings.dir.join("registry.snapshot");
+        share(&conn, settings.shared)?;
+        let mut memory = Memory::load(&conn, &snapshot)?;
         let in_doubt = doubt(&conn, &mut memory)?;
         tracing::info!(backlog = memory.undecided, subscribers = memory.registry.len(), in_doubt, at = %now, "store opened");
 
@@ -60,8 +66,31 @@ impl Embedded {
             health,
             retention: settings.retention,
             pruned_to: Arc::new(StdMutex::default()),
+            snapshot,
         })
     }
+}
+
+/// Gives a new store beside a database its number. What a store decided without one is not handed over, so it can't begin with one, nor go on
+/// without the one it had.
+fn share(conn: &Connection, shared: bool) -> Result<(), StoreError> {
+    match (shared, rows::meta(conn, "node")?.is_some(), rows::meta(conn, "next_seq")?.is_some()) {
+        (false, true, _) => Err(StoreError::NeedsDatabase),
+        (true, false, true) => Err(StoreError::HasHistory),
+        (false, false, _) | (true, true, _) => Ok(()),
+        (true, false, false) => {
+            let node = i64::from(random()? % ((1 << NODE_BITS) - 1)) + 1;
+            let transaction = conn.unchecked_transaction()?;
+            rows::set_meta(&transaction, "node", node)?;
+            rows::set_meta(&transaction, "next_alert", (node << ALERT_BITS) + 1)?;
+            transaction.commit()?;
+            Ok(())
+        }
+    }
+}
+
+fn random() -> Result<u32, StoreError> {
+    getrandom::u32().map_err(|error| StoreError::Random(error.to_string()))
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::StoreError;
 
 /// Each step makes version n+1 of version n; `PRAGMA user_version` says which a file has.
-const STEPS: [&str; 1] = [V1];
+const STEPS: [&str; 2] = [V1, V2];
 
 /// The journal (`event`) is written once, in order, and never changed: a call costs it no page but the one at its end. What was decided of it is a row
 /// of its own, also in order (`decision`). A person's timeline needs no index, which would cost a page at a random place for every call: each decision
@@ -68,9 +68,31 @@ CREATE TABLE charge (           -- fetches that were granted, for billing; never
 );
 CREATE INDEX charge_called ON charge (called);
 CREATE TABLE meta (             -- counters that outlive the rows they count
-    key      TEXT PRIMARY KEY,    -- next_seq, next_alert, settled_below, registry_loaded, alerts_<state>
+    key      TEXT PRIMARY KEY,    -- next_seq, next_alert, settled_below, registry_loaded, registry_position, node, applied, sent, alone, alerts_<state>
     value    INTEGER NOT NULL
 ) WITHOUT ROWID;
+";
+
+/// What a node needs to hand over to the database that it shares with others what it did alone (ARCHITECTURE.md, "Two stores").
+const V2: &str = "
+ALTER TABLE box ADD COLUMN base TEXT; -- the box as it was last shared, JSON ('null': there was none); NULL: it is shared as it is
+ALTER TABLE decision ADD COLUMN rest TEXT; -- effects beside box and alerts that are to be handed over, routing::Effect, JSON array; NULL: none
+CREATE TABLE kept (             -- boxes before a batch that was handed to the database, until a standby has the batch
+    seq      INTEGER PRIMARY KEY, -- the last event of the batch
+    at       INTEGER NOT NULL,    -- when it was handed over, ms since 1970
+    body     TEXT NOT NULL        -- [called, box or null] pairs, JSON array
+);
+CREATE TABLE quarantine (       -- events that the database refused, one by one; kept until somebody deletes them
+    seq      INTEGER PRIMARY KEY, -- event.seq
+    at       INTEGER NOT NULL,    -- when, ms since 1970
+    error    TEXT NOT NULL,       -- what it said
+    body     TEXT NOT NULL        -- routing::Event, JSON
+);
+CREATE TABLE registry_change (  -- registrations since the last snapshot of the registry, in order
+    id         INTEGER PRIMARY KEY, -- in order
+    number     INTEGER NOT NULL,    -- the number
+    registered INTEGER NOT NULL     -- 1 or 0
+);
 ";
 
 /// Brings the file to the newest version, forward only, each step in its own transaction.

@@ -3,7 +3,7 @@
 use model::{AlertId, Msisdn, Receipt, SubmitOutcome};
 use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, Verdict, View};
 
-use super::memory::Row;
+use super::memory::{Row, Sharing};
 use super::rows::{self, Decided};
 use super::turn::Turn;
 use crate::{Context, Journaled, Outcome, Seq, Settled, StoreError};
@@ -35,24 +35,19 @@ impl Turn<'_> {
     /// Settles journaled events in order.
     pub(super) fn settle(&mut self, batch: &[Journaled], context: &Context) -> Result<Settled, StoreError> {
         let mut settled = Settled { outcomes: Vec::with_capacity(batch.len()), queued: 0 };
+        self.draft.sharing = match (self.memory.shared, &self.draft.loaded) {
+            (None, _) => Sharing::Alone,
+            (Some(_), None) => Sharing::Local,
+            (Some(_), Some(_)) => Sharing::Shared,
+        };
         for Journaled { seq: Seq(seq), event, .. } in batch {
+            if let Event::Dropped { alert } = event {
+                self.draft.undropped.push(alert.0);
+            }
             if self.is_open(*seq)? {
                 self.settle_one(&Occurrence { seq: *seq, event }, context, &mut settled)?;
                 self.draft.settled.insert(*seq);
             }
-        }
-        Ok(settled)
-    }
-
-    /// Looks at these boxes now. Each look is journaled with its decision.
-    pub(super) fn settle_due(&mut self, called: &[Msisdn], context: &Context) -> Result<Settled, StoreError> {
-        let mut settled = Settled { outcomes: Vec::with_capacity(called.len()), queued: 0 };
-        let event = Event::Due;
-        for called in called {
-            let seq = self.take_seq();
-            rows::insert_event(self.conn, seq, &event)?;
-            let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Person(*called), context)?;
-            settled.add(outcome);
         }
         Ok(settled)
     }
@@ -133,17 +128,16 @@ impl Turn<'_> {
         let alert = match event {
             Event::Call(call) => return Ok(Subject::Person(call.called)),
             Event::Reply(reply) => return Ok(Subject::Person(reply.from)),
+            Event::Due { called } => return Ok(Subject::Person(*called)),
             Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
             Event::Receipt(receipt) => self.alert_of(receipt)?,
-            // A look is asked for by number (`settle_due`); without one there is nobody to look at.
-            Event::Due => None,
         };
         Ok(alert.map_or(Subject::Nobody, |row| Subject::Alert(Box::new(row))))
     }
 
     /// The alert that a receipt is about: the only one with that message id, and of that handset where the receipt names one. Where an SMSC gives
     /// one id to many, the only one of that handset that still waits for a receipt.
-    fn alert_of(&mut self, receipt: &Receipt) -> Result<Option<Row<Alert>>, StoreError> {
+    pub(super) fn alert_of(&mut self, receipt: &Receipt) -> Result<Option<Row<Alert>>, StoreError> {
         let ids = rows::alerts_of_part(self.conn, &receipt.smsc.0, &receipt.message_id, receipt.handset, SAME_ID)?;
         if let [only] = ids.as_slice() {
             return self.take_alert(*only);
@@ -176,7 +170,12 @@ impl Turn<'_> {
             Subject::Person(called) => (called, None),
             Subject::Alert(row) => (row.value.to, Some(*row)),
         };
-        let call_box = self.take_box(called)?;
+        let mut call_box = self.take_box(called)?;
+        match &self.draft.loaded {
+            Some(loaded) if !loaded.boxes.contains_key(&called.as_u64()) => return Err(StoreError::NotLoaded),
+            Some(_) => {}
+            None => self.distrust(&mut call_box)?,
+        }
         let own_chain = concerned.is_none();
         let alert = match (concerned, call_box.value.open) {
             (Some(row), _) => Some(row),
@@ -211,22 +210,28 @@ impl Turn<'_> {
             self.put_alert(row);
         }
         let verdict = decision.verdict;
-        self.apply(decision)?;
+        let rest = self.apply(decision)?;
         let ids = alerts.iter().map(|alert| alert.id).collect();
-        rows::put_decision(self.conn, &Decided { seq: what.seq, at: context.now, verdict, alerts: ids, prev })?;
+        rows::put_decision(self.conn, &Decided { seq: what.seq, at: context.now, verdict, alerts: ids, prev, rest })?;
         Ok(Outcome { seq: Seq(what.seq), called: Some(called), event: what.event.as_str(), verdict, alerts })
     }
 
     /// An event about an alert that isn't known here.
     fn nobody(&mut self, what: &Occurrence<'_>, context: &Context) -> Result<Outcome, StoreError> {
         let verdict = Verdict::Nothing(NothingWhy::Unmatched);
-        let decided = Decided { seq: what.seq, at: context.now, verdict, alerts: Vec::new(), prev: None };
+        let (alerts, rest) = (Vec::new(), Vec::new());
+        let decided = Decided { seq: what.seq, at: context.now, verdict, alerts, prev: None, rest };
         rows::put_decision(self.conn, &decided)?;
         Ok(Outcome { seq: Seq(what.seq), called: None, event: what.event.as_str(), verdict, alerts: Vec::new() })
     }
 
-    fn apply(&mut self, decision: Decision) -> Result<(), StoreError> {
+    /// Applies what was decided; gives back what is to be handed over beside box and alerts, where there is somebody to hand it to.
+    fn apply(&mut self, decision: Decision) -> Result<Vec<Effect>, StoreError> {
+        let mut rest = Vec::new();
         for effect in decision.effects {
+            if self.memory.shared.is_some() && !matches!(effect, Effect::CallBox(_) | Effect::Alert(_)) {
+                rest.push(effect.clone());
+            }
             match effect {
                 Effect::CallBox(call_box) => {
                     let row = self.take_box(call_box.called)?;
@@ -244,7 +249,8 @@ impl Turn<'_> {
                 }
             }
         }
-        Ok(())
+        self.draft.rest.extend(rest.iter().cloned());
+        Ok(rest)
     }
 
     fn apply_alert(&mut self, alert: Alert) -> Result<(), StoreError> {
@@ -260,16 +266,7 @@ impl Turn<'_> {
         self.count_state(known.as_ref().map(|row| &row.value), Some(&alert));
         self.draft.next_alert = self.draft.next_alert.max(alert.id.0.saturating_add(1));
         let (last, stored) = known.map_or((None, None), |row| (row.last, row.stored));
-        self.put_alert(Row { value: alert, last, stored, dirty: true });
-        Ok(())
-    }
-
-    /// An alert that waited too long is given up, with what follows for its person.
-    pub(super) fn drop_alert(&mut self, row: Row<Alert>, context: &Context) -> Result<(), StoreError> {
-        let event = Event::Dropped { alert: row.value.id };
-        let seq = self.take_seq();
-        rows::insert_event(self.conn, seq, &event)?;
-        self.decide(&Occurrence { seq, event: &event }, Subject::Alert(Box::new(row)), context)?;
+        self.put_alert(Row { value: alert, last, stored, dirty: true, sharing: Sharing::Alone });
         Ok(())
     }
 }

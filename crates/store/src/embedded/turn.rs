@@ -1,23 +1,28 @@
 //! One transaction: what it has read and changed so far, and how that is written at its end.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use model::{AlertId, Msisdn, Timestamp};
-use routing::{Alert, CallBox, Event, RangeName, Subscriber};
+use roaring::RoaringTreemap;
+use routing::{Alert, CallBox, Effect, Event, RangeName, Subscriber};
 use rusqlite::Connection;
 
-use super::memory::{Alerts, Boxes, Memory, Row, STATES, due, lane, place_of};
+use super::memory::{Alerts, Boxes, Memory, Row, STATES, Shared, Sharing, due, lane, place_of};
+use super::sharing::Loaded;
 use super::{repeats, rows};
 use crate::{Journaled, Seq, StoreError};
 
 /// What a transaction changes in memory once it is committed. Dropped whole when it is not.
 #[derive(Default)]
 pub(super) struct Draft {
-    boxes: HashMap<u64, Row<CallBox>>,
-    alerts: HashMap<i64, Row<Alert>>,
+    pub(super) boxes: HashMap<u64, Row<CallBox>>,
+    pub(super) alerts: HashMap<i64, Row<Alert>>,
     pub(super) usage: HashMap<RangeName, u64>,
     pub(super) registered: HashMap<u64, bool>,
+    /// The registry, where it is taken anew.
+    pub(super) registry: Option<RoaringTreemap>,
     pub(super) registry_loaded: bool,
     pub(super) settled: HashSet<i64>,
     pub(super) journaled: Vec<Journaled>,
@@ -26,6 +31,17 @@ pub(super) struct Draft {
     pub(super) next_alert: i64,
     pub(super) counts: [u64; 8],
     pub(super) parked: u64,
+    pub(super) shared: Option<Shared>,
+    pub(super) held: Option<HashSet<u64>>,
+    pub(super) dropping: Vec<i64>,
+    pub(super) undropped: Vec<i64>,
+    pub(super) quarantined: u64,
+    /// What the job at hand changes means for others.
+    pub(super) sharing: Sharing,
+    /// What the database says, while a batch is decided by it.
+    pub(super) loaded: Option<Arc<Loaded>>,
+    /// Effects of the job at hand beside boxes and alerts.
+    pub(super) rest: Vec<Effect>,
 }
 
 impl Draft {
@@ -36,6 +52,8 @@ impl Draft {
             next_alert: memory.next_alert,
             counts: memory.counts,
             parked: memory.parked,
+            shared: memory.shared,
+            quarantined: memory.quarantined,
             ..Self::default()
         }
     }
@@ -96,6 +114,17 @@ impl<'a> Turn<'a> {
         }
         if !draft.settled.is_empty() {
             rows::set_meta(self.conn, "settled_below", memory.settled_below())?;
+        }
+        if let (Some(now), Some(before)) = (draft.shared, memory.shared) {
+            if now.applied != before.applied {
+                rows::set_meta(self.conn, "applied", now.applied)?;
+            }
+            if now.alone != before.alone {
+                rows::set_meta(self.conn, "alone", i64::from(now.alone))?;
+            }
+            if now.sent != before.sent {
+                rows::set_meta(self.conn, "sent", now.sent)?;
+            }
         }
         if draft.registry_loaded != memory.registry_loaded {
             rows::set_meta(self.conn, "registry_loaded", 1)?;
@@ -161,11 +190,15 @@ impl<'a> Turn<'a> {
         if let Some(row) = self.draft.boxes.remove(&key).or_else(|| self.boxes.remove(&key)) {
             return Ok(row);
         }
-        let empty = || Row { value: CallBox::empty(called), last: None, stored: None, dirty: false };
+        let sharing = Sharing::Alone;
+        let empty = || Row { value: CallBox::empty(called), last: None, stored: None, dirty: false, sharing };
         Ok(rows::call_box(self.conn, called)?.unwrap_or_else(empty))
     }
 
-    pub(super) fn put_box(&mut self, row: Row<CallBox>) {
+    pub(super) fn put_box(&mut self, mut row: Row<CallBox>) {
+        if row.dirty {
+            row.sharing = self.draft.sharing;
+        }
         self.draft.boxes.insert(row.value.called.as_u64(), row);
     }
 
@@ -202,26 +235,56 @@ impl<'a> Turn<'a> {
 
     pub(super) fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {
         let changed = self.draft.registered.get(&number.as_u64()).copied();
-        if changed.unwrap_or_else(|| self.memory.is_registered(number)) {
-            rows::subscriber(self.conn, number)
-        } else {
-            Ok(None)
+        if let (None, Some(loaded)) = (changed, &self.draft.loaded) {
+            return Ok(loaded.subscribers.get(&number.as_u64()).cloned());
         }
+        if !changed.unwrap_or_else(|| self.memory.is_registered(number)) {
+            return Ok(None);
+        }
+        let found = rows::subscriber(self.conn, number)?;
+        // Beside a database only those are kept in rows of whom more is known than that they are registered.
+        Ok(found.or_else(|| self.memory.shared.map(|_| plain_subscriber(number))))
     }
 
     pub(super) fn put_subscriber(&mut self, subscriber: &Subscriber) -> Result<(), StoreError> {
-        rows::put_subscriber(self.conn, subscriber)?;
+        if self.memory.shared.is_none() {
+            rows::put_subscriber(self.conn, subscriber)?;
+        } else {
+            let plain = plain_subscriber(subscriber.number);
+            if (Subscriber { since: plain.since, ..subscriber.clone() }) == plain {
+                rows::delete_subscriber(self.conn, subscriber.number)?;
+            } else {
+                rows::put_subscriber(self.conn, subscriber)?;
+            }
+            rows::note_registration(self.conn, subscriber.number, true)?;
+        }
         self.draft.registered.insert(subscriber.number.as_u64(), true);
         self.draft.registry_loaded = true;
         Ok(())
     }
 
     pub(super) fn delete_subscriber(&mut self, number: Msisdn) -> Result<bool, StoreError> {
-        self.draft.registered.insert(number.as_u64(), false);
-        rows::delete_subscriber(self.conn, number)
+        let known = self.draft.registered.insert(number.as_u64(), false).unwrap_or(self.memory.is_registered(number));
+        if self.memory.shared.is_some() {
+            rows::note_registration(self.conn, number, false)?;
+        }
+        rows::delete_subscriber(self.conn, number)?;
+        Ok(known)
     }
 
     pub(super) fn used(&self, name: &RangeName) -> u64 {
         self.draft.usage.get(name).or_else(|| self.memory.usage.get(name)).copied().unwrap_or(0)
+    }
+}
+
+/// A registered person of whom nothing else is known.
+pub(super) const fn plain_subscriber(number: Msisdn) -> Subscriber {
+    Subscriber {
+        number,
+        status: routing::SubscriberStatus::Active,
+        language: None,
+        time_zone: None,
+        paused_until: None,
+        since: Timestamp::from_millis(0),
     }
 }

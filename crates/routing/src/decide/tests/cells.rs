@@ -146,7 +146,7 @@ fn events() -> Vec<Event> {
     let states = [ReceiptState::Delivered, ReceiptState::Undeliverable, ReceiptState::Expired, ReceiptState::Unknown];
     events.extend(states.map(receipt));
     events.extend(["C", "KT", "QX", "R", "?", "see you"].map(reply));
-    events.extend([reply_to("10086", "C"), Event::Dropped { alert: OPEN }, Event::Due]);
+    events.extend([reply_to("10086", "C"), Event::Dropped { alert: OPEN }, Event::Due { called: called() }]);
     events
 }
 
@@ -287,7 +287,7 @@ impl Step<'_> {
         if matches!(self.decision.verdict, Verdict::Held(_)) {
             assert!(due.is_some());
         }
-        if *self.event == Event::Due {
+        if matches!(self.event, Event::Due { .. }) {
             assert!(due.is_none_or(|due| due > NOW), "a look asks for a look at once");
         }
     }
@@ -311,7 +311,7 @@ impl Step<'_> {
             assert_eq!(deferred, !self.after.call_box.deferred.is_empty());
             if deferred {
                 let back = View { database: Database::Normal, alert: None, ..self.after.clone() };
-                let decision = decide(self.policy, &back, &Event::Due, NOW);
+                let decision = decide(self.policy, &back, &Event::Due { called: called() }, NOW);
                 assert!(matches!(decision.verdict, Verdict::Reply(_)), "{:?}", decision.verdict);
                 assert_eq!(apply(&back, &decision).call_box.deferred, []);
             }

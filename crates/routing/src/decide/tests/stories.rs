@@ -128,11 +128,11 @@ fn a_fetch_deferred_by_an_outage_is_granted_after_it_though_the_offer_ended_mean
     story.view.database = Database::Abnormal;
     assert_eq!(story.on(&reply("C")), "reply deferred");
     story.now = NOW + HOUR * 30;
-    story.on(&Event::Due);
+    story.on(&Event::Due { called: called() });
     story.view.database = Database::Normal;
-    assert_eq!(story.on(&Event::Due), "reply granted");
+    assert_eq!(story.on(&Event::Due { called: called() }), "reply granted");
     assert_eq!((story.last().kind, story.last().told.len(), story.charges), (Kind::Detail, 1, 1));
-    assert_eq!(story.on(&Event::Due), "nothing nothing_to_tell");
+    assert_eq!(story.on(&Event::Due { called: called() }), "nothing nothing_to_tell");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn who_subscribes_during_an_outage_and_asks_for_the_list_gets_it_free() {
     story.on(&reply("KT"));
     story.on(&reply("C"));
     story.view.database = Database::Normal;
-    assert_eq!(story.on(&Event::Due), "reply granted");
+    assert_eq!(story.on(&Event::Due { called: called() }), "reply granted");
     assert_eq!((story.charges, story.untold()), (0, 0));
     assert!(story.view.subscriber.is_some());
 }
@@ -156,7 +156,7 @@ fn the_last_word_counts_when_a_refusal_follows_a_deferred_subscription() {
     story.on(&reply("KT"));
     story.on(&reply("STOP"));
     story.view.database = Database::Normal;
-    story.on(&Event::Due);
+    story.on(&Event::Due { called: called() });
     assert!(story.view.subscriber.is_none() && story.view.call_box.refused_at.is_some());
 }
 
@@ -169,7 +169,7 @@ fn calls_of_an_open_offer_are_told_to_who_subscribes() {
     let due = story.view.call_box.due.unwrap();
     assert_eq!(due, NOW + MINUTE);
     story.now = due;
-    assert_eq!(story.on(&Event::Due), "send detail");
+    assert_eq!(story.on(&Event::Due { called: called() }), "send detail");
     assert_eq!(story.untold(), 0);
 }
 
@@ -180,9 +180,9 @@ fn a_subscriber_missed_by_a_gateway_without_registry_is_told_after_recovery() {
     assert_eq!(story.call("c1"), "nothing abnormal_no_registry");
     assert_eq!(story.on(&reply("R")), "reply refused", "teasers only: a subscriber's calls stay");
     story.now = NOW + DAY * 2;
-    story.on(&Event::Due);
+    story.on(&Event::Due { called: called() });
     (story.view.database, story.view.subscriber) = (Database::Normal, Some(subscriber()));
-    assert_eq!(story.on(&Event::Due), "send detail");
+    assert_eq!(story.on(&Event::Due { called: called() }), "send detail");
     assert_eq!(story.last().told[0].count, 1);
 }
 
@@ -282,7 +282,7 @@ fn the_calls_of_people_without_an_offer_are_forgotten() {
     let due = story.view.call_box.due.unwrap();
     assert_eq!((story.untold(), due), (1, NOW + DAY));
     story.now = due;
-    story.on(&Event::Due);
+    story.on(&Event::Due { called: called() });
     assert_eq!((story.untold(), story.view.call_box.due), (0, None));
 }
 
@@ -295,11 +295,11 @@ fn an_offer_that_is_over_says_so_and_is_forgotten_later() {
     let Event::Call(other) = call("c2") else { panic!("not a call") };
     story.on(&Event::Call(MissedCall { at: story.now, caller: Caller::Withheld, ..other }));
     story.now = NOW + DAY;
-    story.on(&Event::Due);
+    story.on(&Event::Due { called: called() });
     assert_eq!(story.untold(), 1, "the teaser's call is gone, the later one waits for the next teaser");
     assert_eq!(story.on(&reply("C")), "reply offer_expired");
     story.now = NOW + DAY * 2;
-    story.on(&Event::Due);
+    story.on(&Event::Due { called: called() });
     assert_eq!((story.untold(), &story.view.call_box.offer, story.view.call_box.due), (0, &None, None));
     assert_eq!(story.on(&reply("C")), "reply no_offer");
 }

@@ -147,7 +147,7 @@ fn event(word: &str) -> Event {
         "call:2" => call_to("c1", Some("2")),
         "late_call" => called_at(NOW - HOUR),
         "old_call" => called_at(NOW - DAY * 8),
-        "due" => Event::Due,
+        "due" => Event::Due { called: called() },
         "elsewhere" => reply_to("10086", "C"),
         text => reply(text),
     }

@@ -3,22 +3,24 @@
 mod old;
 mod people;
 mod receipts;
+mod sharing;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use model::{AlertId, Msisdn, Timestamp};
-use routing::{Alert, CallBox, Event, Verdict};
+use routing::{Alert, CallBox, Effect, Event, Verdict};
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::memory::{Indexed, Row};
+use super::memory::{Indexed, Row, Sharing};
 use crate::{Journaled, Seq, StoreError};
 
 pub(super) use old::*;
 pub(super) use people::*;
 pub(super) use receipts::*;
+pub(super) use sharing::*;
 
 /// Queued alerts that go out whatever the database does.
 pub(super) const LANE_ALERTS: i64 = 0;
@@ -27,11 +29,11 @@ pub(super) const LANE_TEASERS: i64 = 1;
 /// Alerts handed to a link, to be found after a restart.
 pub(super) const LANE_SENDING: i64 = 2;
 
-fn read<T: DeserializeOwned>(body: &str, what: &'static str) -> Result<T, StoreError> {
+pub(super) fn read<T: DeserializeOwned>(body: &str, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(body).map_err(|source| StoreError::Unreadable { what, source: Arc::new(source) })
 }
 
-fn write<T: Serialize>(value: &T, what: &'static str) -> Result<String, StoreError> {
+pub(super) fn write<T: Serialize>(value: &T, what: &'static str) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what, source: Arc::new(source) })
 }
 
@@ -117,18 +119,22 @@ pub(super) struct Decided {
     pub(super) verdict: Verdict,
     pub(super) alerts: Vec<AlertId>,
     pub(super) prev: Option<i64>,
+    /// Effects that are to be handed over beside box and alerts.
+    pub(super) rest: Vec<Effect>,
 }
 
 /// Keeps a decision; a receipt that was parked has one already, which gives way.
 pub(super) fn put_decision(conn: &Connection, decided: &Decided) -> Result<(), StoreError> {
     let alerts = if decided.alerts.is_empty() { None } else { Some(write(&decided.alerts, "decision")?) };
     let verdict = write(&decided.verdict, "decision")?;
-    conn.prepare_cached("INSERT OR REPLACE INTO decision VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+    let rest = if decided.rest.is_empty() { None } else { Some(write(&decided.rest, "decision")?) };
+    conn.prepare_cached("INSERT OR REPLACE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
         decided.seq,
         decided.at.as_millis(),
         verdict,
         alerts,
-        decided.prev
+        decided.prev,
+        rest
     ])?;
     Ok(())
 }
@@ -147,6 +153,7 @@ pub(super) fn decision(conn: &Connection, seq: i64) -> Result<Option<Decided>, S
         verdict: body(row, 1, "decision")?,
         alerts,
         prev: row.get(3)?,
+        rest: Vec::new(),
     }))
 }
 
@@ -159,16 +166,30 @@ pub(super) fn call_box(conn: &Connection, called: Msisdn) -> Result<Option<Row<C
         last: row.get(0)?,
         stored: Some((row.get(1)?, row.get(2)?)),
         dirty: false,
+        sharing: Sharing::Alone,
     }))
+}
+
+/// What others are to know of a box before it is written: its base stays what they know until it is handed over.
+fn put_base(conn: &Connection, row: &Row<CallBox>) -> Result<(), StoreError> {
+    let sql = match (row.sharing, row.stored) {
+        (Sharing::Alone, _) | (Sharing::Local | Sharing::Shared, None) => return Ok(()),
+        (Sharing::Local, Some(_)) => "UPDATE box SET base = coalesce(base, body) WHERE called = ?1",
+        (Sharing::Shared, Some(_)) => "UPDATE box SET base = NULL WHERE called = ?1 AND base IS NOT NULL",
+    };
+    conn.prepare_cached(sql)?.execute([key(row.value.called)])?;
+    Ok(())
 }
 
 /// Writes a box; the indexed columns only when they changed, since SQLite would rewrite their index entries even with the same value.
 pub(super) fn put_box(conn: &Connection, row: &Row<CallBox>, (due, deferred): Indexed) -> Result<(), StoreError> {
+    put_base(conn, row)?;
     let (called, body) = (key(row.value.called), write(&row.value, "box")?);
+    let base = (row.sharing == Sharing::Local).then_some("null");
     match row.stored {
         None => conn
-            .prepare_cached("INSERT INTO box VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![called, row.last, due, deferred, body])?,
+            .prepare_cached("INSERT INTO box VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![called, row.last, due, deferred, body, base])?,
         Some(stored) if stored == (due, deferred) => conn
             .prepare_cached("UPDATE box SET last = ?2, body = ?3 WHERE called = ?1")?
             .execute(params![called, row.last, body])?,
@@ -188,6 +209,7 @@ pub(super) fn alert(conn: &Connection, id: AlertId) -> Result<Option<Row<Alert>>
         last: row.get(0)?,
         stored: Some((row.get(1)?, row.get(2)?)),
         dirty: false,
+        sharing: Sharing::Alone,
     }))
 }
 

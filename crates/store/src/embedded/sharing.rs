@@ -1,0 +1,568 @@
+//! Working beside a database that nodes share: this store decides on what was loaded from there, remembers what is to be handed over, and how far
+//! that has come.
+//!
+//! ```text
+//! box      shared ─ decided alone ─▶ changed (base: as others know it) ─ handed over ─▶ shared
+//! journal  1 … applied … sent … decided … undecided
+//!               │         └ handed over, and the answer not heard: in doubt until the database says how far it has come
+//!               └ a failover may take it back: `kept` holds the boxes as they were before each batch
+//! ```
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use model::{AlertId, Kind, Msisdn, NoAnswer, SmscName, Submit, SubmitOutcome, Timestamp};
+use routing::{Alert, AlertState, CallBox, Effect, Event, RangeName, Subscriber, Verdict};
+use serde_json::value::RawValue;
+
+use super::memory::{Row, Shared, Sharing};
+use super::turn::Turn;
+use super::{Embedded, rows};
+use crate::{Context, Journaled, Seq, Settled, StoreError};
+
+/// A box as the database has it.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedBox {
+    /// As it is stored, JSON; `null`: there is none.
+    pub(crate) before: Box<RawValue>,
+    /// The same, read.
+    pub(crate) call_box: CallBox,
+}
+
+/// An alert as the database has it.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedAlert {
+    /// The alert.
+    pub(crate) alert: Alert,
+    /// Whether this node sends it.
+    pub(crate) mine: bool,
+}
+
+/// Which alert a message id belongs to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LoadedPart {
+    /// Who gave the id.
+    pub(crate) smsc: SmscName,
+    /// The id.
+    pub(crate) message_id: String,
+    /// The handset.
+    pub(crate) called: Msisdn,
+    /// The alert.
+    pub(crate) alert: AlertId,
+}
+
+/// What the database says of the people of a batch, locked until it is handed over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loaded {
+    /// By called number, everyone of the batch.
+    pub(crate) boxes: HashMap<u64, LoadedBox>,
+    /// The alerts that the boxes call open, and those that events name.
+    pub(crate) alerts: Vec<LoadedAlert>,
+    /// Message ids that other nodes were given.
+    pub(crate) parts: Vec<LoadedPart>,
+    /// By number, those registered.
+    pub(crate) subscribers: HashMap<u64, Subscriber>,
+    /// People counted in each range; locked where somebody may be counted.
+    pub(crate) usage: HashMap<RangeName, u64>,
+}
+
+/// Whom and what a batch is about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subjects {
+    /// Called numbers, in order.
+    pub(crate) called: Vec<Msisdn>,
+    /// Alerts that events name.
+    pub(crate) alerts: Vec<(Msisdn, AlertId)>,
+    /// Message ids that this node doesn't know.
+    pub(crate) unknown: Vec<(SmscName, String)>,
+}
+
+/// A call or reply with what was decided of it.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    /// Its place.
+    pub(crate) seq: i64,
+    /// A call or a reply.
+    pub(crate) event: Event,
+    /// When it was decided.
+    pub(crate) at: Timestamp,
+    /// What was decided.
+    pub(crate) verdict: Verdict,
+    /// The alerts it made or changed.
+    pub(crate) alerts: Vec<AlertId>,
+}
+
+/// A batch that is durable here and to be written to the database as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Work {
+    /// The last event of it.
+    pub(crate) through: i64,
+    /// Boxes that changed.
+    pub(crate) boxes: Vec<CallBox>,
+    /// Alerts that were made or changed, as they are now.
+    pub(crate) alerts: Vec<Alert>,
+    /// Calls and replies.
+    pub(crate) history: Vec<History>,
+    /// All other effects, in order.
+    pub(crate) rest: Vec<Effect>,
+}
+
+/// A box that was changed here alone.
+#[derive(Clone, Debug)]
+pub(crate) struct ChangedBox {
+    /// As others know it.
+    pub(crate) base: CallBox,
+    /// As it is here.
+    pub(crate) mine: CallBox,
+}
+
+/// What was decided here alone and is to be handed over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Carry {
+    /// The work, but for its boxes.
+    pub(crate) work: Work,
+    /// How many events it is.
+    pub(crate) events: usize,
+    /// Boxes to merge into those of the database.
+    pub(crate) changed: Vec<ChangedBox>,
+}
+
+/// How far the journal is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Progress {
+    /// This node.
+    pub(crate) node: i64,
+    /// Everything up to this place is applied, as far as was heard.
+    pub(crate) applied: i64,
+    /// Everything up to this place was handed over.
+    pub(crate) sent: i64,
+    /// Whether something was decided alone and is not handed over yet.
+    pub(crate) pending: bool,
+}
+
+impl Embedded {
+    /// How far the journal is handed over.
+    pub(crate) async fn progress(&self) -> Result<Progress, StoreError> {
+        self.write(0, |turn| {
+            let Shared { node, applied, sent, .. } = turn.shared()?;
+            Ok(Progress { node, applied, sent, pending: rows::has_pending(turn.conn, sent)? })
+        })
+        .await
+    }
+
+    /// Whom a batch is about. Until [`Self::confirm`] or [`Self::release`] none of their queued alerts leaves.
+    pub(crate) async fn hold(&self, batch: Arc<Vec<Journaled>>) -> Result<Subjects, StoreError> {
+        self.write(batch.len(), move |turn| turn.hold(&batch)).await
+    }
+
+    /// Lets the alerts of everyone go who was held.
+    pub(crate) async fn release(&self) -> Result<(), StoreError> {
+        self.write(0, |turn| {
+            turn.draft.held = Some(HashSet::new());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Decides a batch by what the database says. It is durable here, and counts as handed over with its answer not heard.
+    pub(crate) async fn settle_loaded(
+        &self,
+        batch: Arc<Vec<Journaled>>,
+        loaded: Arc<Loaded>,
+        context: Context,
+    ) -> Result<(Settled, Work), StoreError> {
+        self.write(batch.len(), move |turn| turn.settle_loaded(&batch, &loaded, &context)).await
+    }
+
+    /// The database has everything up to here; all who were held are let go.
+    pub(crate) async fn confirm(&self, through: i64) -> Result<(), StoreError> {
+        self.write(1, move |turn| {
+            let shared = turn.shared()?;
+            turn.draft.shared = Some(Shared { applied: through, sent: shared.sent.max(through), ..shared });
+            turn.draft.held = Some(HashSet::new());
+            Ok(())
+        })
+        .await
+    }
+
+    /// The database has nothing after this place, whatever was heard: what came later was decided here alone, and is to be handed over.
+    pub(crate) async fn reopen(&self, applied: i64, context: Context) -> Result<(), StoreError> {
+        self.write(1_000, move |turn| turn.reopen(applied, &context)).await
+    }
+
+    /// Leases as [`crate::Store::lease`]; those made before `lapsed` wait.
+    pub(crate) async fn lease_after(
+        &self,
+        room: usize,
+        context: &Context,
+        lapsed: Option<Timestamp>,
+    ) -> Result<Vec<Submit>, StoreError> {
+        let context = context.clone();
+        self.write(room, move |turn| turn.lease(room, &context, lapsed)).await
+    }
+
+    /// When the database was last heard, as far as was noted.
+    pub(crate) async fn heard(&self) -> Result<Option<Timestamp>, StoreError> {
+        let heard = self.read(|conn| rows::meta(conn, "heard")).await?;
+        Ok(heard.map(Timestamp::from_millis))
+    }
+
+    /// Notes when the database was last heard.
+    pub(crate) async fn note_heard(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.write(1, move |turn| rows::set_meta(turn.conn, "heard", at.as_millis())).await
+    }
+
+    /// Alerts that wait to be sent.
+    pub(crate) async fn waiting(&self) -> Result<Vec<(Msisdn, AlertId)>, StoreError> {
+        self.read(rows::waiting).await
+    }
+
+    /// Forgets alerts that other nodes send.
+    pub(crate) async fn give_up(&self, alerts: Vec<AlertId>) -> Result<(), StoreError> {
+        self.write(alerts.len(), move |turn| alerts.iter().try_for_each(|id| turn.give_up(*id))).await
+    }
+
+    /// Takes over alerts that another node may have sent: they are in doubt, which is journaled. How many of them were new here.
+    pub(crate) async fn adopt(&self, alerts: Vec<Alert>) -> Result<usize, StoreError> {
+        self.write(alerts.len(), move |turn| {
+            let mut new = 0;
+            for alert in &alerts {
+                new += usize::from(turn.adopt(alert)?);
+            }
+            Ok(new)
+        })
+        .await
+    }
+
+    /// Whether no other node works with the database.
+    pub(crate) async fn alone(&self, alone: bool) -> Result<(), StoreError> {
+        self.write(1, move |turn| {
+            turn.draft.shared = Some(Shared { alone, ..turn.shared()? });
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives a batch back that could not be settled: it is handed out again before all others.
+    pub(crate) fn give_back(&self, batch: Arc<Vec<Journaled>>) {
+        let events = Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.as_ref().clone());
+        let mut again = self.again.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for event in events.into_iter().rev() {
+            again.push_front(event);
+        }
+    }
+
+    /// The oldest of what was decided alone, at most `limit` events; `None`: nothing. It counts as handed over with its answer not heard.
+    pub(crate) async fn carry(&self, limit: usize, now: Timestamp) -> Result<Option<Carry>, StoreError> {
+        self.write(limit, move |turn| turn.carry(limit, now)).await
+    }
+
+    /// Sets an event aside that the database refuses.
+    pub(crate) async fn quarantine(&self, seq: i64, error: String, now: Timestamp) -> Result<(), StoreError> {
+        self.write(1, move |turn| {
+            rows::quarantine(turn.conn, seq, now, &error)?;
+            turn.draft.quarantined = rows::quarantined_count(turn.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// A standby has everything up to here.
+    pub(crate) async fn flushed(&self, through: i64, before: Timestamp) -> Result<usize, StoreError> {
+        self.write(100, move |turn| rows::forget_kept(turn.conn, through, before, 1_000)).await
+    }
+}
+
+impl Turn<'_> {
+    fn shared(&self) -> Result<Shared, StoreError> {
+        self.draft.shared.ok_or(StoreError::Alone)
+    }
+
+    fn give_up(&mut self, id: AlertId) -> Result<(), StoreError> {
+        if let Some(row) = self.take_alert(id)? {
+            self.count_state(Some(&row.value), None);
+            rows::delete_alert(self.conn, id)?;
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, alert: &Alert) -> Result<bool, StoreError> {
+        if let Some(known) = self.take_alert(alert.id)? {
+            self.put_alert(known);
+            return Ok(false);
+        }
+        let mut value = alert.clone();
+        // One that was queued there may have left in an attempt that nobody heard of.
+        if matches!(value.state, AlertState::Queued { .. }) {
+            value.attempts = value.attempts.saturating_add(1);
+        }
+        let attempt = value.attempts;
+        value.state = AlertState::Sending { since: value.created_at };
+        self.count_state(None, Some(&value));
+        self.put_alert(Row { value, last: None, stored: None, dirty: true, sharing: Sharing::Alone });
+        let outcome = SubmitOutcome::InDoubt(NoAnswer::Restart);
+        self.append(&[Event::Submitted { alert: alert.id, attempt, outcome }])?;
+        Ok(true)
+    }
+
+    /// Forgets of a box what another node may have told meanwhile: it waits in the database until that is back.
+    pub(super) fn distrust(&mut self, row: &mut Row<CallBox>) -> Result<(), StoreError> {
+        let Some(Shared { alone: false, .. }) = self.draft.shared else { return Ok(()) };
+        let called = row.value.called;
+        if row.dirty || row.stored.is_none() || !rows::is_shared(self.conn, called)? {
+            return Ok(());
+        }
+        row.value.clear_untold();
+        row.value.open = None;
+        row.value.due = None;
+        row.value.deferred.clear();
+        let base = rows::write(&row.value, "box")?;
+        rows::set_base(self.conn, called, Some(&RawValue::from_string(base).unwrap_or_default()))
+    }
+
+    fn hold(&mut self, batch: &[Journaled]) -> Result<Subjects, StoreError> {
+        let mut subjects = Subjects::default();
+        for Journaled { event, .. } in batch {
+            let row = match event {
+                Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
+                    subjects.called.extend(event.called());
+                    continue;
+                }
+                Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
+                Event::Receipt(receipt) => {
+                    let row = self.alert_of(receipt)?;
+                    if row.is_none() {
+                        subjects.unknown.push((receipt.smsc.clone(), receipt.message_id.clone()));
+                    }
+                    row
+                }
+            };
+            if let Some(row) = row {
+                subjects.called.push(row.value.to);
+                subjects.alerts.push((row.value.to, row.value.id));
+                self.put_alert(row);
+            }
+        }
+        subjects.called.sort_unstable();
+        subjects.called.dedup();
+        subjects.alerts.sort_unstable();
+        subjects.alerts.dedup();
+        self.draft.held = Some(subjects.called.iter().map(|called| called.as_u64()).collect());
+        Ok(subjects)
+    }
+
+    fn settle_loaded(
+        &mut self,
+        batch: &[Journaled],
+        loaded: &Arc<Loaded>,
+        context: &Context,
+    ) -> Result<(Settled, Work), StoreError> {
+        self.write_rows()?;
+        self.lay_out(loaded)?;
+        self.draft.rest.clear();
+        self.draft.loaded = Some(Arc::clone(loaded));
+        let settled = self.settle(batch, context);
+        self.draft.loaded = None;
+        let settled = settled?;
+        let through = batch.last().map_or(0, |journaled| journaled.seq.0);
+        let mut work = Work { through, rest: std::mem::take(&mut self.draft.rest), ..Work::default() };
+        let mut before = Vec::new();
+        for (called, known) in &loaded.boxes {
+            match self.draft.boxes.get(called) {
+                Some(row) if row.dirty => {
+                    if row.value != known.call_box {
+                        before.push((*called, known.before.clone()));
+                        work.boxes.push(row.value.clone());
+                    }
+                }
+                // What was only looked at is not kept: the table has it as it was last shared.
+                Some(_) | None => drop(self.draft.boxes.remove(called)),
+            }
+        }
+        work.boxes.sort_unstable_by_key(|call_box| call_box.called);
+        rows::keep(self.conn, through, context.now, &before)?;
+        work.alerts = self.touched(&settled);
+        for known in &loaded.alerts {
+            if !known.mine && self.draft.alerts.get(&known.alert.id.0).is_some_and(|row| !row.dirty) {
+                self.draft.alerts.remove(&known.alert.id.0);
+            }
+        }
+        work.history = history(batch, &settled, context.now);
+        self.draft.shared = Some(Shared { sent: through, ..self.shared()? });
+        Ok((settled, work))
+    }
+
+    /// Puts what the database says in place of what is known here.
+    fn lay_out(&mut self, loaded: &Loaded) -> Result<(), StoreError> {
+        for LoadedPart { smsc, message_id, called, alert } in &loaded.parts {
+            rows::insert_part(self.conn, &smsc.0, message_id, *called, *alert)?;
+        }
+        for known in loaded.boxes.values() {
+            let row = self.take_box(known.call_box.called)?;
+            self.put_box(Row { value: known.call_box.clone(), dirty: false, ..row });
+        }
+        for known in &loaded.alerts {
+            self.lay_out_alert(known)?;
+        }
+        self.draft.usage.extend(loaded.usage.iter().map(|(name, used)| (name.clone(), *used)));
+        Ok(())
+    }
+
+    /// An alert that this node sends is as it is here, unless others know that it has ended. One that waits at another node is as good as sent: it
+    /// may be leaving at this moment.
+    fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
+        let local = self.take_alert(known.alert.id)?;
+        let row = match local {
+            Some(local) if known.mine && !known.alert.state.is_final() => local,
+            local => {
+                let mut value = known.alert.clone();
+                if !known.mine && matches!(value.state, AlertState::Queued { .. }) {
+                    value.state = AlertState::Sending { since: value.created_at };
+                }
+                let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
+                Row { value, last, stored, dirty: false, sharing: Sharing::Alone }
+            }
+        };
+        self.put_alert(row);
+        Ok(())
+    }
+
+    /// The alerts that were made or changed, as they are now.
+    fn touched(&self, settled: &Settled) -> Vec<Alert> {
+        let alerts = settled.outcomes.iter().flat_map(|outcome| &outcome.alerts);
+        let ids: BTreeMap<AlertId, &Alert> = alerts.map(|alert| (alert.id, alert)).collect();
+        let now = |(id, alert): (AlertId, &Alert)| {
+            self.draft.alerts.get(&id.0).map_or_else(|| alert.clone(), |row| row.value.clone())
+        };
+        ids.into_iter().map(now).collect()
+    }
+
+    fn reopen(&mut self, applied: i64, context: &Context) -> Result<(), StoreError> {
+        self.write_rows()?;
+        let shared = self.shared()?;
+        if applied > shared.sent {
+            return Err(StoreError::Older { here: shared.sent, there: applied });
+        }
+        // The newest batch first: in the end each box has the oldest of what it was.
+        for batch in rows::take_kept(self.conn, applied)? {
+            for (called, before) in batch {
+                if let Ok(called) = Msisdn::try_from(called) {
+                    rows::set_base(self.conn, called, Some(&before))?;
+                }
+            }
+        }
+        // What came after was decided while the database was away, and then no teasers are made.
+        let handed_over = usize::try_from(shared.sent.saturating_sub(applied)).unwrap_or(0);
+        for pending in rows::pending(self.conn, applied, handed_over)? {
+            self.withdraw_teasers(&pending, context)?;
+        }
+        self.draft.shared = Some(Shared { applied, sent: applied, ..shared });
+        self.draft.held = Some(HashSet::new());
+        Ok(())
+    }
+
+    /// A teaser whose decision the database doesn't have is not sent: its quota and its reader's refusal can't be known.
+    fn withdraw_teasers(&mut self, pending: &rows::Pending, context: &Context) -> Result<(), StoreError> {
+        for id in &pending.alerts {
+            let Some(mut row) = self.take_alert(*id)? else { continue };
+            let queued = matches!(row.value.state, AlertState::Queued { .. });
+            if row.value.kind != Kind::Teaser || !queued {
+                self.put_alert(row);
+                continue;
+            }
+            let (called, before) = (row.value.to, row.value.clone());
+            let base = rows::changed_box(self.conn, called)?.map(|(base, _)| base);
+            let base = read_box(base.as_deref(), called)?;
+            let mut call_box = self.take_box(called)?;
+            let withdrawn =
+                routing::withdraw_unshared_teaser(&mut call_box.value, &mut row.value, &base, context.now);
+            if withdrawn {
+                self.count_state(Some(&before), Some(&row.value));
+                row.dirty = true;
+                call_box.dirty = true;
+                self.draft.sharing = Sharing::Local;
+                let rest: Vec<_> =
+                    pending.rest.iter().filter(|effect| !matches!(effect, Effect::Count(_))).cloned().collect();
+                rows::set_rest(self.conn, pending.seq, &rest)?;
+            }
+            self.put_box(call_box);
+            self.put_alert(row);
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, limit: usize, now: Timestamp) -> Result<Option<Carry>, StoreError> {
+        self.write_rows()?;
+        let shared = self.shared()?;
+        let pending = rows::pending(self.conn, shared.sent, limit)?;
+        let Some(last) = pending.last() else { return Ok(None) };
+        let through = last.seq;
+        let (mut carry, mut called, mut ids) = (Carry { events: pending.len(), ..Carry::default() }, HashSet::new(), HashSet::new());
+        carry.work.through = through;
+        for one in pending.into_iter().filter(|one| !one.quarantined) {
+            called.extend(self.person_of(&one)?);
+            ids.extend(one.alerts.iter().map(|id| id.0));
+            carry.work.rest.extend(one.rest);
+            if matches!(one.event, Event::Call(_) | Event::Reply(_)) {
+                let rows::Pending { seq, event, at, verdict, alerts, .. } = one;
+                carry.work.history.push(History { seq, event, at, verdict, alerts });
+            }
+        }
+        let mut before = Vec::new();
+        for called in called {
+            if let Some((base, mine)) = rows::changed_box(self.conn, called)? {
+                carry.changed.push(ChangedBox { base: read_box(Some(&base), called)?, mine });
+                rows::set_base(self.conn, called, None)?;
+                before.push((called.as_u64(), base));
+            }
+        }
+        carry.changed.sort_unstable_by_key(|changed| changed.mine.called);
+        rows::keep(self.conn, through, now, &before)?;
+        for id in ids {
+            if let Some(row) = self.take_alert(AlertId(id))? {
+                carry.work.alerts.push(row.value.clone());
+                self.put_alert(row);
+            }
+        }
+        carry.work.alerts.sort_unstable_by_key(|alert| alert.id);
+        self.draft.shared = Some(Shared { sent: through, ..shared });
+        Ok(Some(carry))
+    }
+
+    fn person_of(&mut self, pending: &rows::Pending) -> Result<Option<Msisdn>, StoreError> {
+        if let Some(called) = pending.event.called() {
+            return Ok(Some(called));
+        }
+        let id = match (&pending.event, pending.alerts.first()) {
+            (_, Some(id)) => *id,
+            (Event::Submitted { alert, .. } | Event::Dropped { alert }, None) => *alert,
+            _ => return Ok(None),
+        };
+        let row = self.take_alert(id)?;
+        Ok(row.map(|row| {
+            let to = row.value.to;
+            self.put_alert(row);
+            to
+        }))
+    }
+}
+
+/// A box as it is stored; `null` and nothing at all: an empty one.
+pub(crate) fn read_box(body: Option<&RawValue>, called: Msisdn) -> Result<CallBox, StoreError> {
+    let text = body.map_or("null", RawValue::get);
+    let found: Option<CallBox> =
+        serde_json::from_str(text).map_err(|source| StoreError::Unreadable { what: "box", source: Arc::new(source) })?;
+    Ok(found.unwrap_or_else(|| CallBox::empty(called)))
+}
+
+/// Calls and replies of a batch with what was decided of them.
+fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History> {
+    let outcomes: HashMap<Seq, _> = settled.outcomes.iter().map(|outcome| (outcome.seq, outcome)).collect();
+    let kept = batch.iter().filter(|journaled| matches!(journaled.event, Event::Call(_) | Event::Reply(_)));
+    kept.filter_map(|Journaled { seq, event, .. }| {
+        let outcome = outcomes.get(seq)?;
+        let alerts = outcome.alerts.iter().map(|alert| alert.id).collect();
+        Some(History { seq: seq.0, event: event.clone(), at, verdict: outcome.verdict, alerts })
+    })
+    .collect()
+}

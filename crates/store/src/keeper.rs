@@ -1,0 +1,169 @@
+//! What goes on beside the batches as long as a gateway works with a database: the probe, the registry's feed, and the upkeep of both stores.
+
+use std::time::Duration;
+
+use model::Timestamp;
+use routing::{Condition, HealthEvent};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::hand_over::Shared;
+use crate::postgres::{Probe, Session, feed, partitions, people};
+use crate::{HandOver, StoreError};
+
+/// How often the change feed is read unasked: what a nudge that got lost costs.
+const FEED: Duration = Duration::from_secs(2);
+
+/// How often small things are looked after.
+const UPKEEP: Duration = Duration::from_secs(10);
+
+/// How often partitions and old rows are.
+const HOUSEKEEPING: Duration = Duration::from_secs(600);
+
+/// How often it is noted on disk when the database was last heard, as a part of the lease.
+const NOTES: u32 = 20;
+
+/// How long a batch that the database has is kept to be handed over again, where no standby says that it has it too.
+const KEPT: Duration = Duration::from_secs(600);
+
+impl HandOver {
+    /// Probes the database, for ever.
+    pub async fn probe(self) {
+        let Some(shared) = self.shared.clone() else { return std::future::pending().await };
+        let mut probe = Probe::new(shared.connector.clone(), shared.node, &shared.settings);
+        let mut noted: Option<Instant> = None;
+        let mut tick = tokio::time::interval(shared.settings.interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let mut changes = shared.health.watch();
+            changes.mark_unchanged();
+            tokio::select! {
+                _ = tick.tick() => {}
+                // Traffic noticed something: it is looked at now.
+                _ = changes.wait_for(|seen| seen.machine.condition() == Condition::Suspect), if !is_suspect(&shared) => {}
+            }
+            shared.health.tell(HealthEvent::Tick);
+            let begun = (shared.clock)();
+            match probe.once(shared.settings.timeout.mul_f64(0.75)).await {
+                Ok(report) => {
+                    shared.heard(begun);
+                    shared.health.tell(HealthEvent::ProbeOk);
+                    shared.log_reached(report.log);
+                    if let Some(through) = report.flushed.and_then(|flushed| shared.standby_has(flushed)) {
+                        drop(self.local.flushed(through, Timestamp::from_millis(0)).await);
+                    }
+                }
+                Err(fault) => shared.health.probe_failed(&fault),
+            }
+            if noted.is_none_or(|at| at.elapsed() >= shared.settings.lease / NOTES) {
+                noted = Some(Instant::now());
+                drop(self.local.note_heard(shared.last_heard()).await);
+            }
+        }
+    }
+
+    /// Keeps the registry as the database has it, for ever.
+    pub async fn follow_registry(self) {
+        let Some(shared) = self.shared.clone() else { return std::future::pending().await };
+        let mut timeline = None;
+        loop {
+            let nudged = shared.connector.nudged();
+            if shared.health.may_ask() {
+                match self.read_feed(&shared, &mut timeline).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(%error, "the registry's changes can't be read: trying again"),
+                }
+            }
+            tokio::select! {
+                () = nudged => {}
+                () = tokio::time::sleep(FEED) => {}
+            }
+        }
+    }
+
+    /// Reads what changed, or everybody; whether there is more.
+    async fn read_feed(&self, shared: &Shared, timeline: &mut Option<u32>) -> Result<bool, StoreError> {
+        let since = self.local.registry_position().await?;
+        let now = shared.connector.timeline();
+        // A failover may have lost registrations that were followed: only everybody is certain then.
+        let moved = timeline.is_some_and(|before| before != now);
+        let read = match since {
+            Some(since) if !moved => {
+                match shared.ask_apart(async |session: &Session| Ok(feed::changes(session, since).await?)).await {
+                    Err(StoreError::Shared(fault)) if fault.class == crate::postgres::Class::Other => {
+                        tracing::warn!(%fault, "the registry is loaded anew");
+                        None
+                    }
+                    read => Some(read?),
+                }
+            }
+            _ => None,
+        };
+        if let Some((changes, more)) = read {
+            let count = changes.registered.len() + changes.gone.len();
+            if count > 0 || since != Some(changes.position) {
+                self.local.follow(changes).await?;
+            }
+            *timeline = Some(now);
+            return Ok(more);
+        }
+        let begun = Instant::now();
+        let everybody = shared.ask_apart(async |session: &Session| Ok(feed::everybody(session).await?)).await?;
+        let (subscribers, special) = (everybody.numbers.len(), everybody.special.len());
+        self.local.replace_registry(everybody).await?;
+        tracing::info!(subscribers, special, took = ?begun.elapsed(), "registry loaded");
+        *timeline = Some(now);
+        Ok(false)
+    }
+
+    /// Looks after both stores, for ever: partitions, old rows, snapshots, what nodes that are gone left behind.
+    pub async fn upkeep(self) {
+        let Some(shared) = self.shared.clone() else { return std::future::pending().await };
+        let mut housekeeping: Option<Instant> = None;
+        loop {
+            if let Err(error) = self.local.snapshot_registry().await {
+                tracing::warn!(%error, "the registry's snapshot can't be written: trying again");
+            }
+            // Where a standby says what it has, the rest is the ten minutes of one that does not.
+            if let Err(error) = self.local.flushed(0, (shared.clock)() - KEPT).await {
+                tracing::warn!(%error, "old batches can't be forgotten: trying again");
+            }
+            if shared.health.now().machine.condition() == Condition::Normal && !shared.is_behind() {
+                if let Err(error) = self.take_over(&shared).await {
+                    tracing::warn!(%error, "what nodes that are gone left behind can't be taken over: trying again");
+                }
+                if housekeeping.is_none_or(|at| at.elapsed() >= HOUSEKEEPING) {
+                    housekeeping = Some(Instant::now());
+                    self.keep_house(&shared).await;
+                }
+            }
+            tokio::time::sleep(UPKEEP).await;
+        }
+    }
+
+    async fn take_over(&self, shared: &Shared) -> Result<(), StoreError> {
+        let (node, lease, deadline) = (shared.node, shared.settings.lease, shared.settings.timeout);
+        let alone = shared.ask_apart(async |session: &Session| people::is_alone(session, node).await).await?;
+        self.local.alone(alone).await?;
+        shared.ask_apart(async |session: &Session| people::take_over(session, node, lease, deadline).await).await?;
+        // What was taken over, also by an earlier life that ended before it was known here.
+        let mine = shared.ask_apart(async |session: &Session| people::queued_here(session, node).await).await?;
+        let adopted = self.local.adopt(mine).await?;
+        if adopted > 0 {
+            tracing::warn!(alerts = adopted, "alerts of a node that is gone were taken over: they are in doubt");
+        }
+        Ok(())
+    }
+
+    async fn keep_house(&self, shared: &Shared) {
+        let (retention, now) = (shared.settings.retention, (shared.clock)());
+        let kept = shared.ask_apart(async |session: &Session| Ok(partitions::keep(session, now, retention).await?)).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "partitions and old rows can't be looked after: trying again later");
+        }
+    }
+}
+
+fn is_suspect(shared: &Shared) -> bool {
+    shared.health.now().machine.condition() == Condition::Suspect
+}

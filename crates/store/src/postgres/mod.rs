@@ -1,0 +1,18 @@
+//! The database that nodes share: Postgres.
+
+pub(crate) mod batch;
+mod connect;
+mod fault;
+pub(crate) mod feed;
+mod migrate;
+pub(crate) mod partitions;
+pub(crate) mod people;
+mod probe;
+mod settings;
+mod tls;
+
+pub(crate) use connect::{Connector, Session, pool_fault};
+pub use fault::{Class, Fault};
+pub use migrate::{Migrated, migrate_now};
+pub(crate) use probe::Probe;
+pub use settings::{PostgresSettings, UrlError};

@@ -1,0 +1,166 @@
+//! What is asked of the database about people, one statement each.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use model::{AlertId, Msisdn, Timestamp};
+use routing::{Alert, Charge, Event, RangeName, Subscriber};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::Fault;
+use super::batch::{Parameter, People, SUBSCRIBER, ask, begin, key, number, plain, read, subscriber, together, unsigned};
+use crate::{Seq, StoreError, TimelineAlert, TimelineEntry};
+
+/// A box that its own node does not look at by then is looked at by another: that node may be gone.
+const OVERDUE: Duration = Duration::from_secs(30);
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Boxes to look at: what this node left, and what others have not looked at for long; those first in which something waits for the database.
+pub(crate) async fn due(client: &Client, node: i64, now: Timestamp, limit: i64) -> Result<Vec<Msisdn>> {
+    let (now, overdue) = (now.as_millis(), (now - OVERDUE).as_millis());
+    let parameters: [Parameter<'_>; 4] =
+        [(&now, Type::INT8), (&node, Type::INT8), (&overdue, Type::INT8), (&limit, Type::INT8)];
+    let sql = "(select called from call_box where deferred limit $4) union \
+        (select called from call_box where due <= to_timestamp($1 / 1000.0) \
+           and (node = $2 or due <= to_timestamp($3 / 1000.0)) order by due limit $4) limit $4";
+    let found = client.query_typed(sql, &parameters).await.map_err(Fault::from)?;
+    Ok(found.iter().filter_map(|row| number(row.get(0))).collect())
+}
+
+/// The newest events of one person, the oldest of them first: calls and replies, with the alerts they made as they are now.
+pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Result<Vec<TimelineEntry>> {
+    let called = key(called);
+    let parameters: [Parameter<'_>; 2] = [(&called, Type::INT8), (&limit, Type::INT8)];
+    let history = |table: &str| {
+        format!(
+            "select seq, body::text, (extract(epoch from decided_at) * 1000)::bigint, verdict::text, alerts, at from {table} \
+             where called = $1 order by at desc limit $2"
+        )
+    };
+    let (calls, replies) = (history("missed_call"), history("reply"));
+    let sql = "select id, body::text from alert where bucket = ($1 % 64)::smallint and called = $1 order by id desc limit $2 * 2";
+    let mut found =
+        together(vec![ask(client, &calls, &parameters), ask(client, &replies, &parameters), ask(client, sql, &parameters)])
+            .await
+            .map_err(Fault::from)?
+            .into_iter();
+    let (calls, replies, alerts) =
+        (found.next().unwrap_or_default(), found.next().unwrap_or_default(), found.next().unwrap_or_default());
+    let mut known: HashMap<i64, Alert> = HashMap::new();
+    for row in alerts {
+        known.insert(row.get(0), read(row.get(1), "alert")?);
+    }
+    let mut entries = Vec::new();
+    for (rows, is_call) in [(calls, true), (replies, false)] {
+        for row in rows {
+            let body: &str = row.get(1);
+            let event = if is_call { Event::Call(read(body, "missed_call")?) } else { Event::Reply(read(body, "reply")?) };
+            let ids: Vec<i64> = row.get(4);
+            let alert = |id: i64| TimelineAlert { id: AlertId(id), alert: known.get(&id).cloned() };
+            entries.push(TimelineEntry {
+                seq: Seq(row.get(0)),
+                event,
+                at: Timestamp::from_millis(row.get(2)),
+                verdict: read(row.get(3), "verdict")?,
+                alerts: ids.into_iter().map(alert).collect(),
+            });
+        }
+    }
+    entries.sort_by_key(|entry| (entry.at, entry.seq));
+    let skip = entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(entries.split_off(skip))
+}
+
+pub(crate) async fn usage(client: &Client) -> Result<Vec<(RangeName, u64)>> {
+    let found = client.query_typed("select name, used from range_usage order by name", &[]).await.map_err(Fault::from)?;
+    Ok(found.iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect())
+}
+
+pub(crate) async fn charges(client: &Client, called: Msisdn) -> Result<Vec<Charge>> {
+    let called = key(called);
+    let sql = "select body::text from charge where bucket = ($1 % 64)::smallint and called = $1 order by at";
+    let found = client.query_typed(sql, &[(&called, Type::INT8)]).await.map_err(Fault::from)?;
+    found.iter().map(|row| read(row.get(0), "charge")).collect()
+}
+
+pub(crate) async fn subscriber_of(client: &Client, of: Msisdn) -> Result<Option<Subscriber>> {
+    let of = key(of);
+    let sql = format!("select {SUBSCRIBER} from subscriber s where s.bucket = ($1 % 64)::smallint and s.number = $1");
+    let found = client.query_typed(&sql, &[(&of, Type::INT8)]).await.map_err(Fault::from)?;
+    Ok(found.first().and_then(subscriber))
+}
+
+/// In the order of numbers: each bucket gives its next ones, and the lowest of all are taken.
+pub(crate) async fn subscribers(client: &Client, after: Option<Msisdn>, limit: i64) -> Result<Vec<Subscriber>> {
+    let after = after.map_or(0, key);
+    let sql = format!(
+        "select {SUBSCRIBER} from generate_series(0, 63) b cross join lateral \
+           (select * from subscriber s where s.bucket = b::smallint and s.number > $1 order by s.number limit $2) s \
+         order by s.number limit $2"
+    );
+    let found = client.query_typed(&sql, &[(&after, Type::INT8), (&limit, Type::INT8)]).await.map_err(Fault::from)?;
+    Ok(found.iter().filter_map(subscriber).collect())
+}
+
+/// Registers or changes, all or none. Nobody twice: the last word counts.
+pub(crate) async fn put(client: &Client, subscribers: &[Subscriber], deadline: Duration) -> Result<()> {
+    let last: HashMap<Msisdn, &Subscriber> = subscribers.iter().map(|one| (one.number, one)).collect();
+    let rows = People::of(&last.into_values().cloned().collect::<Vec<_>>());
+    let (begin, parameters) = (begin(deadline), rows.parameters());
+    together(vec![plain(client, &begin), ask(client, People::UPSERT, &parameters), plain(client, "commit")])
+        .await
+        .map_err(Fault::from)?;
+    Ok(())
+}
+
+/// Unregisters; whether the number was registered.
+pub(crate) async fn delete(client: &Client, of: Msisdn, deadline: Duration) -> Result<bool> {
+    let (of, begin) = (key(of), begin(deadline));
+    let parameters: [Parameter<'_>; 1] = [(&of, Type::INT8)];
+    let sql = "delete from subscriber where bucket = ($1 % 64)::smallint and number = $1 returning 1";
+    let found =
+        together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")]).await.map_err(Fault::from)?;
+    Ok(found.get(1).is_some_and(|rows| !rows.is_empty()))
+}
+
+/// Queued alerts of nodes whose heartbeat is older than their lease; those that nobody else is taking at this moment.
+///
+/// Their node may have sent them without being able to say so: they are in doubt.
+pub(crate) async fn take_over(client: &Client, node: i64, lease: Duration, deadline: Duration) -> Result<Vec<Alert>> {
+    let (begin, lease) = (begin(deadline), lease.as_secs_f64());
+    let parameters: [Parameter<'_>; 2] = [(&node, Type::INT8), (&lease, Type::FLOAT8)];
+    let sql = "with gone as (select node from heartbeat where node <> $1 and seen_at < now() - make_interval(secs => $2)), \
+          taken as (select a.bucket, a.called, a.id from alert a join gone using (node) where a.state = 'queued' \
+            order by a.bucket, a.called, a.id limit 500 for update of a skip locked) \
+        update alert a set node = $1::bigint::integer from taken t \
+          where a.bucket = t.bucket and a.called = t.called and a.id = t.id returning a.body::text";
+    let found =
+        together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")]).await.map_err(Fault::from)?;
+    found.get(1).map_or(&[][..], Vec::as_slice).iter().map(|row| read(row.get(0), "alert")).collect()
+}
+
+/// Of these alerts, those that another node has taken over.
+pub(crate) async fn taken_from(client: &Client, node: i64, alerts: &[(Msisdn, AlertId)]) -> Result<Vec<AlertId>> {
+    let (called, ids): (Vec<i64>, Vec<i64>) = alerts.iter().map(|(called, id)| (key(*called), id.0)).unzip();
+    let parameters: [Parameter<'_>; 3] = [(&called, Type::INT8_ARRAY), (&ids, Type::INT8_ARRAY), (&node, Type::INT8)];
+    let sql = "select a.id from unnest($1::bigint[], $2::bigint[]) u(called, id) \
+        join alert a on a.bucket = (u.called % 64)::smallint and a.called = u.called and a.id = u.id where a.node <> $3";
+    let found = client.query_typed(sql, &parameters).await.map_err(Fault::from)?;
+    Ok(found.iter().map(|row| AlertId(row.get(0))).collect())
+}
+
+/// Alerts that are this node's to send, as far as the database knows.
+pub(crate) async fn queued_here(client: &Client, node: i64) -> Result<Vec<Alert>> {
+    let sql = "select body::text from alert where node = $1::bigint::integer and state = 'queued' order by created_at limit 10000";
+    let found = client.query_typed(sql, &[(&node, Type::INT8)]).await.map_err(Fault::from)?;
+    found.iter().map(|row| read(row.get(0), "alert")).collect()
+}
+
+/// Whether no other node was alive within a day.
+pub(crate) async fn is_alone(client: &Client, node: i64) -> Result<bool> {
+    let sql = "select not exists (select 1 from heartbeat where node <> $1 and seen_at > now() - interval '1 day')";
+    let found = client.query_typed(sql, &[(&node, Type::INT8)]).await.map_err(Fault::from)?;
+    Ok(found.first().is_some_and(|row| row.get(0)))
+}
