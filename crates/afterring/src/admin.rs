@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use console::{Check, Condition, ForceError, ForceRequest, JournalView, LinkView, Operators, Status};
+use console::{ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkView, Operators, Status};
 use ingress::Counts;
 use model::{Numbering, Secret};
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, LinkStatus, Links};
-use store::{Embedded, Store};
+use store::{HandOver, Store};
 
 use crate::metrics::{Metrics, Snapshot};
 use crate::pump::Desk;
@@ -22,7 +22,7 @@ const USAGE_AGE: Duration = Duration::from_secs(5);
 /// Everything that the operators' listener answers from.
 pub struct Admin {
     desk: Desk,
-    store: Embedded,
+    store: HandOver,
     links: Links,
     metrics: Arc<Metrics>,
     counts: Arc<Counts>,
@@ -33,7 +33,7 @@ pub struct Admin {
 impl Admin {
     /// Watches these.
     #[must_use]
-    pub fn new(desk: Desk, store: Embedded, links: Links, metrics: Arc<Metrics>, counts: Arc<Counts>) -> Self {
+    pub fn new(desk: Desk, store: HandOver, links: Links, metrics: Arc<Metrics>, counts: Arc<Counts>) -> Self {
         let usage = ArcSwap::from_pointee(Vec::new());
         Self { desk, store, links, metrics, counts, usage, draining: AtomicBool::new(false) }
     }
@@ -74,17 +74,21 @@ impl Admin {
     fn status(&self) -> Status {
         let database = &self.desk.database;
         let forced = database.forced();
+        let seen = database.health.now();
         Status {
             database: console::DatabaseStatus {
                 state: self.database(),
                 forced: forced.is_some(),
-                configured: false,
+                configured: database.is_configured(),
                 since: database.since(),
-                reason: forced.as_ref().map(|forced| forced.reason.clone()),
+                reason: forced.as_ref().map(|forced| forced.reason.clone()).or(seen.fault),
                 until: forced.map(|forced| forced.until),
+                behind: self.store.is_behind(),
+                quarantined: self.store.local().health().quarantined,
+                changes: seen.machine.changes().map(ChangeView::from).collect(),
             },
             links: self.links.status().iter().map(link_view).collect(),
-            journal: JournalView { pending: self.store.backlog() },
+            journal: JournalView { pending: self.store.local().backlog() },
             counts: self.totals(),
         }
     }
@@ -110,11 +114,8 @@ impl Admin {
         totals
     }
 
-    fn database(&self) -> console::DatabaseState {
-        match self.desk.database.now() {
-            Database::Normal => console::DatabaseState::Normal,
-            Database::Abnormal => console::DatabaseState::Abnormal,
-        }
+    fn database(&self) -> routing::Condition {
+        self.desk.database.health.now().machine.condition()
     }
 
     fn force(&self, request: ForceRequest) -> Result<(), ForceError> {
@@ -135,7 +136,7 @@ impl Admin {
         let bound = links.iter().filter(|link| link.state == LinkState::Bound).count();
         let condition = Condition {
             draining: self.draining.load(Ordering::Relaxed),
-            journal_fault: self.store.health().error,
+            journal_fault: self.store.local().health().error,
             links: links.len(),
             bound,
             ever_bound: links.iter().any(|link| link.counts.connects > 0),
@@ -148,7 +149,7 @@ impl Admin {
 
     fn metrics(&self) -> String {
         let doors = self.counts.snapshot();
-        let health = self.store.health();
+        let health = self.store.local().health();
         let alerts = health.alerts;
         let policy = self.desk.policy.load();
         let usage = self.usage.load();

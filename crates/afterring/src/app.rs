@@ -17,7 +17,7 @@ use ingress::{Counts, Offer};
 use model::Clock;
 use routing::Policy;
 use smpp_client::{LinkSettings, Links};
-use store::{Embedded, EmbeddedSettings, Outcome, StoreError};
+use store::{Embedded, EmbeddedSettings, HandOver, Outcome, PostgresSettings, StoreError};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::JoinHandle;
@@ -43,6 +43,8 @@ pub struct Plan {
     pub clock: Clock,
     /// The local store.
     pub store: EmbeddedSettings,
+    /// The database that nodes share; `None`: the local store holds everything.
+    pub database: Option<PostgresSettings>,
     /// Links to SMSCs.
     pub links: Vec<LinkSettings>,
     /// What the operator decided beforehand.
@@ -90,8 +92,8 @@ pub enum StartError {
 
 /// A running gateway.
 pub struct Gateway {
-    /// The local store.
-    pub store: Embedded,
+    /// The local store, and the database beside it.
+    pub store: HandOver,
     /// Whether the database may be asked.
     pub database: DatabaseState,
     /// What is decided, as it happens.
@@ -146,8 +148,15 @@ impl Gateway {
         // 1 the store, which also finds what an earlier life left behind
         let now = (plan.clock)();
         let dir = plan.store.dir.clone();
-        let database = DatabaseState::open(plan.clock, &dir);
-        let store = Embedded::open(plan.store, now).map_err(|source| StartError::Store { dir, source })?;
+        let database = DatabaseState::open(plan.clock, &dir, plan.database.is_some());
+        let open = |source| StartError::Store { dir: dir.clone(), source };
+        let local = Embedded::open(plan.store, now).map_err(open)?;
+        let store = match plan.database {
+            None => HandOver::alone(local.clone()),
+            Some(settings) => {
+                HandOver::beside(local.clone(), settings, database.health.clone(), plan.clock).await.map_err(open)?
+            }
+        };
         // 2 listeners are bound before anything runs, so that a taken port stops the start
         let http = bind_tcp(plan.http_listen, "http").await?;
         let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
@@ -174,7 +183,7 @@ impl Gateway {
         let intake_shut = CancellationToken::new();
         let mut tasks = Tasks {
             doors: Vec::new(),
-            intake: tokio::spawn(intake::run(offered, store.clone(), intake_shut.clone())),
+            intake: tokio::spawn(intake::run(offered, local.clone(), intake_shut.clone())),
             dispatch: tokio::spawn(dispatch::run(
                 store.clone(),
                 links.clone(),
@@ -183,11 +192,14 @@ impl Gateway {
                 queued,
                 dispatch_stop.clone(),
             )),
-            answers: tokio::spawn(arrivals::answers(arriving.answers, store.clone())),
-            inbound: tokio::spawn(arrivals::inbound(arriving.inbound, store.clone())),
+            answers: tokio::spawn(arrivals::answers(arriving.answers, local.clone())),
+            inbound: tokio::spawn(arrivals::inbound(arriving.inbound, local.clone())),
             endless: vec![
-                tokio::spawn(decide::run(store.clone(), desk.clone(), ear.clone())),
-                tokio::spawn(due::run(store.clone(), desk.clone(), ear)),
+                tokio::spawn(decide::run(store.clone(), desk.clone(), ear)),
+                tokio::spawn(due::run(store.clone(), desk.clone())),
+                tokio::spawn(store.clone().probe()),
+                tokio::spawn(store.clone().follow_registry()),
+                tokio::spawn(store.clone().upkeep()),
                 tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
             ],
@@ -305,7 +317,7 @@ impl Gateway {
         tracing::info!(step = 8, "stopping: what SMSCs sent last is journaled");
         clean &= ends_by(deadline, tasks.answers).await;
         clean &= ends_by(deadline, tasks.inbound).await;
-        clean &= decided(&store, deadline).await;
+        clean &= decided(store.local(), deadline).await;
         tracing::info!(step = 10, "stopping: the store is closed");
         for task in tasks.endless {
             task.abort();
@@ -316,7 +328,7 @@ impl Gateway {
             ends_by(deadline, admin).await;
         }
         drop(state);
-        clean &= tokio::time::timeout_at(deadline, store.close()).await.is_ok();
+        clean &= tokio::time::timeout_at(deadline, store.local().clone().close()).await.is_ok();
         if clean { Stopped::Drained } else { Stopped::GaveUp }
     }
 }

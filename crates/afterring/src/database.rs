@@ -1,60 +1,56 @@
-//! Whether the database may be asked: the operator's forced state, until Postgres brings a machine of its own.
+//! Whether the database may be asked: the machine of its health, and the operator's order over it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::{Clock, Timestamp};
-use routing::Database;
-use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use routing::{Database, Forced, HealthEvent};
+use store::DatabaseHealth;
 
 /// The file in the store directory that outlives a restart: without it a restart during maintenance would release teasers.
 const FILE: &str = "forced.json";
 
-/// An operator's order to treat the database as abnormal.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Forced {
-    /// Since when.
-    pub since: Timestamp,
-    /// Until when; it ends by itself.
-    pub until: Timestamp,
-    /// What the operator gave as the reason.
-    pub reason: String,
-}
+/// How late a forced state may end.
+const TICK: Duration = Duration::from_millis(500);
 
-/// The state as last changed, shared by all that ask for it.
+/// The health of the database with the operator's order, which outlives a restart. Cheap to clone.
 #[derive(Clone)]
 pub struct DatabaseState {
     clock: Clock,
     file: PathBuf,
-    started: Timestamp,
-    forced: watch::Sender<Option<Forced>>,
-    lifted: watch::Sender<Option<Timestamp>>,
+    /// The machine that everybody in this process tells and asks.
+    pub health: DatabaseHealth,
+    configured: bool,
 }
 
 impl DatabaseState {
-    /// As an earlier life left it in this directory: forced until its time is over, else normal.
+    /// As an earlier life left it in this directory: forced until its time is over, else as it is found.
     #[must_use]
-    pub fn open(clock: Clock, dir: &Path) -> Self {
+    pub fn open(clock: Clock, dir: &Path, configured: bool) -> Self {
         let file = dir.join(FILE);
+        let health = if configured { DatabaseHealth::starting(clock) } else { DatabaseHealth::unconfigured(clock) };
         let forced = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Forced>(&text).ok());
-        let forced = forced.filter(|forced| forced.until > clock());
-        if let Some(Forced { until, reason, .. }) = &forced {
+        if let Some(Forced { until, reason, .. }) = forced.filter(|forced| forced.until > clock()) {
             tracing::warn!(%until, reason, "database still forced to abnormal by the operator");
+            health.tell(HealthEvent::Force { until, reason });
         }
-        Self { clock, file, started: clock(), forced: watch::Sender::new(forced), lifted: watch::Sender::new(None) }
+        Self { clock, file, health, configured }
+    }
+
+    /// Whether there is a database; else the local store is all there is.
+    #[must_use]
+    pub const fn is_configured(&self) -> bool {
+        self.configured
     }
 
     /// Treats the database as abnormal for a time.
     pub fn force(&self, lasts: Duration, reason: String) {
         let since = (self.clock)();
         let until = since + lasts;
-        tracing::warn!(%until, reason, "database forced to abnormal by the operator");
-        let forced = Forced { since, until, reason };
-        if let Err(error) = self.keep(&forced) {
+        if let Err(error) = self.keep(&Forced { since, until, reason: reason.clone() }) {
             tracing::warn!(error = %error, "a restart will not know that the database is forced to abnormal");
         }
-        self.forced.send_replace(Some(forced));
+        self.health.tell(HealthEvent::Force { until, reason });
     }
 
     /// Writes it beside the store: a new file that takes the place of the old one whole.
@@ -76,73 +72,44 @@ impl DatabaseState {
 
     /// Ends a forced state; whether there was one.
     pub fn lift(&self) -> bool {
-        let was = self.forced.send_replace(None).is_some();
+        let was = self.forced().is_some();
         if was {
             self.forget();
-            self.lifted.send_replace(Some((self.clock)()));
-            tracing::info!("database no longer forced to abnormal");
+            self.health.tell(HealthEvent::Lift);
         }
         was
-    }
-
-    /// Ends a forced state whose time is over, and no other that took its place meanwhile.
-    fn end_what_is_over(&self) {
-        let now = (self.clock)();
-        let over = self.forced.send_if_modified(|forced| {
-            let over = forced.as_ref().is_some_and(|forced| forced.until <= now);
-            if over {
-                *forced = None;
-            }
-            over
-        });
-        if over {
-            self.forget();
-            self.lifted.send_replace(Some(now));
-            tracing::info!("database no longer forced to abnormal: its time is over");
-        }
     }
 
     /// The forced state, if it lasts.
     #[must_use]
     pub fn forced(&self) -> Option<Forced> {
-        self.forced.borrow().clone()
+        self.health.now().machine.forced().cloned()
     }
 
     /// What decisions are taken by.
     #[must_use]
     pub fn now(&self) -> Database {
-        if self.forced.borrow().is_some() { Database::Abnormal } else { Database::Normal }
+        self.health.decides_by()
     }
 
     /// Since when it is as it is.
     #[must_use]
     pub fn since(&self) -> Timestamp {
-        match (self.forced(), *self.lifted.borrow()) {
-            (Some(forced), _) => forced.since,
-            (None, Some(lifted)) => lifted,
-            (None, None) => self.started,
-        }
+        self.health.now().machine.since()
     }
 
-    /// Lifts a forced state when its time is over; never returns.
+    /// Lets time pass for the machine, so that a forced state ends when its time is over; never returns.
     pub async fn run(self) {
-        let mut changes = self.forced.subscribe();
+        let mut tick = tokio::time::interval(TICK);
+        let mut was_forced = self.forced().is_some();
         loop {
-            let left = self.forced().map(|forced| forced.until.since((self.clock)()));
-            match left {
-                Some(Duration::ZERO) => self.end_what_is_over(),
-                Some(left) => {
-                    tokio::select! {
-                        () = tokio::time::sleep(left) => {}
-                        _ = changes.changed() => {}
-                    }
-                }
-                None => {
-                    if changes.changed().await.is_err() {
-                        return;
-                    }
-                }
+            tick.tick().await;
+            self.health.tell(HealthEvent::Tick);
+            let forced = self.forced().is_some();
+            if was_forced && !forced {
+                self.forget();
             }
+            was_forced = forced;
         }
     }
 }
@@ -157,20 +124,19 @@ mod tests {
             Timestamp::from_millis(1_000)
         }
         let dir = tempfile::tempdir().unwrap();
-        let state = DatabaseState::open(clock, dir.path());
+        let state = DatabaseState::open(clock, dir.path(), false);
         assert_eq!(state.now(), Database::Normal);
         state.force(Duration::from_secs(600), "maintenance".to_owned());
         assert_eq!(state.now(), Database::Abnormal);
-        let after_a_restart = DatabaseState::open(clock, dir.path());
+        let after_a_restart = DatabaseState::open(clock, dir.path(), false);
         assert_eq!(after_a_restart.forced(), state.forced());
         assert!(state.lift());
         assert!(!state.lift());
         assert_eq!(state.now(), Database::Normal);
-        assert_eq!(DatabaseState::open(clock, dir.path()).now(), Database::Normal);
+        assert_eq!(DatabaseState::open(clock, dir.path(), false).now(), Database::Normal);
         state.force(Duration::ZERO, "at once".to_owned());
         let runner = tokio::spawn(state.clone().run());
-        let mut changes = state.forced.subscribe();
-        changes.wait_for(Option::is_none).await.unwrap();
+        state.health.watch().wait_for(|seen| seen.machine.forced().is_none()).await.unwrap();
         assert_eq!(state.now(), Database::Normal);
         runner.abort();
     }

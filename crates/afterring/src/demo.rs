@@ -96,7 +96,7 @@ pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow:
         time_zone: settings.policy.time_zone.clone(),
         phones,
         smsc: smsc.clone(),
-        store: gateway.store.clone(),
+        store: gateway.store.local().clone(),
         intake: gateway.intake(),
         database: gateway.database.clone(),
         ranges: settings.policy.ranges.clone(),

@@ -22,7 +22,11 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
     };
     Plan {
         clock,
-        store: EmbeddedSettings::new(settings.store.dir.clone(), settings.store.retention),
+        store: EmbeddedSettings {
+            shared: settings.database.is_some(),
+            ..EmbeddedSettings::new(settings.store.dir.clone(), settings.store.retention)
+        },
+        database: settings.database.clone(),
         links: settings.links.clone(),
         policy: settings.policy.clone(),
         http,

@@ -24,6 +24,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store"]),
     ("deadpool-postgres", &["store"]),
     ("figment", &["afterring"]),
+    ("throwaway-postgres", &["integration-tests"]),
     ("anyhow", &["afterring", "simulator", "integration-tests"]),
 ];
 

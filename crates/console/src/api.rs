@@ -16,11 +16,11 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use model::{Clock, Numbering, Secret};
 use routing::Ranges;
-use store::{Embedded, Store as _};
+use store::{HandOver, Store as _};
 
 pub use self::force::{ForceError, ForceRequest};
 use self::refusal::Refusal;
-pub use self::view::{DatabaseState, DatabaseStatus, JournalView, LinkView, RangeView, SpanView, Status};
+pub use self::view::{ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SpanView, Status};
 use crate::health::{self, Check};
 
 /// The largest body in bytes; every request here is a handful of short fields.
@@ -30,7 +30,7 @@ const BODY_LIMIT: usize = 16 * 1024;
 #[derive(Clone)]
 pub struct Operators {
     /// Subscribers, timelines and the usage of ranges.
-    pub store: Embedded,
+    pub store: HandOver,
     /// How numbers in paths are read.
     pub numbering: Numbering,
     /// The gateway as it is now.

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::api::{DatabaseState, Operators};
+use routing::Condition as DatabaseState;
+
+use crate::api::Operators;
 
 /// One thing that readiness depends on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]

@@ -9,7 +9,7 @@ mod language;
 pub mod phones;
 
 pub use api::{
-    DatabaseState, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView, SpanView,
+    ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView, SpanView,
     Status, router,
 };
 pub use health::{Check, Condition};

@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use console::{
-    Condition, DatabaseState, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status,
+    Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status,
     router,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::text::Texts;
 use routing::{Database, Event, InDoubtPolicy, Keywords, Limits, Policy, Ranges, Service};
 use serde_json::json;
-use store::{Context, Embedded, EmbeddedSettings, Store as _};
+use routing::Condition as DatabaseState;
+use store::{Context, Embedded, EmbeddedSettings, HandOver, Store as _};
 use support::{Answer, ask, get, serve};
 
 fn noon() -> Timestamp {
@@ -44,6 +45,9 @@ fn status() -> Status {
             since: noon(),
             reason: None,
             until: None,
+            behind: false,
+            quarantined: 0,
+            changes: Vec::new(),
         },
         links: vec![LinkView { name: "smsc1/1".into(), state: "bound", since: Some(noon()), detail: None }],
         journal: JournalView { pending: 3 },
@@ -57,7 +61,7 @@ fn ranges() -> Ranges {
 
 struct Gateway {
     address: SocketAddr,
-    store: Embedded,
+    store: HandOver,
     forced: Arc<Mutex<Vec<ForceRequest>>>,
     _dir: tempfile::TempDir,
 }
@@ -65,7 +69,7 @@ struct Gateway {
 async fn gateway(change: impl FnOnce(&mut Operators)) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let settings = EmbeddedSettings::new(dir.path().to_owned(), Duration::from_secs(86_400));
-    let store = Embedded::open(settings, noon()).unwrap();
+    let store = HandOver::alone(Embedded::open(settings, noon()).unwrap());
     let forced = Arc::new(Mutex::new(Vec::new()));
     let orders = Arc::clone(&forced);
     let mut operators = Operators {
@@ -106,8 +110,8 @@ impl Gateway {
             service_number: None,
             source: Source::Http,
         };
-        self.store.append(vec![Event::Call(call)]).await.unwrap();
-        let batch = self.store.next(10).await;
+        self.store.local().append(vec![Event::Call(call)]).await.unwrap();
+        let batch = self.store.local().next(10).await;
         let policy = Policy {
             ranges: ranges(),
             keywords: Keywords::shipped(),

@@ -64,10 +64,18 @@ impl HandOver {
     /// Keeps the registry as the database has it, for ever.
     pub async fn follow_registry(self) {
         let Some(shared) = self.shared.clone() else { return std::future::pending().await };
-        let mut timeline = None;
+        let (mut timeline, mut ear): (_, Option<Session>) = (None, None);
         loop {
             let nudged = shared.connector.nudged();
             if shared.health.may_ask() {
+                if ear.as_ref().is_none_or(|ear| ear.is_closed()) {
+                    ear = shared.connector.connect().await.ok();
+                    if let Some(listening) = &ear
+                        && tokio::time::timeout(FEED, listening.batch_execute(feed::LISTEN)).await.is_err()
+                    {
+                        ear = None;
+                    }
+                }
                 match self.read_feed(&shared, &mut timeline).await {
                     Ok(true) => continue,
                     Ok(false) => {}

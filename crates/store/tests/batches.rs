@@ -86,7 +86,7 @@ async fn play(seed: u64, batch: usize) -> (Vec<String>, Vec<String>) {
             told.extend(verdicts(&store.settle(events, context.clone()).await.unwrap()));
         }
         for called in store.due(at, 100, database == Database::Normal).await.unwrap().chunks(batch) {
-            told.extend(verdicts(&store.settle_due(called.to_vec(), context.clone()).await.unwrap()));
+            told.extend(verdicts(&look(&store, called.to_vec(), &context).await));
         }
         for submit in store.lease(30, &context).await.unwrap() {
             let ids = [format!("{}a", submit.alert), format!("{}b", submit.alert)];

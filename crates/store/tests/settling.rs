@@ -198,7 +198,7 @@ async fn boxes_that_are_due_are_found_and_looked_at() {
     assert!(store.due(now(), 10, true).await.unwrap().is_empty());
     let later = now() + Duration::from_secs(60);
     assert_eq!(store.due(later, 10, false).await.unwrap(), [subscriber(1)]);
-    let settled = store.settle_due(vec![subscriber(1)], context(later)).await.unwrap();
+    let settled = look(&store, vec![subscriber(1)], &context(later)).await;
     assert_eq!((verdicts(&settled), settled.queued), (vec!["send detail".to_owned()], 1));
     assert!(store.due(later, 10, true).await.unwrap().is_empty());
     store.close().await;
@@ -213,7 +213,7 @@ async fn what_waits_for_the_database_is_found_when_it_is_back() {
     assert_eq!(verdicts(&settle(&store, &abnormal).await.unwrap()), ["reply deferred"]);
     assert!(store.due(now(), 10, false).await.unwrap().is_empty());
     assert_eq!(store.due(now(), 10, true).await.unwrap(), [prospect(1)]);
-    let settled = store.settle_due(vec![prospect(1)], context(now())).await.unwrap();
+    let settled = look(&store, vec![prospect(1)], &context(now())).await;
     assert_eq!(verdicts(&settled), ["reply subscribed"]);
     assert!(store.due(now(), 10, true).await.unwrap().is_empty());
     assert_eq!((store.subscriber_count(), store.subscriber(prospect(1)).await.unwrap().is_some()), (1, true));

@@ -27,6 +27,7 @@ use std::time::Duration;
 use model::{Numbering, Reason, Secret};
 use routing::Policy;
 use smpp_client::LinkSettings;
+use store::PostgresSettings;
 
 pub use docs::markdown;
 pub use fault::{Fault, Faults};
@@ -57,10 +58,8 @@ pub struct Settings {
     pub numbering: Numbering,
     /// What decisions are taken by.
     pub policy: Policy,
-    /// Time between two probes of the database.
-    pub health_interval: Duration,
-    /// How long a statement may take.
-    pub health_timeout: Duration,
+    /// The database that nodes share; `None`: the local store holds everything.
+    pub database: Option<PostgresSettings>,
     /// Logs.
     pub log: LogSettings,
     /// How long work in hand may take to finish.
@@ -180,7 +179,6 @@ pub fn in_force(sources: &Sources) -> Vec<Shown> {
 
 /// Reads every section, also when one before it is wrong: all faults are told together.
 fn settings(reader: &mut Reader) -> Option<Settings> {
-    let database = reader.take("database.url", no_database);
     let store = store(reader);
     let numbering = policy::numbering(reader);
     let plan = numbering.clone().unwrap_or_else(smsc::no_numbering);
@@ -190,8 +188,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     let admin = listener(reader, "admin");
     let policy = policy::policy(reader);
     let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
-    let health_interval = time(reader, "health.interval", Duration::from_millis(100), MINUTE * 5);
-    let health_timeout = time(reader, "health.timeout", Duration::from_millis(50), MINUTE);
+    let database = database(reader, store.as_ref());
     let log = log(reader);
     let stop_grace = time(reader, "stop.grace", Duration::from_secs(1), MINUTE * 10);
     if let (Some(store), Some(policy)) = (&store, &policy)
@@ -200,7 +197,6 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
         let problem = "shorter than ingress.dedup_window or alert.max_age: a call reported again would be told twice";
         reader.fault("store.retention", problem.to_owned());
     }
-    database?;
     acknowledge?;
     Some(Settings {
         store: store?,
@@ -210,8 +206,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
         admin: admin?,
         numbering: numbering?,
         policy: policy?,
-        health_interval: health_interval?,
-        health_timeout: health_timeout?,
+        database: database?,
         log: log?,
         stop_grace: stop_grace?,
         shown: reader.shown(),
@@ -223,16 +218,43 @@ fn time(reader: &mut Reader, path: &str, least: Duration, most: Duration) -> Opt
     reader.text(path, |text| form::duration_between(text, least, most))
 }
 
-fn no_database(raw: &Raw) -> Result<(), Problems> {
+/// The database; every key is read, also where there is none.
+fn database(reader: &mut Reader, store: Option<&StoreSettings>) -> Option<Option<PostgresSettings>> {
+    let url = reader.take("database.url", database_url);
+    let ca = reader.text("database.ca", |text| Ok((!text.is_empty()).then(|| PathBuf::from(text))));
+    let node_name = reader.text("database.node", |text| Ok(node_name(text)));
+    let migrate = reader.text("database.migrate", |text| form::choice(text, &[("true", true), ("false", false)]));
+    let pool = reader.text("database.pool", |text| form::count(text, 1, 100));
+    let lease = time(reader, "database.lease", MINUTE, DAY);
+    let interval = time(reader, "health.interval", Duration::from_millis(100), MINUTE * 5);
+    let timeout = time(reader, "health.timeout", Duration::from_millis(50), Duration::from_secs(10));
+    let (ca, node_name, migrate, pool) = (ca?, node_name?, migrate?, pool?);
+    let (lease, interval, timeout, retention) = (lease?, interval?, timeout?, store?.retention);
+    let settings =
+        |url| PostgresSettings { url, ca, node_name, pool, interval, timeout, migrate, lease, retention };
+    Some(url?.map(settings))
+}
+
+fn database_url(raw: &Raw) -> Result<Option<Secret>, Problems> {
     match form::text(raw)? {
-        "" => Ok(()),
-        _ => Err("Postgres is not in this version: what it would hold would be in the local store instead".into()),
+        "" => Ok(None),
+        url => match PostgresSettings::check(url) {
+            Ok(()) => Ok(Some(Secret::new(url.to_owned()))),
+            Err(error) => Err(error.to_string().into()),
+        },
     }
+}
+
+/// What was given, else the host's name.
+fn node_name(given: &str) -> String {
+    let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = if given.is_empty() { host() } else { given.to_owned() };
+    name.trim().chars().filter(|letter| !letter.is_control()).take(64).collect()
 }
 
 fn acknowledge_after(text: &str) -> Result<(), Problems> {
     form::choice(text, &[("journal", Ok(())), ("database", Err(()))])?
-        .map_err(|()| "needs Postgres, which is not configured".into())
+        .map_err(|()| "is not in this version: what is accepted is on the local disk".into())
 }
 
 fn store(reader: &mut Reader) -> Option<StoreSettings> {

@@ -1,9 +1,10 @@
 //! Events: from the journal into decisions, in order, in batches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use routing::{AlertState, FailedWhy};
-use store::{Embedded, Journaled, Outcome, Store};
+use store::{HandOver, Journaled, Outcome, Step, Store};
 use tokio::sync::{Notify, broadcast};
 
 use super::{Desk, Patience};
@@ -11,6 +12,9 @@ use crate::metrics::Metrics;
 
 /// Events decided in one transaction: enough to share a sync, few enough to keep calls from waiting.
 const BATCH: usize = 500;
+
+/// Pause before handing over is tried again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Where outcomes go beside the store.
 #[derive(Clone)]
@@ -43,10 +47,28 @@ impl Ear {
 }
 
 /// Decides what is journaled, until the store is closed. A batch that can't be settled is handed out again: events are never dropped.
-pub async fn run(store: Embedded, desk: Desk, ear: Ear) {
+///
+/// What was decided without the database is handed over by the same loop, a part between two batches, so that both are in order.
+pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
     let mut patience = Patience::new();
+    let mut changes = desk.database.health.watch();
     loop {
-        let batch = store.next(BATCH).await;
+        changes.mark_unchanged();
+        let step = store.hand_over(&desk.context()).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "what was decided without the database can't be handed over: trying again");
+            Step::Later
+        });
+        let wait = match step {
+            Step::Done => None,
+            Step::Moved => Some(Duration::ZERO),
+            Step::Later => Some(AGAIN),
+        };
+        let batch = tokio::select! {
+            biased;
+            batch = store.local().next(BATCH) => batch,
+            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => continue,
+            _ = changes.changed(), if wait.is_none() => continue,
+        };
         if batch.is_empty() {
             return;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smpp_client::Links;
-use store::{Embedded, Store};
+use store::{HandOver, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Sends what is queued until it is told to stop.
 pub async fn run(
-    store: Embedded,
+    store: HandOver,
     links: Links,
     desk: Desk,
     metrics: Arc<Metrics>,

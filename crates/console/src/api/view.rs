@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use routing::{RangeName, Ranges};
+use routing::{Change, Condition, RangeName, Ranges};
 use serde::{Serialize, Serializer};
 
 /// Writes a time as RFC 3339 in UTC.
@@ -33,25 +33,11 @@ pub struct Status {
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-/// The states of the database's health (`normal → suspect → abnormal → recovering → normal`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DatabaseState {
-    /// It is asked.
-    Normal,
-    /// Something failed; it is still asked.
-    Suspect,
-    /// It is not asked.
-    Abnormal,
-    /// It answers again; what was journaled is being brought in.
-    Recovering,
-}
-
 /// The database as the gateway sees it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct DatabaseStatus {
     /// Its state.
-    pub state: DatabaseState,
+    pub state: Condition,
     /// An operator forced the state.
     pub forced: bool,
     /// There is one; else the embedded store is all there is.
@@ -59,12 +45,41 @@ pub struct DatabaseStatus {
     /// In this state since.
     #[serde(serialize_with = "rfc3339")]
     pub since: Timestamp,
-    /// The operator's words, while forced.
+    /// The operator's words while forced, else what the database said last while it is not normal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Forced until then.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
     pub until: Option<Timestamp>,
+    /// Something was decided without it and is not handed over yet.
+    pub behind: bool,
+    /// Events that it refused and that were set aside.
+    pub quarantined: u64,
+    /// The last changes of its state, the oldest first.
+    pub changes: Vec<ChangeView>,
+}
+
+/// One change of the database's state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct ChangeView {
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Timestamp,
+    /// From this state.
+    pub from: Condition,
+    /// To this one.
+    pub to: Condition,
+    /// Who noticed: `probe`, `traffic`, `hand_over`, `operator`, `start`.
+    pub who: &'static str,
+    /// What.
+    pub why: &'static str,
+}
+
+impl From<&Change> for ChangeView {
+    fn from(change: &Change) -> Self {
+        let (who, why) = change.why.words();
+        Self { at: change.at, from: change.from, to: change.to, who, why }
+    }
 }
 
 /// One link to an SMSC.

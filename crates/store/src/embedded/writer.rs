@@ -34,6 +34,10 @@ pub(super) enum Message {
 pub struct Health {
     /// Journaled and undecided events.
     pub backlog: u64,
+    /// Everything up to this place is decided.
+    pub settled_through: i64,
+    /// Events that the database refused and that were set aside.
+    pub quarantined: u64,
     /// Alerts by state.
     pub alerts: AlertCounts,
     /// People registered.
@@ -205,6 +209,8 @@ impl Writer {
         }
         let health = Health {
             backlog: self.memory.undecided,
+            settled_through: self.memory.settled_below() - 1,
+            quarantined: self.memory.quarantined,
             alerts: self.memory.alert_counts(),
             subscribers: self.memory.registry.len(),
             full: matches!(error, Some(StoreError::Full(_))),

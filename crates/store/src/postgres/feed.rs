@@ -20,7 +20,7 @@ const CHANGES: i64 = 10_000;
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The channel that triggers on `subscriber` notify.
-pub(super) const LISTEN: &str = "listen afterring_subscriber";
+pub(crate) const LISTEN: &str = "listen afterring_subscriber";
 
 /// Transactions that had not ended when a position was taken come later: the position is the oldest of them.
 const POSITION: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint";

@@ -135,6 +135,12 @@ pub async fn settle(store: &Embedded, context: &Context) -> Result<Settled, Stor
     store.settle(batch, context.clone()).await
 }
 
+/// Looks at these boxes, in one batch.
+pub async fn look(store: &Embedded, called: Vec<Msisdn>, context: &Context) -> Settled {
+    store.append(called.into_iter().map(|called| Event::Due { called }).collect()).await.unwrap();
+    settle(store, context).await.unwrap()
+}
+
 /// The words of the verdicts, in order.
 pub fn verdicts(settled: &Settled) -> Vec<String> {
     let words = |(what, why): (&str, &str)| format!("{what} {why}").trim_end().to_owned();
