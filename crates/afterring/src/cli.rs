@@ -3,6 +3,8 @@
 mod call;
 mod health;
 mod http;
+mod migrate;
+mod subscribers;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -71,6 +73,11 @@ pub enum Command {
     Health(Health),
     /// Report one missed call to the running gateway, and say what became of it and why
     Call(Call),
+    /// Make the database's tables, or bring them to this program's version; for AFTERRING_DATABASE__MIGRATE=false
+    Migrate,
+    /// Register people by the thousand from a CSV file, or write everybody who is registered into one
+    #[command(subcommand)]
+    Subscribers(Subscribers),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -132,6 +139,66 @@ pub struct Call {
     /// Names the call: the same id for the same number is the same call [default: made up anew]
     #[arg(long)]
     pub id: Option<String>,
+}
+
+/// What is done with everybody who is registered.
+#[derive(Subcommand, Debug)]
+pub enum Subscribers {
+    /// Register or change everybody in a CSV file
+    #[command(after_help = IMPORT_HELP)]
+    Import(Import),
+    /// Write everybody who is registered as CSV, which 'import' can read
+    #[command(after_help = EXPORT_HELP)]
+    Export(Export),
+}
+
+const IMPORT_HELP: &str = "\
+The file is UTF-8 with commas, and its first line names the columns, in any order; only 'number' is required:
+  number     as your network writes it: +8613800000001, 008613800000001, 013800000001 (see [numbering])
+  status     'active' gets alerts (also where it is empty), 'suspended' is registered and gets none
+  language   of texts, such as zh-CN or en; empty: the default
+  time_zone  such as Asia/Shanghai; empty: the default
+Where a column is left out, people who are registered already keep what they have. Nobody is unregistered.
+A number that comes again counts with its last row. Rows that can't be used are refused with the reason, and the others are imported all the same;
+put right, the file of refused rows can be imported as it is. Running an import again changes nothing more.
+
+Goes to the database where database.url is set, also while gateways run: they follow by themselves. Without, it goes to the local store (store.dir),
+which must not be in use by a running gateway.
+
+Exit codes: 0 also when some rows were refused; 64 when all were, or the file can't be used; 69 when the database or the store can't.
+
+Examples:
+  afterring subscribers import --dry-run people.csv
+  afterring subscribers import people.csv
+  printf 'number,language\\n+8613800000001,en\\n' | afterring subscribers import -";
+
+const EXPORT_HELP: &str = "\
+Columns: number, status, language, time_zone; in the order of numbers, all as of one moment where there is a database.
+
+Examples:
+  afterring subscribers export people.csv
+  afterring subscribers export | grep ',suspended,'";
+
+/// Whom to register.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The CSV file; '-' for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Read and check everything and say what would change; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where refused rows are written, with the reason [default: FILE.errors.csv, made only if there are any; standard error with '-' or --dry-run]
+    #[arg(long, value_name = "FILE")]
+    pub errors: Option<PathBuf>,
+}
+
+/// Where everybody is written.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// The CSV file, replaced if it is there; '-' for standard output
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
 }
 
 fn reason(word: &str) -> Result<Reason, &'static str> {
@@ -201,6 +268,9 @@ pub fn answer(
         Command::Config(asked) => print_config(&asked, &sources, terminal)?,
         Command::Health(asked) => health::ask(&asked, &sources, terminal)?,
         Command::Call(call) => call::report(&call, &sources, clock, terminal)?,
+        Command::Migrate => migrate::migrate(&sources, terminal)?,
+        Command::Subscribers(Subscribers::Import(asked)) => subscribers::import(&asked, &sources, clock, terminal)?,
+        Command::Subscribers(Subscribers::Export(asked)) => subscribers::export(&asked, &sources, clock, terminal)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "afterring", &mut script);
@@ -214,6 +284,11 @@ pub fn answer(
 fn told(faults: &config::Faults, terminal: &mut Terminal<'_>) -> io::Result<u8> {
     writeln!(terminal.err, "{faults}")?;
     Ok(CONFIGURATION)
+}
+
+/// Does what a command asks of the database or the store, on this thread.
+fn within<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
 fn check(sources: &Sources, terminal: &mut Terminal<'_>) -> io::Result<u8> {

@@ -21,4 +21,6 @@ pub use error::StoreError;
 pub use hand_over::{HandOver, Step};
 pub use health::{DatabaseHealth, Seen};
 pub use owed::{Committed, Owed};
-pub use postgres::{Class, Fault, Migrated, PostgresSettings, UrlError, migrate_now};
+pub use postgres::{
+    Bulk, Class, Everybody, Fault, Given, Imported, Migrated, PostgresSettings, UrlError, migrate_now,
+};

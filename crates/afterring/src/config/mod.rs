@@ -132,6 +132,17 @@ pub struct Contact {
     pub admin: Listener,
 }
 
+/// What a command needs that works with the registry itself.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// The local store, which holds the registry where there is no database.
+    pub store: StoreSettings,
+    /// The database that nodes share, if there is one.
+    pub database: Option<PostgresSettings>,
+    /// How numbers are written in this network.
+    pub numbering: Numbering,
+}
+
 impl Settings {
     /// Reads all settings.
     ///
@@ -166,6 +177,22 @@ impl Contact {
         let (http, admin) = (listener(&mut reader, "http"), listener(&mut reader, "admin"));
         match (http, admin) {
             (Some(http), Some(admin)) if reader.is_sound() => Ok(Self { http, admin }),
+            _ => Err(reader.faults()),
+        }
+    }
+}
+
+impl Registry {
+    /// Reads what a command needs that works with the registry itself; other settings may be missing or wrong.
+    ///
+    /// # Errors
+    /// With the faults of these settings and of the layers themselves.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut reader = Reader::open(sources);
+        let (store, numbering) = (store(&mut reader), policy::numbering(&mut reader));
+        let database = database(&mut reader, store.as_ref());
+        match (store, database, numbering) {
+            (Some(store), Some(database), Some(numbering)) if reader.is_sound() => Ok(Self { store, database, numbering }),
             _ => Err(reader.faults()),
         }
     }

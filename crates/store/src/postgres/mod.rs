@@ -1,6 +1,7 @@
 //! The database that nodes share: Postgres.
 
 pub(crate) mod batch;
+mod bulk;
 mod connect;
 mod fault;
 pub(crate) mod feed;
@@ -11,6 +12,7 @@ mod probe;
 mod settings;
 mod tls;
 
+pub use bulk::{Bulk, Everybody, Given, Imported};
 pub(crate) use connect::{Connector, Session, pool_fault};
 pub use fault::{Class, Fault};
 pub use migrate::{Migrated, migrate_now};
