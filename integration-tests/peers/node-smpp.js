@@ -21,7 +21,7 @@ let lastId = Date.now() % 1e9; // another life of this SMSC gives other ids
 let lastKey = 0;
 
 function tell(event) {
-  process.stdout.write(JSON.stringify(event) + '\n');
+  process.stdout.write(JSON.stringify({ at: Date.now(), ...event }) + '\n');
 }
 
 function stamp(date) {

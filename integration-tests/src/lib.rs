@@ -8,10 +8,13 @@ pub mod dice;
 pub mod disk;
 pub mod gateway;
 pub mod http;
+pub mod load;
+pub mod outage;
 pub mod paths;
 pub mod ports;
 pub mod sipp;
 pub mod smsc;
+pub mod verdict;
 pub mod wait;
 pub mod world;
 
