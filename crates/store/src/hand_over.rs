@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use model::{Clock, Msisdn, Submit, Timestamp};
-use routing::{Charge, Database, HealthEvent, RangeName, Subscriber};
+use routing::{Charge, Condition, Database, HealthEvent, RangeName, Subscriber};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -156,10 +156,17 @@ impl HandOver {
     /// # Errors
     /// When this node's own store fails.
     pub async fn hand_over(&self, context: &Context) -> Result<Step, StoreError> {
-        let Some(shared) = self.shared.as_ref().filter(|shared| shared.is_behind() && shared.health.may_ask()) else {
-            return Ok(Step::Done);
-        };
+        let Some(shared) = self.open() else { return Ok(Step::Done) };
         let mut batches = shared.batches.lock().await;
+        if shared.health.now().machine.condition() == Condition::Recovering {
+            // Also where nothing was decided meanwhile: the database may have lost what it had.
+            if !shared.behind.swap(true, Ordering::SeqCst) {
+                batches.forget();
+            }
+        }
+        if !shared.is_behind() {
+            return Ok(Step::Done);
+        }
         match shared.hand_over(&self.local, &mut batches, context).await {
             Ok(step) => Ok(step),
             Err(Failed::Here(error)) => Err(error),

@@ -71,10 +71,15 @@ impl DatabaseHealth {
         self.seen.subscribe()
     }
 
+    /// Waits until it is so.
+    pub(crate) async fn becomes(&self, so: impl FnMut(&Seen) -> bool + Send) {
+        // The sender lives in `self`: the wait can't fail.
+        drop(self.seen.subscribe().wait_for(so).await.map(|_| ()));
+    }
+
     /// Waits until the database must no longer be asked.
     pub(crate) async fn closes(&self) {
-        // The sender lives in `self`: the wait can't fail.
-        let _ = self.seen.subscribe().wait_for(|seen| !seen.machine.may_ask()).await;
+        self.becomes(|seen| !seen.machine.may_ask()).await;
     }
 
     /// Tells the machine what happened.

@@ -10,6 +10,9 @@ use crate::hand_over::Shared;
 use crate::postgres::{Probe, Session, feed, partitions, people};
 use crate::{HandOver, StoreError};
 
+/// Pause between two probes of a database of which something is wrong.
+const SUSPECT: Duration = Duration::from_millis(25);
+
 /// How often the change feed is read unasked: what a nudge that got lost costs.
 const FEED: Duration = Duration::from_secs(2);
 
@@ -29,17 +32,17 @@ impl HandOver {
     /// Probes the database, for ever.
     pub async fn probe(self) {
         let Some(shared) = self.shared.clone() else { return std::future::pending().await };
-        let mut probe = Probe::new(shared.connector.clone(), shared.node, &shared.settings);
+        let mut probe = Probe::new(shared.connector.clone(), shared.node, &shared.settings, shared.clock);
         let mut noted: Option<Instant> = None;
         let mut tick = tokio::time::interval(shared.settings.interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let mut changes = shared.health.watch();
-            changes.mark_unchanged();
             tokio::select! {
                 _ = tick.tick() => {}
-                // Traffic noticed something: it is looked at now.
-                _ = changes.wait_for(|seen| seen.machine.condition() == Condition::Suspect), if !is_suspect(&shared) => {}
+                // Something is wrong: it is looked at now, and again until it is known what.
+                () = shared.health.becomes(|seen| seen.machine.condition() == Condition::Suspect) => {
+                    tokio::time::sleep(SUSPECT).await;
+                }
             }
             shared.health.tell(HealthEvent::Tick);
             let begun = (shared.clock)();
@@ -67,6 +70,7 @@ impl HandOver {
         let (mut timeline, mut ear): (_, Option<Session>) = (None, None);
         loop {
             let nudged = shared.connector.nudged();
+            let may_ask = shared.health.may_ask();
             if shared.health.may_ask() {
                 if ear.as_ref().is_none_or(|ear| ear.is_closed()) {
                     ear = shared.connector.connect().await.ok();
@@ -85,6 +89,7 @@ impl HandOver {
             tokio::select! {
                 () = nudged => {}
                 () = tokio::time::sleep(FEED) => {}
+                () = shared.health.becomes(|seen| seen.machine.may_ask()), if !may_ask => {}
             }
         }
     }
@@ -99,7 +104,7 @@ impl HandOver {
             Some(since) if !moved => {
                 match shared.ask_apart(async |session: &Session| Ok(feed::changes(session, since).await?)).await {
                     Err(StoreError::Shared(fault)) if fault.class == crate::postgres::Class::Other => {
-                        tracing::warn!(%fault, "the registry is loaded anew");
+                        tracing::info!(%fault, "the registry is loaded anew");
                         None
                     }
                     read => Some(read?),
@@ -170,8 +175,4 @@ impl HandOver {
             tracing::warn!(%error, "partitions and old rows can't be looked after: trying again later");
         }
     }
-}
-
-fn is_suspect(shared: &Shared) -> bool {
-    shared.health.now().machine.condition() == Condition::Suspect
 }

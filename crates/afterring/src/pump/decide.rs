@@ -6,15 +6,16 @@ use std::time::Duration;
 use routing::{AlertState, FailedWhy};
 use store::{HandOver, Journaled, Outcome, Step, Store};
 use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
 
 use super::{Desk, Patience};
 use crate::metrics::Metrics;
 
 /// Events decided in one transaction: enough to share a sync, few enough to keep calls from waiting.
-const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 
-/// Pause before handing over is tried again.
-const AGAIN: Duration = Duration::from_millis(20);
+/// Pause before handing over is tried again; what comes meanwhile is decided.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Where outcomes go beside the store.
 #[derive(Clone)]
@@ -50,19 +51,22 @@ impl Ear {
 ///
 /// What was decided without the database is handed over by the same loop, a part between two batches, so that both are in order.
 pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
-    let mut patience = Patience::new();
+    let (mut patience, mut again) = (Patience::new(), None::<Instant>);
     let mut changes = desk.database.health.watch();
     loop {
         changes.mark_unchanged();
-        let step = store.hand_over(&desk.context()).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "what was decided without the database can't be handed over: trying again");
-            Step::Later
-        });
-        let wait = match step {
-            Step::Done => None,
-            Step::Moved => Some(Duration::ZERO),
-            Step::Later => Some(AGAIN),
-        };
+        if again.is_none_or(|at| at <= Instant::now()) {
+            let step = store.hand_over(&desk.context()).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "what was decided without the database can't be handed over: trying again");
+                Step::Later
+            });
+            again = match step {
+                Step::Done => None,
+                Step::Moved => Some(Instant::now()),
+                Step::Later => Some(Instant::now() + AGAIN),
+            };
+        }
+        let wait = again.map(|at| at.saturating_duration_since(Instant::now()));
         let batch = tokio::select! {
             biased;
             batch = store.local().next(BATCH) => batch,

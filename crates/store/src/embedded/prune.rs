@@ -15,6 +15,12 @@ const STEP: usize = 500;
 /// How long a receipt waits for the answer it belongs to.
 const PARKED_FOR: Duration = Duration::from_secs(24 * 3600);
 
+/// How long is kept here what the database has too: as long as it may be lost there, and asked for when it is away.
+const SHARED_FOR: Duration = Duration::from_secs(900);
+
+/// How long a box is kept here that the database has too: the day over which alerts are counted.
+const MIRRORED_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// What one step of pruning did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Pruned {
@@ -45,8 +51,15 @@ impl Turn<'_> {
         now: Timestamp,
     ) -> Result<(Places, Pruned), StoreError> {
         self.write_rows()?;
-        let before = now - retention;
         let (mut places, mut removed) = (places.clone(), 0);
+        let before = match self.draft.shared {
+            None => now - retention,
+            Some(shared) if rows::has_pending(self.conn, shared.applied)? => {
+                // What the database doesn't have yet is nowhere else.
+                return Ok((places, Pruned { removed, done: true }));
+            }
+            Some(_) => now - SHARED_FOR,
+        };
         let history = rows::prune_history(self.conn, before, self.memory.settled_below(), STEP)?;
         removed += history;
         let parked = rows::prune_parked(self.conn, now - PARKED_FOR, STEP)?;
@@ -91,7 +104,11 @@ impl Turn<'_> {
         let mut removed = 0;
         for call_box in found {
             places.called = rows::key(call_box.called);
-            if says_nothing(&call_box, before) {
+            let old = match self.draft.shared {
+                None => says_nothing(&call_box, before),
+                Some(_) => is_quiet(&call_box, before - MIRRORED_FOR) && rows::is_shared(self.conn, call_box.called)?,
+            };
+            if old {
                 self.forget_box(call_box.called)?;
                 rows::delete_box(self.conn, call_box.called)?;
                 removed += 1;
@@ -125,6 +142,14 @@ fn ended_by(alert: &Alert) -> Option<Timestamp> {
         | AlertState::Expired { at }
         | AlertState::Failed { at, .. } => Some(*at),
     }
+}
+
+/// Whether nothing has happened in a box since the cutoff.
+fn is_quiet(call_box: &CallBox, before: Timestamp) -> bool {
+    let old = |at: Timestamp| at < before;
+    call_box.alerted_at.is_none_or(old)
+        && call_box.seen.iter().all(|seen| old(seen.at))
+        && call_box.replies.is_none_or(|window| old(window.since))
 }
 
 /// Whether a box is as good as an empty one: nothing in it but traces from before the cutoff.

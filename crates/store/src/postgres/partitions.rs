@@ -34,13 +34,21 @@ const TABLES: [&str; 2] = ["missed_call", "reply"];
 
 /// Makes the partitions of the next days, drops those older than the retention, removes other old rows.
 pub(crate) async fn keep(client: &Client, now: Timestamp, retention: Duration) -> Result<(), Fault> {
+    make_all(client, now).await?;
+    for table in TABLES {
+        drop_old(client, table, day_of(now - retention)).await?;
+    }
+    remove_old(client, retention).await
+}
+
+/// Makes the partitions of the next days.
+pub(crate) async fn make_all(client: &Client, now: Timestamp) -> Result<(), Fault> {
     for table in TABLES {
         for day in -BEHIND..=AHEAD {
             make(client, table, day_of(now) + day).await?;
         }
-        drop_old(client, table, day_of(now - retention)).await?;
     }
-    remove_old(client, retention).await
+    Ok(())
 }
 
 /// Days since 1970-01-01.

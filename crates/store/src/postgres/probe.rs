@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use model::Clock;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
-use super::{Class, Connector, Fault, PostgresSettings, Session, migrate};
+use super::{Class, Connector, Fault, PostgresSettings, Session, migrate, partitions};
 
 /// What a probe found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,11 +22,12 @@ pub(crate) struct Probe {
     session: Option<Session>,
     ready: bool,
     migrate: bool,
+    clock: Clock,
     sql: String,
 }
 
 impl Probe {
-    pub(crate) fn new(connector: Connector, node: i64, settings: &PostgresSettings) -> Self {
+    pub(crate) fn new(connector: Connector, node: i64, settings: &PostgresSettings, clock: Clock) -> Self {
         let name = settings.node_name.replace('\'', "''").replace('\\', "");
         let version = env!("CARGO_PKG_VERSION");
         // One message: the server does it in one transaction and one round trip.
@@ -35,7 +37,7 @@ impl Probe {
              select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'), \
                (select pg_wal_lsn_diff(max(flush_lsn), '0/0') from pg_stat_replication where state = 'streaming')"
         );
-        Self { connector, session: None, ready: false, migrate: settings.migrate, sql }
+        Self { connector, session: None, ready: false, migrate: settings.migrate, clock, sql }
     }
 
     /// Probes once; whatever fails ends the session.
@@ -81,6 +83,7 @@ impl Probe {
         }
         if let Some(session) = &self.session {
             migrate::check(session).await?;
+            partitions::make_all(session, (self.clock)()).await?;
         }
         self.ready = true;
         Ok(())

@@ -170,32 +170,34 @@ pub(super) fn call_box(conn: &Connection, called: Msisdn) -> Result<Option<Row<C
     }))
 }
 
-/// What others are to know of a box before it is written: its base stays what they know until it is handed over.
-fn put_base(conn: &Connection, row: &Row<CallBox>) -> Result<(), StoreError> {
-    let sql = match (row.sharing, row.stored) {
-        (Sharing::Alone, _) | (Sharing::Local | Sharing::Shared, None) => return Ok(()),
-        (Sharing::Local, Some(_)) => "UPDATE box SET base = coalesce(base, body) WHERE called = ?1",
-        (Sharing::Shared, Some(_)) => "UPDATE box SET base = NULL WHERE called = ?1 AND base IS NOT NULL",
-    };
-    conn.prepare_cached(sql)?.execute([key(row.value.called)])?;
-    Ok(())
-}
-
 /// Writes a box; the indexed columns only when they changed, since SQLite would rewrite their index entries even with the same value.
 pub(super) fn put_box(conn: &Connection, row: &Row<CallBox>, (due, deferred): Indexed) -> Result<(), StoreError> {
-    put_base(conn, row)?;
     let (called, body) = (key(row.value.called), write(&row.value, "box")?);
     let base = (row.sharing == Sharing::Local).then_some("null");
+    let moved = row.stored.is_some_and(|stored| stored != (due, deferred));
+    let sql = match (row.stored, row.sharing, moved) {
+        (None, ..) => "INSERT INTO box VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (Some(_), Sharing::Alone, false) => "UPDATE box SET last = ?2, body = ?5 WHERE called = ?1",
+        (Some(_), Sharing::Alone, true) => {
+            "UPDATE box SET last = ?2, due = ?3, deferred = ?4, body = ?5 WHERE called = ?1"
+        }
+        // What others know of it stays its base until it is handed over.
+        (Some(_), Sharing::Local, false) => {
+            "UPDATE box SET last = ?2, base = coalesce(base, body), body = ?5 WHERE called = ?1"
+        }
+        (Some(_), Sharing::Local, true) => {
+            "UPDATE box SET last = ?2, due = ?3, deferred = ?4, base = coalesce(base, body), body = ?5 WHERE called = ?1"
+        }
+        (Some(_), Sharing::Shared, false) => "UPDATE box SET last = ?2, base = NULL, body = ?5 WHERE called = ?1",
+        (Some(_), Sharing::Shared, true) => {
+            "UPDATE box SET last = ?2, due = ?3, deferred = ?4, base = NULL, body = ?5 WHERE called = ?1"
+        }
+    };
+    // Parameters that a statement doesn't name may be bound all the same, as long as a later one is named.
+    let mut statement = conn.prepare_cached(sql)?;
     match row.stored {
-        None => conn
-            .prepare_cached("INSERT INTO box VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![called, row.last, due, deferred, body, base])?,
-        Some(stored) if stored == (due, deferred) => conn
-            .prepare_cached("UPDATE box SET last = ?2, body = ?3 WHERE called = ?1")?
-            .execute(params![called, row.last, body])?,
-        Some(_) => conn
-            .prepare_cached("UPDATE box SET last = ?2, due = ?3, deferred = ?4, body = ?5 WHERE called = ?1")?
-            .execute(params![called, row.last, due, deferred, body])?,
+        None => statement.execute(params![called, row.last, due, deferred, body, base])?,
+        Some(_) => statement.execute(params![called, row.last, due, deferred, body])?,
     };
     Ok(())
 }
