@@ -13,7 +13,7 @@ use routing::{Database, RangeName};
 use smpp_client::{LinkState, LinkStatus, Links};
 use store::{HandOver, Store};
 
-use crate::metrics::{Metrics, Snapshot};
+use crate::metrics::{DatabaseFigures, Metrics, Snapshot};
 use crate::pump::Desk;
 
 /// How old the usage of ranges in the metrics may be.
@@ -173,6 +173,11 @@ impl Admin {
             subscribers: self.store.subscriber_count(),
             ranges,
             database_abnormal: self.desk.database.now() == Database::Abnormal,
+            database: self.desk.database.is_configured().then(|| DatabaseFigures {
+                condition: self.database(),
+                unshared: health.unshared,
+                quarantined: health.quarantined,
+            }),
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ingress::DoorCounts;
 use model::{AlertId, Kind, Submit};
-use routing::Verdict;
+use routing::{Condition, Verdict};
 use smpp_client::{LinkState, LinkStatus};
 use store::{Journaled, Outcome};
 
@@ -40,6 +40,9 @@ pub const VOCABULARY: &[Definition] = &[
     RANGE_USED,
     RANGE_QUOTA,
     DATABASE_ABNORMAL,
+    DATABASE_STATE,
+    DATABASE_UNSHARED,
+    DATABASE_QUARANTINED,
     LINK_UP,
     LINK_WINDOW,
     LINK_IN_FLIGHT,
@@ -131,6 +134,27 @@ const DATABASE_ABNORMAL: Definition = Definition {
     labels: "",
     help: "1 while decisions are taken without the database, else 0",
     rise: "the database is away or was forced to abnormal: subscribers get fallback, prospects nothing",
+};
+const DATABASE_STATE: Definition = Definition {
+    name: "database_state",
+    kind: "gauge",
+    labels: "state",
+    help: "1 for the state that the database is in (normal, suspect, abnormal, recovering), 0 for the others; absent without a database",
+    rise: "abnormal: the log and /v1/status say what the database said; see docs/when-postgres-fails.md",
+};
+const DATABASE_UNSHARED: Definition = Definition {
+    name: "database_unshared",
+    kind: "gauge",
+    labels: "",
+    help: "Decided events that the database has not confirmed yet; absent without a database",
+    rise: "while it is abnormal: they are handed over when it is back. While it is normal: it is slow, or another session holds locks",
+};
+const DATABASE_QUARANTINED: Definition = Definition {
+    name: "database_quarantined",
+    kind: "gauge",
+    labels: "",
+    help: "Events that the database refused and that were set aside in the local store; absent without a database",
+    rise: "someone changed the tables, or a fault in this program: see the table quarantine in afterring.db, and the log",
 };
 const LINK_UP: Definition = Definition {
     name: "link_up",
@@ -290,6 +314,19 @@ pub struct Snapshot {
     pub ranges: Vec<(String, u64, u64)>,
     /// Whether decisions are taken without the database.
     pub database_abnormal: bool,
+    /// The database, where there is one.
+    pub database: Option<DatabaseFigures>,
+}
+
+/// What is known of the database that nodes share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DatabaseFigures {
+    /// Its state.
+    pub condition: Condition,
+    /// Decided events that it has not confirmed.
+    pub unshared: u64,
+    /// Events that it refused.
+    pub quarantined: u64,
 }
 
 impl Metrics {
@@ -369,6 +406,14 @@ impl Metrics {
             page.sample(&RANGE_QUOTA, &[("range", range)], *quota);
         }
         page.sample(&DATABASE_ABNORMAL, &[], u64::from(known.database_abnormal));
+        if let Some(database) = known.database {
+            for condition in Condition::ALL {
+                let so = u64::from(condition == database.condition);
+                page.sample(&DATABASE_STATE, &[("state", condition.as_str())], so);
+            }
+            page.sample(&DATABASE_UNSHARED, &[], database.unshared);
+            page.sample(&DATABASE_QUARANTINED, &[], database.quarantined);
+        }
         for link in &known.links {
             page.link(link);
         }

@@ -177,6 +177,12 @@ impl Memory {
         self.outstanding.first().map_or(self.cursor, |first| self.cursor.min(*first))
     }
 
+    /// Decided events that the database has not confirmed.
+    pub(super) fn unshared(&self) -> u64 {
+        let confirmed = self.shared.map_or(i64::MAX, |shared| shared.applied);
+        u64::try_from(self.settled_below().saturating_sub(1).saturating_sub(confirmed)).unwrap_or(0)
+    }
+
     /// Takes over what a transaction did, now that it is committed.
     pub(super) fn absorb(&mut self, draft: Draft) {
         self.undecided = self.undecided.saturating_add(draft.journaled.len() as u64);

@@ -36,6 +36,8 @@ pub struct Health {
     pub backlog: u64,
     /// Everything up to this place is decided.
     pub settled_through: i64,
+    /// Decided events that the database beside has not confirmed; 0 without one.
+    pub unshared: u64,
     /// Events that the database refused and that were set aside.
     pub quarantined: u64,
     /// Alerts by state.
@@ -210,6 +212,7 @@ impl Writer {
         let health = Health {
             backlog: self.memory.undecided,
             settled_through: self.memory.settled_below() - 1,
+            unshared: self.memory.unshared(),
             quarantined: self.memory.quarantined,
             alerts: self.memory.alert_counts(),
             subscribers: self.memory.registry.len(),
