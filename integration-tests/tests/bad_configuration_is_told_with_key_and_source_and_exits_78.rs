@@ -64,6 +64,18 @@ fn an_open_door_without_a_token() -> Result<()> {
 }
 
 #[test]
+fn a_database_address_that_can_not_be_used() -> Result<()> {
+    for (url, problem) in [
+        ("mysql://me:hunter2@127.0.0.1/calls", "postgres://"),
+        ("postgres://me:hunter2@127.0.0.1:port/calls", "postgres://"),
+        ("postgres://me:hunter2@127.0.0.1/calls?sslmode=on", "verify-full"),
+    ] {
+        told(&with("DATABASE__URL", url)?, &["AFTERRING_DATABASE__URL", problem])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn all_faults_at_once() -> Result<()> {
     let mut world = with("RANGES", "north=8613900000009-8613900000001:5")?;
     world.set("ALERT__VALIDITY", "soon").set("SERVICE__CODES", "12599").unset("SERVICE__CODE");

@@ -81,7 +81,9 @@ fn nothing_said_means_run() {
 fn help_tells_every_exit_code_and_slips_exit_with_64() {
     let ran = run(&["--help"], &[]);
     assert_eq!(code(&ran), Some(OK));
-    for word in ["0 ", "64", "69", "70", "75", "78", "demo", "completions", "AFTERRING_CONFIG"] {
+    for word in
+        ["0 ", "64", "69", "70", "75", "78", "demo", "migrate", "subscribers", "completions", "AFTERRING_CONFIG"]
+    {
         assert!(ran.out.contains(word), "{word}: {}", ran.out);
     }
     for arguments in [&["rum"][..], &["--sett", "a=b"], &["call"], &["call", "--called", "1", "--reason", "engaged"]] {
@@ -148,6 +150,21 @@ fn the_demo_and_completions_need_no_settings() {
         let ran = run(&["completions", shell], &[]);
         assert_eq!(code(&ran), Some(OK));
         assert!(ran.out.contains("afterring"));
+    }
+}
+
+#[test]
+fn what_works_with_the_registry_needs_only_its_own_settings() {
+    let ran = run(&["migrate"], &[]);
+    assert_eq!((code(&ran), ran.out.as_str()), (Some(CONFIGURATION), ""));
+    assert!(ran.err.contains("AFTERRING_DATABASE__URL") && !ran.err.contains("service.code"), "{}", ran.err);
+    for arguments in [&["migrate"][..], &["subscribers", "export"], &["subscribers", "import", "-"]] {
+        let ran = run(arguments, &[("AFTERRING_DATABASE__URL", "postgres://a:s3cret@h/d?sslmode=on")]);
+        assert_eq!((code(&ran), ran.out.as_str()), (Some(CONFIGURATION), ""));
+        assert!(ran.err.contains("sslmode is one of") && !ran.err.contains("s3cret"), "{}", ran.err);
+    }
+    for arguments in [&["subscribers"][..], &["subscribers", "import"], &["subscribers", "import", "a", "b"]] {
+        assert_eq!(code(&run(arguments, &[])), Some(USAGE), "{arguments:?}");
     }
 }
 

@@ -157,7 +157,14 @@ fn each_value_is_read_by_its_own_form() {
         ("AFTERRING_LOG__FORMAT", "xml"),
         ("AFTERRING_STORE__DIR", ""),
         ("AFTERRING_HTTP__TOKEN", "with space"),
-        ("AFTERRING_DATABASE__URL", "postgres://x"),
+        ("AFTERRING_DATABASE__URL", "mysql://h/d"),
+        ("AFTERRING_DATABASE__URL", "postgres:///d"),
+        ("AFTERRING_DATABASE__URL", "postgres://h:x/d"),
+        ("AFTERRING_DATABASE__URL", "postgres://h/d?sslmode=on"),
+        ("AFTERRING_DATABASE__URL", "postgres://h/d?nonsense=1"),
+        ("AFTERRING_DATABASE__MIGRATE", "yes"),
+        ("AFTERRING_DATABASE__POOL", "0"),
+        ("AFTERRING_DATABASE__LEASE", "5s"),
         ("AFTERRING_SIP__LISTEN", "tls://0.0.0.0:5061"),
     ] {
         let sources =
@@ -167,6 +174,37 @@ fn each_value_is_read_by_its_own_form() {
         let Faults(found) = Settings::load(&environment).unwrap_err();
         assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
         assert_eq!(keys::environment_name(&found[0].key), name);
+    }
+}
+
+#[test]
+fn a_database_is_used_as_it_is_told_and_a_wrong_address_says_what_is_wrong_without_its_password() {
+    let url = "postgres://me:s3cret@a:5432,b:6432/calls?sslmode=verify-full";
+    let given = [
+        ("AFTERRING_DATABASE__URL", url),
+        ("AFTERRING_DATABASE__NODE", "north-1"),
+        ("AFTERRING_HEALTH__TIMEOUT", "2s"),
+    ];
+    let settings = Settings::load(&with_code(&given)).unwrap();
+    let database = settings.database.unwrap();
+    assert_eq!((database.url.reveal(), database.node_name.as_str(), database.migrate), (url, "north-1", true));
+    assert_eq!((database.timeout, database.lease, database.retention), (Duration::from_secs(2), MINUTE * 10, DAY * 30));
+    assert!(Settings::load(&with_code(&[])).unwrap().database.is_none());
+    for (url, words) in [
+        ("mysql://me:s3cret@h/d", "not of the form postgres://"),
+        ("postgres://me:s3cret@h:x/d", "not of the form postgres://"),
+        ("postgres://me:s3cret@/d", "no host"),
+        ("postgres://me:s3cret@h/d?sslmode=s3cret", "sslmode is one of"),
+        ("postgres://me:s3cret@h/d?pasword=s3cret", "not of the form postgres://"),
+        ("me:s3cret@h", "not of the form postgres://"),
+        ("postgres://me:s3cret@s3cret@h:s3cret/d", "not of the form postgres://"),
+    ] {
+        let sources = with_code(&[("AFTERRING_DATABASE__URL", url)]);
+        let found = faults(&[("AFTERRING_DATABASE__URL", url)]);
+        assert_eq!(found.len(), 1, "{url}: {found:?}");
+        assert!(found[0].key == "database.url" && found[0].problem.contains(words), "{url}: {found:?}");
+        let told = format!("{}{}{:?}", Faults(found), effective(&in_force(&sources)), Registry::load(&sources));
+        assert!(!told.contains("s3cret"), "{url}: {told}");
     }
 }
 

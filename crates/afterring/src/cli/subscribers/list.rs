@@ -36,7 +36,7 @@ struct Choice {
 
 /// A row that can't be used.
 pub(super) struct Refused<'a> {
-    /// In the file, from 1.
+    /// Where it begins in the file, from 1; blank lines before it belong to it.
     pub line: u64,
     pub reason: String,
     pub fields: &'a ByteRecord,
@@ -272,7 +272,7 @@ mod tests {
         let (list, refused) = listed(text);
         assert_eq!(list.len(), 2);
         let lines: Vec<u64> = refused.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9, 11, 12]);
+        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9, 10, 12]);
         for (place, words) in [
             (0, "not a telephone number"),
             (1, "not a telephone number"),
