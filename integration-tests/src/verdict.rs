@@ -15,6 +15,11 @@ pub const ON_THEIR_WAY: i64 = 250;
 /// Words that only a teaser has.
 const TEASER: &str = "This message is free";
 
+/// A teaser that was decided and not handed to the link when the database became abnormal is withdrawn: it is no failure, and nobody was told.
+const FAILED: &str = "select kind, called, created_at, body from alert where state = 'failed' and not (kind = 'teaser' and body->>'why' = 'withdrawn')";
+const WITHDRAWN: &str =
+    "select called from alert where state = 'failed' and kind = 'teaser' and body->>'why' = 'withdrawn'";
+
 /// The longest that alerts may pause. Stated are 1.1 s to detect a database that is silent; the rest is allowed for a busy machine.
 pub const LONGEST_PAUSE: i64 = 3_000;
 
@@ -54,13 +59,15 @@ pub struct Verdict {
     /// How often each number had a message.
     told: BTreeMap<u64, u64>,
     in_doubt: BTreeSet<u64>,
-    failed: u64,
+    /// Alerts that were given up, as the database has them.
+    failed: Vec<String>,
+    withdrawn: BTreeSet<u64>,
     /// Teasers that the SMSC got while the database was abnormal: when, after it became so.
     teasers_while_abnormal: Vec<i64>,
     /// The longest pause between two submits while calls came, in milliseconds.
     pub pause: i64,
     /// Calls that were decided without the database.
-    backlog: u64,
+    pub backlog: u64,
     /// Everything that the gateway printed.
     pub log: String,
 }
@@ -97,7 +104,7 @@ impl Verdict {
         let alone: Vec<String> = windows.iter().map(alone).collect();
         let alone = if alone.is_empty() { "false".to_owned() } else { alone.join(" or ") };
         let recorded = numbers(truth, "select count(*), count(distinct body->>'id') from missed_call")?;
-        let in_doubt = sql(truth, "select called from alert where state = 'in_doubt'");
+        let people = |query| sql(truth, query).split_whitespace().filter_map(|number| number.parse().ok()).collect();
         Ok(Self {
             name,
             moments,
@@ -105,8 +112,9 @@ impl Verdict {
             refused: 0,
             recorded: (one(&recorded, 0)?, one(&recorded, 1)?),
             told,
-            in_doubt: in_doubt.split_whitespace().filter_map(|number| number.parse().ok()).collect(),
-            failed: one(&numbers(truth, "select count(*) from alert where state = 'failed'")?, 0)?,
+            in_doubt: people("select called from alert where state = 'in_doubt'"),
+            withdrawn: people(WITHDRAWN),
+            failed: sql(truth, FAILED).lines().map(str::to_owned).collect(),
             teasers_while_abnormal: submits.iter().filter_map(late).collect(),
             pause: times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0),
             backlog: one(&numbers(truth, &format!("select count(*) from missed_call where {alone}"))?, 0)?,
@@ -138,7 +146,14 @@ impl Verdict {
         let untold: Vec<u64> =
             subscribers.filter(|number| !self.told.contains_key(number) && !self.in_doubt.contains(number)).collect();
         ensure!(untold.is_empty(), "{} subscribers not told: {:?} …", untold.len(), &untold[..untold.len().min(20)]);
-        ensure!(self.failed == 0, "{} alerts failed", self.failed);
+        ensure!(
+            self.failed.is_empty(),
+            "{} alerts failed: {:#?}",
+            self.failed.len(),
+            &self.failed[..self.failed.len().min(3)]
+        );
+        let told: Vec<_> = self.withdrawn.iter().filter(|number| self.told.contains_key(number)).collect();
+        ensure!(told.is_empty(), "teasers that were withdrawn and came all the same: {told:?}");
         let teasers = &self.teasers_while_abnormal;
         ensure!(teasers.is_empty(), "teasers while abnormal, ms after it began: {teasers:?}; {:?}", self.changes);
         Ok(())
@@ -205,7 +220,7 @@ impl Verdict {
     fn print(&self) {
         let shown = |figure: Option<i64>| figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string());
         println!(
-            "FAULT | {} | detected {} ms | closed {} ms | pause {} ms | decided alone {} | calls {} | repeated requests {} | in doubt {}",
+            "FAULT | {} | detected {} ms | closed {} ms | pause {} ms | decided alone {} | calls {} | repeated requests {} | in doubt {} | withdrawn {}",
             self.name,
             shown(self.first("abnormal", self.moments.fault)),
             shown(self.first("normal", self.moments.healed)),
@@ -213,7 +228,8 @@ impl Verdict {
             self.backlog,
             self.answered,
             self.refused,
-            self.in_doubt.len()
+            self.in_doubt.len(),
+            self.withdrawn.len()
         );
         for change in &self.changes {
             println!("  {:>6} {} -> {} ({})", change.at - self.moments.began, change.from, change.to, change.why);

@@ -1,17 +1,23 @@
 //! The database dies at once: alerts go on, and when it is back it has everything, each thing once.
 
 use anyhow::Result;
-use integration_tests::outage::Scene;
-use throwaway_postgres::Cluster;
+use integration_tests::outage::{Outage, Scene};
+use integration_tests::wait;
+use throwaway_postgres::{Cluster, try_sql};
 
 /// Calls that come while the database is away: three seconds of them.
 const AWAY: u64 = 1_500;
 
-#[test]
-fn by_kill_minus_nine() -> Result<()> {
-    let mut cluster = Cluster::start(&[]);
+fn begin(name: &'static str) -> Result<(Cluster, String, Outage)> {
+    let cluster = Cluster::start(&[]);
     let database = cluster.database();
-    let mut outage = Scene::beside(&database)?.begin("kill -9, restart", &database)?;
+    let outage = Scene::beside(&database)?.begin(name, &database)?;
+    Ok((cluster, database, outage))
+}
+
+#[test]
+fn kill_minus_nine() -> Result<()> {
+    let (mut cluster, database, mut outage) = begin("kill -9 and restart")?;
     outage.fault(|| cluster.kill());
     outage.wait_abnormal()?;
     outage.load.go_on_for(AWAY)?;
@@ -20,4 +26,28 @@ fn by_kill_minus_nine() -> Result<()> {
     let verdict = outage.verdict(&database)?;
     verdict.is_sound()?;
     verdict.was_abnormal()
+}
+
+#[test]
+fn an_operators_stop() -> Result<()> {
+    let (mut cluster, database, mut outage) = begin("stop -m fast and start")?;
+    outage.fault(|| cluster.stop());
+    outage.wait_abnormal()?;
+    outage.load.go_on_for(AWAY)?;
+    outage.heal(|| cluster.restart());
+    outage.wait_normal()?;
+    let verdict = outage.verdict(&database)?;
+    verdict.is_sound()?;
+    verdict.was_abnormal()
+}
+
+/// The server closes every session and recovers by itself, which may be over before it counts as an outage.
+#[test]
+fn one_of_its_processes() -> Result<()> {
+    let (cluster, database, mut outage) = begin("kill -9 of one backend")?;
+    outage.fault(|| cluster.kill_backend("afterring"));
+    outage.heal(|| wait::until_true("the server has recovered", || Ok(try_sql(&database, "select 1").is_ok())))?;
+    outage.load.go_on_for(AWAY)?;
+    outage.wait_normal()?;
+    outage.verdict(&database)?.is_sound()
 }

@@ -55,9 +55,15 @@ impl Cluster {
     /// A new standby that streams from this one; `name` is what `synchronous_standby_names` may call it.
     #[must_use]
     pub fn standby(&self, name: &str, settings: &[&str]) -> Self {
+        self.standby_by(self.port, name, settings)
+    }
+
+    /// A new standby that reaches this one by another port: that of a [`crate::Proxy`] to it.
+    #[must_use]
+    pub fn standby_by(&self, port: u16, name: &str, settings: &[&str]) -> Self {
         let directory = directory::make();
         let data = directory.join("data");
-        let from = format!("host=127.0.0.1 port={} user=postgres application_name={name}", self.port);
+        let from = format!("host=127.0.0.1 port={port} user=postgres application_name={name}");
         let mut copy = as_server(&binary("pg_basebackup"));
         copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", &from, "-D"]).arg(&data);
         run(copy);
@@ -98,7 +104,9 @@ impl Cluster {
         self.url_of("postgres")
     }
 
-    fn url_of(&self, database: &str) -> String {
+    /// The address of one of its databases, as the superuser.
+    #[must_use]
+    pub fn url_of(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 

@@ -58,6 +58,8 @@ impl Holder {
         command.args(["--pdeathsig", "KILL"]).arg(binary("psql"));
         let mut command = psql(command, url);
         command.arg("-c").arg(format!("begin; {statements}; select pg_sleep(3600)"));
+        // A server that sleeps does not see by itself that its client is gone.
+        command.env("PGOPTIONS", "-c client_connection_check_interval=20ms");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut holder = Self(spawn(command));
         let held = "select count(*) from pg_stat_activity where pid <> pg_backend_pid() and query like 'begin;%pg_sleep%' and wait_event = 'PgSleep'";
