@@ -25,8 +25,8 @@ use crate::embedded::{Carry, Subjects, Work};
 use crate::health::DatabaseHealth;
 use crate::postgres::batch::{self, Failed};
 use crate::postgres::{Class, Connector, Fault, PostgresSettings, Session, people, pool_fault};
-use tokio_postgres::Client;
 use crate::{AlertCounts, Context, Embedded, Journaled, Settled, Store, StoreError, TimelineEntry};
+use tokio_postgres::Client;
 
 /// Events handed over in one transaction.
 const CARRY: usize = 1_000;
@@ -305,14 +305,15 @@ impl Shared {
         let session = self.connect(&mut batches.session).await.map_err(Unsettled::Undecided)?;
         let begun = Instant::now();
         let load = async {
-            let mut loaded =
-                batch::load(session, (self.node, applied), &subjects, &context.policy, deadline).await?;
+            let mut loaded = batch::load(session, (self.node, applied), &subjects, &context.policy, deadline).await?;
             batch::lock_quotas(session, batch, &context.policy, context.now, &mut loaded).await?;
             Ok::<_, Failed>(loaded)
         };
         let loaded = match self.within(deadline, load).await {
             Ok(Ok(loaded)) => loaded,
-            Ok(Err(Failed::Not(fault) | Failed::InDoubt(fault))) | Err(fault) => return Err(Unsettled::Undecided(fault)),
+            Ok(Err(Failed::Not(fault) | Failed::InDoubt(fault))) | Err(fault) => {
+                return Err(Unsettled::Undecided(fault));
+            }
             Ok(Err(Failed::Here(error))) => return Err(Unsettled::Here(error)),
             Ok(Err(Failed::Elsewhere(at))) => {
                 // Nothing can be decided before it is known what the database has.
@@ -323,14 +324,13 @@ impl Shared {
             }
         };
         let loading = begun.elapsed();
-        let (settled, work) = local
-            .settle_loaded(Arc::clone(batch), Arc::new(loaded), context.clone())
-            .await
-            .map_err(Unsettled::Here)?;
+        let (settled, work) =
+            local.settle_loaded(Arc::clone(batch), Arc::new(loaded), context.clone()).await.map_err(Unsettled::Here)?;
         let begun = Instant::now();
         let written = self.within(deadline, batch::write(session, self.node, &work)).await;
         match written {
-            Ok(Ok(())) => {}
+            // Only reading the place finds it elsewhere.
+            Ok(Ok(()) | Err(Failed::Elsewhere(_))) => {}
             Ok(Err(Failed::Here(error))) => {
                 let text = format!("this node can't write the batch: {error}");
                 return Err(Unsettled::Decided(settled, Fault { class: Class::Other, text }));
@@ -338,7 +338,6 @@ impl Shared {
             Ok(Err(Failed::Not(fault) | Failed::InDoubt(fault))) | Err(fault) => {
                 return Err(Unsettled::Decided(settled, fault));
             }
-            Ok(Err(Failed::Elsewhere(_))) => {}
         }
         batches.took(loading.max(begun.elapsed()));
         batches.applied = Some(work.through);
@@ -420,7 +419,12 @@ impl Shared {
         if place == progress.sent {
             local.confirm(place).await?;
         } else {
-            tracing::info!(place, handed_over = progress.sent, heard = progress.applied, "the database doesn't have all that was handed over: it is handed over again");
+            tracing::info!(
+                place,
+                handed_over = progress.sent,
+                heard = progress.applied,
+                "the database doesn't have all that was handed over: it is handed over again"
+            );
             local.reopen(place, context.clone()).await?;
         }
         batches.applied = Some(place);

@@ -118,7 +118,14 @@ impl DatabaseHealth {
         let (who, what) = change.why.words();
         let (from, to) = (change.from.as_str(), change.to.as_str());
         if change.to == Condition::Abnormal {
-            tracing::warn!(from, to, who, what, fault = text, "database health changed: alerts go on without the database");
+            tracing::warn!(
+                from,
+                to,
+                who,
+                what,
+                fault = text,
+                "database health changed: alerts go on without the database"
+            );
         } else {
             tracing::info!(from, to, who, what, "database health changed");
         }

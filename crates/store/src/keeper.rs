@@ -67,18 +67,18 @@ impl HandOver {
     /// Keeps the registry as the database has it, for ever.
     pub async fn follow_registry(self) {
         let Some(shared) = self.shared.clone() else { return std::future::pending().await };
-        let (mut timeline, mut ear): (_, Option<Session>) = (None, None);
+        let (mut timeline, mut ear): (_, Option<(u32, Session)>) = (None, None);
         loop {
             let nudged = shared.connector.nudged();
             let may_ask = shared.health.may_ask();
-            if shared.health.may_ask() {
-                if ear.as_ref().is_none_or(|ear| ear.is_closed()) {
-                    ear = shared.connector.connect().await.ok();
-                    if let Some(listening) = &ear
-                        && tokio::time::timeout(FEED, listening.batch_execute(feed::LISTEN)).await.is_err()
-                    {
-                        ear = None;
-                    }
+            // A session that was made before a failover may listen to the old primary.
+            let now = shared.connector.timeline();
+            if !may_ask || ear.as_ref().is_some_and(|(on, session)| *on != now || session.is_closed()) {
+                ear = None;
+            }
+            if may_ask {
+                if ear.is_none() {
+                    ear = listen(&shared).await.map(|session| (shared.connector.timeline(), session));
                 }
                 match self.read_feed(&shared, &mut timeline).await {
                     Ok(true) => continue,
@@ -170,9 +170,17 @@ impl HandOver {
 
     async fn keep_house(&self, shared: &Shared) {
         let (retention, now) = (shared.settings.retention, (shared.clock)());
-        let kept = shared.ask_apart(async |session: &Session| Ok(partitions::keep(session, now, retention).await?)).await;
+        let kept =
+            shared.ask_apart(async |session: &Session| Ok(partitions::keep(session, now, retention).await?)).await;
         if let Err(error) = kept {
             tracing::warn!(%error, "partitions and old rows can't be looked after: trying again later");
         }
     }
+}
+
+/// A session that is told when registrations change; without one they are found a little later.
+async fn listen(shared: &Shared) -> Option<Session> {
+    let session = shared.connector.connect().await.ok()?;
+    let listening = tokio::time::timeout(FEED, session.batch_execute(feed::LISTEN)).await;
+    listening.is_ok_and(|answer| answer.is_ok()).then_some(session)
 }

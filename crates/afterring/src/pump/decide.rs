@@ -12,7 +12,10 @@ use super::{Desk, Patience};
 use crate::metrics::Metrics;
 
 /// Events decided in one transaction: enough to share a sync, few enough to keep calls from waiting.
-const BATCH: usize = 1_000;
+const BATCH: usize = 2_000;
+
+/// Parts handed over between two batches of new events.
+const PARTS: usize = 3;
 
 /// Pause before handing over is tried again; what comes meanwhile is decided.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -47,6 +50,21 @@ impl Ear {
     }
 }
 
+/// Hands over some parts of what was decided without the database: more than comes in while it is done.
+async fn hand_over(store: &HandOver, desk: &Desk) -> Step {
+    let mut step = Step::Done;
+    for _ in 0..PARTS {
+        step = store.hand_over(&desk.context()).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "what was decided without the database can't be handed over: trying again");
+            Step::Later
+        });
+        if step != Step::Moved {
+            break;
+        }
+    }
+    step
+}
+
 /// Decides what is journaled, until the store is closed. A batch that can't be settled is handed out again: events are never dropped.
 ///
 /// What was decided without the database is handed over by the same loop, a part between two batches, so that both are in order.
@@ -56,11 +74,7 @@ pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
     loop {
         changes.mark_unchanged();
         if again.is_none_or(|at| at <= Instant::now()) {
-            let step = store.hand_over(&desk.context()).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "what was decided without the database can't be handed over: trying again");
-                Step::Later
-            });
-            again = match step {
+            again = match hand_over(&store, &desk).await {
                 Step::Done => None,
                 Step::Moved => Some(Instant::now()),
                 Step::Later => Some(Instant::now() + AGAIN),

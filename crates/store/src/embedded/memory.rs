@@ -10,8 +10,8 @@ use rusqlite::Connection;
 
 use super::cache::Cache;
 use super::repeats::Repeats;
-use super::{registry, rows};
 use super::turn::Draft;
+use super::{registry, rows};
 use crate::{AlertCounts, Journaled, Seq, StoreError};
 
 /// Alerts kept in memory: those in flight at 10,000 a second and an SMSC that answers within 3 s. Under a kilobyte each.

@@ -124,10 +124,7 @@ pub(super) fn load(conn: &Connection, path: &Path) -> Result<Option<RoaringTreem
     }
 }
 
-async fn blocking(
-    path: PathBuf,
-    run: impl FnOnce() -> std::io::Result<()> + Send + 'static,
-) -> Result<(), StoreError> {
+async fn blocking(path: PathBuf, run: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), StoreError> {
     let done = tokio::task::spawn_blocking(run).await.map_err(|_| StoreError::Closed)?;
     done.map_err(|source| StoreError::Directory { path, source: Arc::new(source) })
 }

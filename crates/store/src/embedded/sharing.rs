@@ -15,8 +15,10 @@ use model::{AlertId, Kind, Msisdn, NoAnswer, SmscName, Submit, SubmitOutcome, Ti
 use routing::{Alert, AlertState, CallBox, Effect, Event, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 
+use super::job::request;
 use super::memory::{Row, Shared, Sharing};
 use super::turn::Turn;
+use super::writer::Message;
 use super::{Embedded, rows};
 use crate::{Context, Journaled, Seq, Settled, StoreError};
 
@@ -174,15 +176,16 @@ impl Embedded {
         self.write(batch.len(), move |turn| turn.settle_loaded(&batch, &loaded, &context)).await
     }
 
-    /// The database has everything up to here; all who were held are let go.
+    /// The database has everything up to here; all who were held are let go. Asked for and not waited for: whatever is asked next comes after it.
     pub(crate) async fn confirm(&self, through: i64) -> Result<(), StoreError> {
-        self.write(1, move |turn| {
+        let confirm = move |turn: &mut Turn<'_>| {
             let shared = turn.shared()?;
             turn.draft.shared = Some(Shared { applied: through, sent: shared.sent.max(through), ..shared });
             turn.draft.held = Some(HashSet::new());
             Ok(())
-        })
-        .await
+        };
+        let (job, _) = request(1, confirm);
+        self.work.send(Message::Job(job)).await.map_err(|_| StoreError::Closed)
     }
 
     /// The database has nothing after this place, whatever was heard: what came later was decided here alone, and is to be handed over.
@@ -474,8 +477,7 @@ impl Turn<'_> {
             let base = rows::changed_box(self.conn, called)?.map(|(base, _)| base);
             let base = read_box(base.as_deref(), called)?;
             let mut call_box = self.take_box(called)?;
-            let withdrawn =
-                routing::withdraw_unshared_teaser(&mut call_box.value, &mut row.value, &base, context.now);
+            let withdrawn = routing::withdraw_unshared_teaser(&mut call_box.value, &mut row.value, &base, context.now);
             if withdrawn {
                 self.count_state(Some(&before), Some(&row.value));
                 row.dirty = true;
@@ -497,7 +499,8 @@ impl Turn<'_> {
         let pending = rows::pending(self.conn, shared.sent, limit)?;
         let Some(last) = pending.last() else { return Ok(None) };
         let through = last.seq;
-        let (mut carry, mut called, mut ids) = (Carry { events: pending.len(), ..Carry::default() }, HashSet::new(), HashSet::new());
+        let (mut carry, mut called, mut ids) =
+            (Carry { events: pending.len(), ..Carry::default() }, HashSet::new(), HashSet::new());
         carry.work.through = through;
         for one in pending.into_iter().filter(|one| !one.quarantined) {
             called.extend(self.person_of(&one)?);
@@ -550,8 +553,8 @@ impl Turn<'_> {
 /// A box as it is stored; `null` and nothing at all: an empty one.
 pub(crate) fn read_box(body: Option<&RawValue>, called: Msisdn) -> Result<CallBox, StoreError> {
     let text = body.map_or("null", RawValue::get);
-    let found: Option<CallBox> =
-        serde_json::from_str(text).map_err(|source| StoreError::Unreadable { what: "box", source: Arc::new(source) })?;
+    let found: Option<CallBox> = serde_json::from_str(text)
+        .map_err(|source| StoreError::Unreadable { what: "box", source: Arc::new(source) })?;
     Ok(found.unwrap_or_else(|| CallBox::empty(called)))
 }
 

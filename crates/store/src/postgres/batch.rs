@@ -103,7 +103,11 @@ pub(crate) async fn place(client: &Client, node: i64, deadline: Duration) -> Res
     let parameters: [Parameter<'_>; 1] = [(&node, Type::INT8)];
     let mut found = together(vec![
         plain(client, &begin),
-        ask(client, "insert into applied (node, seq) values ($1::bigint::integer, 0) on conflict do nothing", &parameters),
+        ask(
+            client,
+            "insert into applied (node, seq) values ($1::bigint::integer, 0) on conflict do nothing",
+            &parameters,
+        ),
         ask(client, "select seq from applied where node = $1::bigint::integer for update", &parameters),
         plain(client, "commit"),
     ])
@@ -190,9 +194,8 @@ pub(crate) async fn load(
 }
 
 fn loaded_box(called: Msisdn, body: Option<String>) -> Result<LoadedBox, StoreError> {
-    let before = serde_json::value::RawValue::from_string(body.unwrap_or_else(|| "null".to_owned())).map_err(|source| {
-        StoreError::Unreadable { what: "call_box", source: std::sync::Arc::new(source) }
-    })?;
+    let before = serde_json::value::RawValue::from_string(body.unwrap_or_else(|| "null".to_owned()))
+        .map_err(|source| StoreError::Unreadable { what: "call_box", source: std::sync::Arc::new(source) })?;
     let call_box = read_box(Some(&before), called)?;
     Ok(LoadedBox { before, call_box })
 }
@@ -373,7 +376,8 @@ const WRITE_CHARGES: &str = "insert into charge (bucket, called, teased_at, at, 
     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[]) u(called, teased_at, at, alert, range, body) \
     order by 1, 2, 3 on conflict do nothing";
 
-const DELETE_SUBSCRIBERS: &str = "delete from subscriber s using unnest($1::bigint[]) c where s.bucket = (c % 64)::smallint and s.number = c";
+const DELETE_SUBSCRIBERS: &str =
+    "delete from subscriber s using unnest($1::bigint[]) c where s.bucket = (c % 64)::smallint and s.number = c";
 
 /// Writes a batch and commits it together with the node's new place.
 pub(crate) async fn write(client: &Client, node: i64, work: &Work) -> Result<(), Failed> {
@@ -668,8 +672,13 @@ fn json<T: serde::Serialize>(value: &T, what: &'static str) -> Result<String, St
 
 /// Merges what a node decided alone into the boxes that the database has, locked: the boxes to write.
 pub(crate) fn merge(carry: &crate::embedded::Carry, loaded: &Loaded, now: Timestamp) -> Vec<routing::CallBox> {
-    let known: HashMap<AlertId, &Alert> =
-        loaded.alerts.iter().map(|known| &known.alert).chain(&carry.work.alerts).map(|alert| (alert.id, alert)).collect();
+    let known: HashMap<AlertId, &Alert> = loaded
+        .alerts
+        .iter()
+        .map(|known| &known.alert)
+        .chain(&carry.work.alerts)
+        .map(|alert| (alert.id, alert))
+        .collect();
     let merged = carry.changed.iter().map(|changed| {
         let theirs = loaded.boxes.get(&changed.mine.called.as_u64());
         let empty = routing::CallBox::empty(changed.mine.called);
@@ -687,4 +696,3 @@ pub(crate) fn subjects_of(carry: &crate::embedded::Carry) -> Subjects {
     let open = carry.changed.iter().filter_map(|changed| Some((changed.mine.called, changed.mine.open?)));
     Subjects { called, alerts: open.collect(), unknown: Vec::new() }
 }
-

@@ -78,6 +78,9 @@ enum Found {
     ReadOnly,
 }
 
+/// The best server so far, with its timeline.
+type Won = (Client, JoinHandle<()>, u32);
+
 impl Connector {
     /// Reads the address and the authorities; connects to nobody yet.
     ///
@@ -162,7 +165,7 @@ impl Connector {
         let (begun, bound) = (Instant::now(), self.bound());
         let mut racing: FuturesUnordered<_> = self.hosts.iter().map(|host| self.one(host)).collect();
         let mut end = begun + bound;
-        let (mut best, mut fault): (Option<(Client, JoinHandle<()>, u32)>, Option<Fault>) = (None, None);
+        let (mut best, mut fault): (Option<Won>, Option<Fault>) = (None, None);
         loop {
             match tokio::time::timeout_at(end, racing.next()).await {
                 Ok(None) => break,
@@ -320,4 +323,3 @@ pub(crate) fn pool_fault(error: deadpool_postgres::PoolError) -> Fault {
         error => Fault { class: Class::Silent, text: format!("no session for this: {error}") },
     }
 }
-

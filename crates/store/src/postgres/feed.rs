@@ -85,11 +85,14 @@ async fn read_everybody(client: &Client) -> Result<Everybody, Fault> {
 }
 
 async fn numbers(client: &Client) -> Result<RoaringTreemap, Fault> {
-    let stream = client.copy_out("copy (select number from subscriber order by bucket, number) to stdout (format binary)").await?;
+    let stream = client
+        .copy_out("copy (select number from subscriber order by bucket, number) to stdout (format binary)")
+        .await?;
     let rows = BinaryCopyOutStream::new(stream, &[Type::INT8]);
     pin_mut!(rows);
     let mut numbers = RoaringTreemap::new();
-    let silent = |_| Fault { class: Class::Silent, text: "the registry was read, and nothing came for long".to_owned() };
+    let silent =
+        |_| Fault { class: Class::Silent, text: "the registry was read, and nothing came for long".to_owned() };
     while let Some(row) = tokio::time::timeout(SILENCE, rows.next()).await.map_err(silent)? {
         let number: i64 = row?.get(0);
         numbers.extend(u64::try_from(number).ok());

@@ -48,7 +48,10 @@ pub(crate) async fn check(client: &Client) -> Result<(), Fault> {
     let (found, known) = (version(client).await?, known());
     let fault = |text: String| Err(Fault { class: Class::Schema, text });
     match found {
-        0 => fault("the database has no tables of Afterring: run `afterring migrate`, or set AFTERRING_DATABASE__MIGRATE=true".to_owned()),
+        0 => fault(
+            "the database has no tables of Afterring: run `afterring migrate`, or set AFTERRING_DATABASE__MIGRATE=true"
+                .to_owned(),
+        ),
         found if found < known => fault(format!(
             "the database's tables have version {found}, this program needs {known}: run `afterring migrate`, or set AFTERRING_DATABASE__MIGRATE=true"
         )),
@@ -74,7 +77,10 @@ pub(crate) async fn migrate(connector: &Connector) -> Result<Migrated, Fault> {
             let cause = std::error::Error::source(source).map(|cause| format!(": {cause}")).unwrap_or_default();
             format!(": {source}{cause}")
         });
-        Fault { class: Class::Schema, text: format!("the tables can't be migrated: {error}{}", cause.unwrap_or_default()) }
+        Fault {
+            class: Class::Schema,
+            text: format!("the tables can't be migrated: {error}{}", cause.unwrap_or_default()),
+        }
     })?;
     Ok(Migrated { from, to: from.max(known()) })
 }
@@ -84,7 +90,6 @@ pub(crate) async fn migrate(connector: &Connector) -> Result<Migrated, Fault> {
 /// # Errors
 /// When the database can't be reached or refuses.
 pub async fn migrate_now(settings: &PostgresSettings) -> Result<Migrated, Fault> {
-    let connector =
-        Connector::new(settings).map_err(|error| Fault { class: Class::Other, text: error.to_string() })?;
+    let connector = Connector::new(settings).map_err(|error| Fault { class: Class::Other, text: error.to_string() })?;
     migrate(&connector).await
 }

@@ -1,13 +1,14 @@
 //! Partitions of a day each, made ahead and dropped when they are old; and other old rows, a few at a time.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use model::Timestamp;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::Fault;
 use super::batch::{Parameter, begin};
-use super::{Class, Fault};
 
 /// Days made ahead.
 const AHEAD: i64 = 4;
@@ -41,13 +42,24 @@ pub(crate) async fn keep(client: &Client, now: Timestamp, retention: Duration) -
     remove_old(client, retention).await
 }
 
-/// Makes the partitions of the next days.
+/// Makes the partitions of the next days, in one round trip. A day that has calls in the default partition already stays there.
 pub(crate) async fn make_all(client: &Client, now: Timestamp) -> Result<(), Fault> {
+    let mut steps = String::new();
     for table in TABLES {
-        for day in -BEHIND..=AHEAD {
-            make(client, table, day_of(now) + day).await?;
+        for day in (-BEHIND..=AHEAD).map(|ahead| day_of(now) + ahead) {
+            let (partition, from, until) = (name(table, day), date(day), date(day + 1));
+            let _ = write!(
+                steps,
+                "if to_regclass('{partition}') is null then begin \
+                   create table {partition} partition of {table} for values from ('{from} 00:00:00+00') to ('{until} 00:00:00+00'); \
+                 exception when check_violation then raise warning 'the calls of {from} stay in the default partition'; end; end if; "
+            );
         }
     }
+    let begin = begin(DEADLINE);
+    let sql =
+        format!("{begin}; do $$ begin if pg_try_advisory_xact_lock(7163841232) then {steps} end if; end $$; commit");
+    client.batch_execute(&sql).await?;
     Ok(())
 }
 
@@ -63,31 +75,6 @@ fn date(day: i64) -> String {
 
 fn name(table: &str, day: i64) -> String {
     format!("{table}_{}", date(day).replace('-', ""))
-}
-
-async fn make(client: &Client, table: &str, day: i64) -> Result<(), Fault> {
-    let partition = name(table, day);
-    let parameters: [Parameter<'_>; 1] = [(&partition, Type::TEXT)];
-    if !client.query_typed("select 1 where to_regclass($1) is not null", &parameters).await?.is_empty() {
-        return Ok(());
-    }
-    let (from, until) = (date(day), date(day + 1));
-    let sql = format!(
-        "{}; do $$ begin if pg_try_advisory_xact_lock(7163841232) then \
-           create table if not exists {partition} partition of {table} for values from ('{from} 00:00:00+00') to ('{until} 00:00:00+00'); \
-         end if; end $$; commit",
-        begin(DEADLINE)
-    );
-    match client.batch_execute(&sql).await.map_err(Fault::from) {
-        Ok(()) => Ok(()),
-        // Calls of that day are in the default partition already: they stay there, and the day has no partition of its own.
-        Err(Fault { class: Class::Poison, text }) => {
-            tracing::warn!(partition, text, "a day has calls already: it stays in the default partition");
-            client.batch_execute("rollback").await?;
-            Ok(())
-        }
-        Err(fault) => Err(fault),
-    }
 }
 
 async fn drop_old(client: &Client, table: &str, before: i64) -> Result<(), Fault> {
@@ -110,7 +97,8 @@ async fn remove_old(client: &Client, retention: Duration) -> Result<(), Fault> {
     let alerts = format!(
         "delete from alert where ctid = any(array(select ctid from alert where created_at < {old} and state not in ('queued', 'in_doubt') limit $2))"
     );
-    let parts = format!("delete from part where ctid = any(array(select ctid from part where created_at < {old} limit $2))");
+    let parts =
+        format!("delete from part where ctid = any(array(select ctid from part where created_at < {old} limit $2))");
     for sql in [alerts, parts] {
         for _ in 0..STEPS {
             if i64::try_from(client.execute_typed(&sql, &parameters).await?).unwrap_or(0) < STEP {

@@ -9,7 +9,9 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::Fault;
-use super::batch::{Parameter, People, SUBSCRIBER, ask, begin, key, number, plain, read, subscriber, together, unsigned};
+use super::batch::{
+    Parameter, People, SUBSCRIBER, ask, begin, key, number, plain, read, subscriber, together, unsigned,
+};
 use crate::{Seq, StoreError, TimelineAlert, TimelineEntry};
 
 /// A box that its own node does not look at by then is looked at by another: that node may be gone.
@@ -41,11 +43,14 @@ pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Res
     };
     let (calls, replies) = (history("missed_call"), history("reply"));
     let sql = "select id, body::text from alert where bucket = ($1 % 64)::smallint and called = $1 order by id desc limit $2 * 2";
-    let mut found =
-        together(vec![ask(client, &calls, &parameters), ask(client, &replies, &parameters), ask(client, sql, &parameters)])
-            .await
-            .map_err(Fault::from)?
-            .into_iter();
+    let mut found = together(vec![
+        ask(client, &calls, &parameters),
+        ask(client, &replies, &parameters),
+        ask(client, sql, &parameters),
+    ])
+    .await
+    .map_err(Fault::from)?
+    .into_iter();
     let (calls, replies, alerts) =
         (found.next().unwrap_or_default(), found.next().unwrap_or_default(), found.next().unwrap_or_default());
     let mut known: HashMap<i64, Alert> = HashMap::new();
@@ -56,7 +61,8 @@ pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Res
     for (rows, is_call) in [(calls, true), (replies, false)] {
         for row in rows {
             let body: &str = row.get(1);
-            let event = if is_call { Event::Call(read(body, "missed_call")?) } else { Event::Reply(read(body, "reply")?) };
+            let event =
+                if is_call { Event::Call(read(body, "missed_call")?) } else { Event::Reply(read(body, "reply")?) };
             let ids: Vec<i64> = row.get(4);
             let alert = |id: i64| TimelineAlert { id: AlertId(id), alert: known.get(&id).cloned() };
             entries.push(TimelineEntry {
@@ -74,7 +80,8 @@ pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Res
 }
 
 pub(crate) async fn usage(client: &Client) -> Result<Vec<(RangeName, u64)>> {
-    let found = client.query_typed("select name, used from range_usage order by name", &[]).await.map_err(Fault::from)?;
+    let found =
+        client.query_typed("select name, used from range_usage order by name", &[]).await.map_err(Fault::from)?;
     Ok(found.iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect())
 }
 
@@ -120,8 +127,9 @@ pub(crate) async fn delete(client: &Client, of: Msisdn, deadline: Duration) -> R
     let (of, begin) = (key(of), begin(deadline));
     let parameters: [Parameter<'_>; 1] = [(&of, Type::INT8)];
     let sql = "delete from subscriber where bucket = ($1 % 64)::smallint and number = $1 returning 1";
-    let found =
-        together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")]).await.map_err(Fault::from)?;
+    let found = together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")])
+        .await
+        .map_err(Fault::from)?;
     Ok(found.get(1).is_some_and(|rows| !rows.is_empty()))
 }
 
@@ -136,8 +144,9 @@ pub(crate) async fn take_over(client: &Client, node: i64, lease: Duration, deadl
             order by a.bucket, a.called, a.id limit 500 for update of a skip locked) \
         update alert a set node = $1::bigint::integer from taken t \
           where a.bucket = t.bucket and a.called = t.called and a.id = t.id returning a.body::text";
-    let found =
-        together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")]).await.map_err(Fault::from)?;
+    let found = together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")])
+        .await
+        .map_err(Fault::from)?;
     found.get(1).map_or(&[][..], Vec::as_slice).iter().map(|row| read(row.get(0), "alert")).collect()
 }
 

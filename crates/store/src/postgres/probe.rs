@@ -60,7 +60,10 @@ impl Probe {
         let Some(session) = &self.session else {
             return Err(Fault { class: Class::Away, text: "not connected".to_owned() });
         };
-        let silent = |_| Fault { class: Class::Silent, text: format!("the probe was not answered within {} ms", deadline.as_millis()) };
+        let silent = |_| Fault {
+            class: Class::Silent,
+            text: format!("the probe was not answered within {} ms", deadline.as_millis()),
+        };
         let said = tokio::time::timeout(deadline, session.simple_query(&self.sql)).await.map_err(silent)??;
         let row = said.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),

@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn an_address_is_read_with_what_libpq_knows_beside() {
-        let address = read("postgres://a:b@h1:5432,h2:6432/db?sslmode=verify-full&sslrootcert=/x.pem&target_session_attrs=any").unwrap();
+        let address =
+            read("postgres://a:b@h1:5432,h2:6432/db?sslmode=verify-full&sslrootcert=/x.pem&target_session_attrs=any")
+                .unwrap();
         assert_eq!((address.config.get_hosts().len(), address.config.get_ports()), (2, &[5432, 6432][..]));
         assert_eq!((address.check, address.ca), (Check::Full, Some(PathBuf::from("/x.pem"))));
         assert_eq!(address.config.get_ssl_mode(), SslMode::Require);
@@ -133,7 +135,13 @@ mod tests {
 
     #[test]
     fn a_wrong_address_says_what_is_wrong_and_hides_its_password() {
-        for url in ["mysql://a:geheim@h/db", "postgres://a:geheim@h:x/db", "postgres:///db", "postgres://a:geheim@h/db?sslmode=on", "postgres://a:geheim@h/db?nonsense=1"] {
+        for url in [
+            "mysql://a:geheim@h/db",
+            "postgres://a:geheim@h:x/db",
+            "postgres:///db",
+            "postgres://a:geheim@h/db?sslmode=on",
+            "postgres://a:geheim@h/db?nonsense=1",
+        ] {
             let error = read(url).unwrap_err().to_string();
             assert!(!error.contains("geheim"), "{error}");
         }

@@ -70,8 +70,7 @@ pub(in crate::embedded) fn changed_box(
     conn: &Connection,
     called: Msisdn,
 ) -> Result<Option<(Box<RawValue>, CallBox)>, StoreError> {
-    let mut statement =
-        conn.prepare_cached("SELECT base, body FROM box WHERE called = ?1 AND base IS NOT NULL")?;
+    let mut statement = conn.prepare_cached("SELECT base, body FROM box WHERE called = ?1 AND base IS NOT NULL")?;
     let mut found = statement.query([key(called)])?;
     let Some(row) = found.next()? else { return Ok(None) };
     Ok(Some((body(row, 0, "box")?, body(row, 1, "box")?)))
@@ -103,8 +102,11 @@ pub(in crate::embedded) fn keep(
     at: Timestamp,
     boxes: &[Before],
 ) -> Result<(), StoreError> {
-    conn.prepare_cached("INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)")?
-        .execute(params![seq, at.as_millis(), write(&boxes, "kept")?])?;
+    conn.prepare_cached("INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)")?.execute(params![
+        seq,
+        at.as_millis(),
+        write(&boxes, "kept")?
+    ])?;
     Ok(())
 }
 
