@@ -1,6 +1,6 @@
 //! A small file system of its own, to be filled.
 
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,24 @@ impl SmallDisk {
     /// # Errors
     /// When that right is missing.
     pub fn mount(at: &Path) -> Result<Self> {
-        const EIGHT_MEBIBYTES: &CStr = c"size=8m,mode=0755";
+        Self::of(at, 8)
+    }
+
+    /// Mounts one of so many MiB.
+    ///
+    /// # Errors
+    /// As [`SmallDisk::mount`].
+    pub fn of(at: &Path, mebibytes: u32) -> Result<Self> {
         fs::create_dir_all(at)?;
-        mount("tmpfs", at, "tmpfs", MountFlags::empty(), EIGHT_MEBIBYTES).context("mounting a small disk")?;
+        let size = CString::new(format!("size={mebibytes}m,mode=0755"))?;
+        mount("tmpfs", at, "tmpfs", MountFlags::empty(), &*size).context("mounting a small disk")?;
         Ok(Self(at.to_owned()))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Fills what is left, to the last page, with a file that may be removed to make room again.

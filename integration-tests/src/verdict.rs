@@ -197,6 +197,12 @@ impl Verdict {
         Ok(())
     }
 
+    /// How often it was normal and became abnormal.
+    #[must_use]
+    pub fn episodes(&self) -> usize {
+        windows(&self.changes).len()
+    }
+
     /// All that holds for a fault that the gateway lives through.
     ///
     /// # Errors

@@ -122,6 +122,18 @@ impl Cluster {
         &self.data
     }
 
+    /// A new directory at `parent` that belongs to the server's user: for a tablespace on a disk of the test's choice.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    #[must_use]
+    pub fn give(&self, parent: &Path, name: &str) -> PathBuf {
+        let path = parent.join(name);
+        std::fs::create_dir(&path).unwrap_or_else(|error| panic!("{} can't be made: {error}", path.display()));
+        directory::give(&path);
+        path
+    }
+
     /// What it logged so far.
     #[must_use]
     pub fn log(&self) -> String {

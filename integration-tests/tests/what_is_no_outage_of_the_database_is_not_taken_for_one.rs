@@ -1,0 +1,63 @@
+//! Locks of others and a slow link concern some statements, or all of them a little: the database stays in use, and nothing is lost.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use integration_tests::outage::Scene;
+use throwaway_postgres::{Cluster, Holder, Proxy};
+
+/// Calls that come while somebody holds a lock: four seconds of them.
+const LOCKED: u64 = 2_000;
+
+fn locked(name: &'static str, locks: &str) -> Result<()> {
+    let cluster = Cluster::start(&["log_lock_waits=on"]);
+    let database = cluster.database();
+    let mut outage = Scene::beside(&database)?.begin(name, &database)?;
+    let holder = outage.fault(|| Holder::of(&database, locks));
+    outage.load.go_on_for(LOCKED)?;
+    outage.heal(|| drop(holder));
+    outage.load.go_on_for(500)?;
+    outage.wait_normal()?;
+    let verdict = outage.verdict(&database)?;
+    verdict.is_sound()?;
+    verdict.was_never_abnormal()
+}
+
+#[test]
+fn a_row_that_every_batch_needs_is_locked() -> Result<()> {
+    locked("row lock held 4 s (the node's place)", "select from applied for update")
+}
+
+#[test]
+fn the_quota_of_a_range_is_locked() -> Result<()> {
+    locked("row lock held 4 s (a range's quota)", "select from range_usage for update")
+}
+
+#[test]
+fn tables_are_locked() -> Result<()> {
+    locked("table lock held 4 s", "lock table call_box, alert, missed_call in access exclusive mode")
+}
+
+/// From the beginning; the same load is kept up with, and everything is decided by the database.
+#[test]
+fn the_link_is_slow() -> Result<()> {
+    const EACH_WAY: Duration = Duration::from_millis(100);
+    const CALLS: u64 = 4_000;
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let network = Proxy::to(cluster.port());
+    network.delay(EACH_WAY);
+    let behind = database.replace(&format!(":{}/", cluster.port()), &format!(":{}/", network.port()));
+    let mut outage = Scene::beside(&behind)?.begin("slow link, 200 ms round trip", &database)?;
+    outage.fault(|| ());
+    outage.load.go_on_for(CALLS)?;
+    outage.heal(|| ());
+    let pending = outage.gateway()?.status()?["journal"]["pending"].as_u64().unwrap_or(u64::MAX);
+    println!("after {CALLS} calls {pending} events wait to be decided");
+    let verdict = outage.verdict(&database)?;
+    verdict.is_sound()?;
+    verdict.was_never_abnormal()?;
+    ensure!(verdict.backlog == 0, "{} calls were decided without the database", verdict.backlog);
+    ensure!(pending < CALLS / 4, "{pending} events wait: it does not keep up with 500 calls a second");
+    Ok(())
+}
