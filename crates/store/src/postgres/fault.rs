@@ -1,5 +1,7 @@
 //! What can go wrong with the database, and what it says of the database as a whole.
 
+use std::io;
+
 use tokio_postgres::error::SqlState;
 
 /// Why the database did not do something. Holds no secrets.
@@ -58,18 +60,55 @@ impl Class {
             },
         }
     }
+
+    /// What an operator can do, where the server's words don't say it.
+    const fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Connections => Some("raise max_connections or the role's limit, or lower AFTERRING_DATABASE__POOL"),
+            Self::Full => Some("make room on the server"),
+            Self::Away
+            | Self::Silent
+            | Self::ReadOnly
+            | Self::Denied
+            | Self::Schema
+            | Self::Busy
+            | Self::Poison
+            | Self::Other => None,
+        }
+    }
+}
+
+impl Fault {
+    /// What an error of the library means.
+    pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
+        if let Some(said) = error.as_db_error() {
+            let class = Class::of(said.code());
+            let advice = class.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
+            return Self { class, text: format!("{} ({}){advice}", said.message(), said.code().code()) };
+        }
+        let source = std::error::Error::source(error);
+        let cause = source.map(|source| format!(": {source}")).unwrap_or_default();
+        let io = source.and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+        let text = format!("{error}{cause}");
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
+        // A handshake that is cut is no refusal: a refused certificate is invalid data, and no TLS at all no error of the network.
+        let untrusted =
+            begins(&["error performing TLS handshake"]) && matches!(io, None | Some(io::ErrorKind::InvalidData));
+        let class = if untrusted || begins(&["invalid configuration", "authentication error"]) {
+            Class::Denied
+        } else if begins(&["error serializing", "error deserializing", "invalid column", "query returned", "expected "])
+        {
+            Class::Other
+        } else {
+            Class::Away
+        };
+        Self { class, text }
+    }
 }
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
-        if let Some(said) = error.as_db_error() {
-            let text = format!("{} ({})", said.message(), said.code().code());
-            return Self { class: Class::of(said.code()), text };
-        }
-        let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        let text = format!("{error}{source}");
-        let sound = text.contains("serializing") || text.contains("deserializing") || text.contains("converting");
-        Self { class: if sound { Class::Other } else { Class::Away }, text }
+        Self::of(&error)
     }
 }
 
