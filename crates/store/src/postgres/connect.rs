@@ -3,7 +3,7 @@
 //! What libraries offer is not enough: `connect_timeout` covers only TCP, hosts are tried one after the other (a hung first one hides the second),
 //! and an old primary that comes back after a failover takes writes that nobody will ever see.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +14,12 @@ use futures_util::future::poll_fn;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::config::Host;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::settings::{Address, read};
+use super::settings::{Place, read};
 use super::{Class, Fault, PostgresSettings, UrlError, tls};
 
 /// The bound of a handshake at first, and at least.
@@ -37,17 +37,17 @@ const ROLE: &str = "select case when pg_is_in_recovery() then 'standby' \
 /// Makes sessions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    hosts: Arc<Vec<Config>>,
+    places: Arc<Vec<Place>>,
     tls: MakeRustlsConnect,
-    seen: Arc<SeenSoFar>,
+    seen: Arc<Seen>,
     /// Told of every notification that any session gets.
     nudges: Arc<Notify>,
     pool: Arc<Mutex<Option<Pool>>>,
     pool_size: usize,
-    base: Config,
 }
 
-struct SeenSoFar {
+/// What handshakes so far have shown.
+struct Seen {
     /// The newest timeline.
     timeline: AtomicU32,
     /// The bound of a handshake, in milliseconds.
@@ -57,7 +57,29 @@ struct SeenSoFar {
 /// A session. Dropping it closes the connection, whatever is on its way.
 pub(crate) struct Session {
     client: Client,
-    task: JoinHandle<()>,
+    task: Task,
+    timeline: u32,
+    seen: Arc<Seen>,
+}
+
+/// What moves a connection's messages; ends when it is dropped.
+struct Task(Option<JoinHandle<()>>);
+
+/// A step of the race.
+enum Step {
+    /// A name's addresses.
+    Resolved(String, Vec<Config>),
+    /// What one server said.
+    Answered(String, Result<Session, Fault>),
+}
+
+type Racer<'a> = Pin<Box<dyn Future<Output = Step> + Send + 'a>>;
+
+impl Session {
+    /// Whether it is of no use: the connection is closed, or its server was replaced by one on a newer timeline.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.timeline < self.seen.timeline()
+    }
 }
 
 impl Deref for Session {
@@ -67,19 +89,45 @@ impl Deref for Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.task.abort();
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
     }
 }
 
-enum Found {
-    Writable { client: Client, task: JoinHandle<()>, timeline: u32 },
-    ReadOnly,
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
 }
 
-/// The best server so far, with its timeline.
-type Won = (Client, JoinHandle<()>, u32);
+impl Seen {
+    fn timeline(&self) -> u32 {
+        self.timeline.load(Ordering::SeqCst)
+    }
+
+    fn bound(&self) -> Duration {
+        Duration::from_millis(self.bound.load(Ordering::Relaxed))
+    }
+
+    /// Slow is not down: the bound follows what a handshake took when somebody answers.
+    fn answered(&self, took: Duration) {
+        self.bound.store(bounded(took * 4), Ordering::Relaxed);
+    }
+
+    /// Nobody answered: the bound grows. Once, however many were waiting under it.
+    fn nobody_answered(&self, within: Duration) {
+        let (old, new) = (bounded(within), bounded(within * 2));
+        let _ = self.bound.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// In milliseconds, as an atomic holds it.
+fn bounded(bound: Duration) -> u64 {
+    u64::try_from(bound.clamp(HANDSHAKE, LONGEST).as_millis()).unwrap_or(u64::MAX)
+}
 
 impl Connector {
     /// Reads the address and the authorities; connects to nobody yet.
@@ -87,49 +135,47 @@ impl Connector {
     /// # Errors
     /// When they can't be used.
     pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, UrlError> {
-        let Address { mut config, check, ca } = read(settings.url.reveal())?;
-        let tls = tls::connector(check, settings.ca.as_deref().or(ca.as_deref()))?;
-        config
-            .application_name("afterring")
-            .tcp_user_timeout(Duration::from_secs(3))
-            .keepalives_idle(Duration::from_secs(2))
-            .keepalives_interval(Duration::from_secs(1))
-            .keepalives_retries(2);
-        let bound = u64::try_from(HANDSHAKE.as_millis()).unwrap_or(u64::MAX);
+        let mut address = read(settings.url.reveal())?;
+        let ca = settings.ca.as_deref().or(address.ca.as_deref());
+        let tls = tls::connector(address.check, ca)?;
+        for place in &mut address.places {
+            place
+                .config
+                .application_name("afterring")
+                .tcp_user_timeout(Duration::from_secs(3))
+                .keepalives_idle(Duration::from_secs(2))
+                .keepalives_interval(Duration::from_secs(1))
+                .keepalives_retries(2);
+        }
         Ok(Self {
-            hosts: Arc::new(one_by_one(&config)),
+            places: Arc::new(address.places),
             tls,
-            seen: Arc::new(SeenSoFar { timeline: AtomicU32::new(0), bound: AtomicU64::new(bound) }),
+            seen: Arc::new(Seen { timeline: AtomicU32::new(0), bound: AtomicU64::new(bounded(HANDSHAKE)) }),
             nudges: Arc::default(),
             pool: Arc::default(),
             pool_size: settings.pool,
-            base: config,
         })
     }
 
     /// The newest timeline that was seen; 0: none yet.
     pub(crate) fn timeline(&self) -> u32 {
-        self.seen.timeline.load(Ordering::SeqCst)
+        self.seen.timeline()
+    }
+
+    /// A server is on this timeline. When it is a new one, sessions with its predecessor are of no use.
+    pub(crate) fn saw_timeline(&self, timeline: u32) {
+        let before = self.seen.timeline.fetch_max(timeline, Ordering::SeqCst);
+        if before < timeline
+            && let Some(pool) = &*self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            pool.retain(|_, _| false);
+        }
     }
 
     /// Waits for a notification to any session.
     pub(crate) fn nudged(&self) -> impl Future<Output = ()> + use<> {
         let nudges = Arc::clone(&self.nudges);
         async move { nudges.notified().await }
-    }
-
-    /// A session with the writable server on the newest timeline.
-    ///
-    /// # Errors
-    /// When there is none within the bound of a handshake.
-    pub(crate) async fn connect(&self) -> Result<Session, Fault> {
-        let (client, task) = self.race().await?;
-        Ok(Session { client, task })
-    }
-
-    /// A session in its parts, for a library that wants the client itself.
-    pub(crate) async fn parts(&self) -> Result<(Client, JoinHandle<()>), Fault> {
-        self.race().await
     }
 
     /// A pool of such sessions, for everything that is not a batch.
@@ -139,7 +185,8 @@ impl Connector {
             return Ok(pool.clone());
         }
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(self.base.clone(), self.clone(), settings);
+        // The pool wants to know an address; all it does with it is to hand it to us.
+        let manager = Manager::from_connect(Config::new(), self.clone(), settings);
         let made = Pool::builder(manager)
             .max_size(self.pool_size.max(1))
             .runtime(Runtime::Tokio1)
@@ -151,100 +198,129 @@ impl Connector {
         Ok(pool.insert(made).clone())
     }
 
-    fn bound(&self) -> Duration {
-        Duration::from_millis(self.seen.bound.load(Ordering::Relaxed))
-    }
-
-    /// Slow is not down: the bound grows while nobody answers within it, and follows what a handshake took when somebody does.
-    fn set_bound(&self, bound: Duration) {
-        let bound = u64::try_from(bound.clamp(HANDSHAKE, LONGEST).as_millis()).unwrap_or(u64::MAX);
-        self.seen.bound.store(bound, Ordering::Relaxed);
-    }
-
-    async fn race(&self) -> Result<(Client, JoinHandle<()>), Fault> {
-        let (begun, bound) = (Instant::now(), self.bound());
-        let mut racing: FuturesUnordered<_> = self.hosts.iter().map(|host| self.one(host)).collect();
+    /// A session with the writable server on the newest timeline.
+    ///
+    /// # Errors
+    /// When there is none within the bound of a handshake: with what each server said.
+    pub(crate) async fn connect(&self) -> Result<Session, Fault> {
+        let (begun, bound) = (Instant::now(), self.seen.bound());
         let mut end = begun + bound;
-        let (mut best, mut fault): (Option<Won>, Option<Fault>) = (None, None);
+        let mut racing: FuturesUnordered<Racer<'_>> = self.places.iter().map(|place| self.resolve(place)).collect();
+        let (mut best, mut faults): (Option<Session>, Vec<(String, Fault)>) = (None, Vec::new());
         loop {
-            match tokio::time::timeout_at(end, racing.next()).await {
+            match timeout_at(end, racing.next()).await {
+                Ok(Some(Step::Resolved(name, addresses))) => {
+                    racing.extend(addresses.into_iter().map(|address| self.greet(name.clone(), address)));
+                }
+                Ok(Some(Step::Answered(name, Err(fault)))) => faults.push((name, fault)),
+                Ok(Some(Step::Answered(_, Ok(session)))) => {
+                    self.seen.answered(begun.elapsed());
+                    end = end.min(Instant::now() + GRACE);
+                    if best.as_ref().is_none_or(|best| session.timeline > best.timeline) {
+                        best = Some(session);
+                    }
+                }
                 Ok(None) => break,
                 Err(_) => {
-                    if best.is_none() {
-                        self.set_bound(bound * 2);
-                        let text = format!("no server answered within {} ms", bound.as_millis());
-                        fault.get_or_insert(Fault { class: Class::Silent, text });
-                    }
+                    faults.extend(self.silent(&faults, bound));
                     break;
                 }
-                Ok(Some(Ok(Found::Writable { client, task, timeline }))) => {
-                    let newest = self.timeline();
-                    if timeline < newest {
-                        task.abort();
-                        let text = format!("an old primary on timeline {timeline} was refused: {newest} was seen");
-                        fault = Some(Fault { class: Class::ReadOnly, text });
-                    } else if best.as_ref().is_none_or(|(.., known)| timeline > *known) {
-                        if let Some((_, old, _)) = best.replace((client, task, timeline)) {
-                            old.abort();
-                        }
-                        self.set_bound(begun.elapsed() * 4);
-                        end = end.min(Instant::now() + GRACE);
-                    } else {
-                        task.abort();
-                    }
-                }
-                Ok(Some(Ok(Found::ReadOnly))) => {
-                    let text = "only servers that take no changes were found".to_owned();
-                    fault.get_or_insert(Fault { class: Class::ReadOnly, text });
-                }
-                Ok(Some(Err(error))) => fault = Some(error),
             }
         }
-        let Some((client, task, timeline)) = best else {
-            let text = "no server answered".to_owned();
-            return Err(fault.unwrap_or(Fault { class: Class::Away, text }));
-        };
-        self.seen.timeline.fetch_max(timeline, Ordering::SeqCst);
-        Ok((client, task))
+        if let Some(session) = best {
+            self.saw_timeline(session.timeline);
+            return Ok(session);
+        }
+        if begun.elapsed() >= bound {
+            self.seen.nobody_answered(bound);
+        }
+        Err(all_of(faults))
     }
 
-    async fn one(&self, host: &Config) -> Result<Found, Fault> {
-        let (client, connection) = host.connect(self.tls.clone()).await?;
-        let task = Dropped(Some(tokio::spawn(drive(connection, Arc::clone(&self.nudges)))));
+    /// Those that have said nothing by the end.
+    fn silent(&self, faults: &[(String, Fault)], bound: Duration) -> Vec<(String, Fault)> {
+        let silent = self.places.iter().filter(|place| faults.iter().all(|(name, _)| *name != place.name));
+        let text = format!("no answer within {} ms", bound.as_millis());
+        silent.map(|place| (place.name.clone(), Fault { class: Class::Silent, text: text.clone() })).collect()
+    }
+
+    /// Asks for the addresses of a host: all of them take part in the race.
+    fn resolve<'a>(&'a self, place: &'a Place) -> Racer<'a> {
+        let Some(Host::Tcp(host)) = place.config.get_hosts().first() else {
+            return self.greet(place.name.clone(), place.config.clone());
+        };
+        let port = place.config.get_ports().first().copied().unwrap_or(5432);
+        Box::pin(async move {
+            let name = place.name.clone();
+            let away = |text: String| Fault { class: Class::Away, text };
+            match tokio::net::lookup_host((host.as_str(), port)).await {
+                Ok(found) => {
+                    let at = |address: std::net::SocketAddr| {
+                        let mut config = place.config.clone();
+                        config.hostaddr(address.ip());
+                        config
+                    };
+                    let addresses: Vec<Config> = found.map(at).collect();
+                    if addresses.is_empty() {
+                        return Step::Answered(name, Err(away("the name has no address".to_owned())));
+                    }
+                    Step::Resolved(name, addresses)
+                }
+                Err(error) => Step::Answered(name, Err(away(format!("the name can't be resolved: {error}")))),
+            }
+        })
+    }
+
+    /// Connects to one address and asks what it is.
+    fn greet(&self, name: String, address: Config) -> Racer<'_> {
+        Box::pin(async move { Step::Answered(name, self.session_at(&address).await) })
+    }
+
+    async fn session_at(&self, address: &Config) -> Result<Session, Fault> {
+        let (client, connection) = address.connect(self.tls.clone()).await?;
+        let task = Task(Some(tokio::spawn(drive(connection, Arc::clone(&self.nudges)))));
         let found = client.simple_query(ROLE).await?;
         let row = found.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
+            SimpleQueryMessage::Row(row) => Some((row.get(0)?, row.get(1)?)),
             _ => None,
         });
-        let Some((Some(role), Some(timeline))) = row.map(|row| (row.get(0), row.get(1))) else {
-            return Err(Fault { class: Class::Other, text: "the server did not say what it is".to_owned() });
-        };
-        if role != "writable" {
-            return Ok(Found::ReadOnly);
-        }
-        let timeline = u32::from_str_radix(timeline, 16).unwrap_or(0);
-        match task.keep() {
-            Some(task) => Ok(Found::Writable { client, task, timeline }),
-            None => Ok(Found::ReadOnly),
+        let read_only = |text: String| Fault { class: Class::ReadOnly, text };
+        match row {
+            Some(("writable", timeline)) => {
+                let timeline = u32::from_str_radix(timeline, 16).unwrap_or(0);
+                let newest = self.timeline();
+                if timeline < newest {
+                    return Err(read_only(format!(
+                        "an old primary on timeline {timeline} was refused, {newest} was seen"
+                    )));
+                }
+                Ok(Session { client, task, timeline, seen: Arc::clone(&self.seen) })
+            }
+            Some(("standby", _)) => Err(read_only("a standby: it takes no changes".to_owned())),
+            Some(_) => Err(read_only("it takes no changes: default_transaction_read_only is on".to_owned())),
+            None => Err(Fault { class: Class::Other, text: "the server did not say what it is".to_owned() }),
         }
     }
 }
 
-/// Ends a connection whose handshake is given up.
-struct Dropped(Option<JoinHandle<()>>);
-
-impl Dropped {
-    fn keep(mut self) -> Option<JoinHandle<()>> {
-        self.0.take()
-    }
-}
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
-            task.abort();
-        }
-    }
+/// One fault of those of all servers: its class is that of the one that says most, its text what each said.
+fn all_of(faults: Vec<(String, Fault)>) -> Fault {
+    // One that answers says more than one that does not; one that would be the right one, were it not for us, says most.
+    let says = |class: Class| match class {
+        Class::Away => 0,
+        Class::Silent => 1,
+        Class::ReadOnly => 2,
+        Class::Full
+        | Class::Connections
+        | Class::Denied
+        | Class::Schema
+        | Class::Busy
+        | Class::Poison
+        | Class::Other => 3,
+    };
+    let class = faults.iter().map(|(_, fault)| fault.class).max_by_key(|class| says(*class)).unwrap_or(Class::Away);
+    let texts: Vec<String> = faults.into_iter().map(|(name, fault)| format!("{name}: {}", fault.text)).collect();
+    Fault { class, text: texts.join("; ") }
 }
 
 /// Moves a connection's messages until it ends.
@@ -262,43 +338,6 @@ where
     }
 }
 
-/// One configuration for each host, with all that they share.
-fn one_by_one(config: &Config) -> Vec<Config> {
-    let ports = config.get_ports();
-    let of = |(place, host): (usize, &Host)| {
-        let mut one = Config::new();
-        one.ssl_mode(config.get_ssl_mode())
-            .application_name(config.get_application_name().unwrap_or("afterring"))
-            .keepalives_idle(config.get_keepalives_idle())
-            .port(ports.get(place).or(ports.first()).copied().unwrap_or(5432));
-        if let Some(user) = config.get_user() {
-            one.user(user);
-        }
-        if let Some(password) = config.get_password() {
-            one.password(password);
-        }
-        if let Some(name) = config.get_dbname() {
-            one.dbname(name);
-        }
-        if let Some(timeout) = config.get_tcp_user_timeout() {
-            one.tcp_user_timeout(*timeout);
-        }
-        if let Some(interval) = config.get_keepalives_interval() {
-            one.keepalives_interval(interval);
-        }
-        if let Some(retries) = config.get_keepalives_retries() {
-            one.keepalives_retries(retries);
-        }
-        match host {
-            Host::Tcp(name) => one.host(name),
-            #[cfg(unix)]
-            Host::Unix(path) => one.host_path(path),
-        };
-        one
-    };
-    config.get_hosts().iter().enumerate().map(of).collect()
-}
-
 impl Connect for Connector {
     fn connect(
         &self,
@@ -307,9 +346,12 @@ impl Connect for Connector {
         Box::pin(async move {
             loop {
                 // The pool's own bound reports what can't be told in its kind of error.
-                match self.race().await {
-                    Ok(made) => return Ok(made),
-                    Err(_) => tokio::time::sleep(GRACE).await,
+                let Ok(Session { client, mut task, .. }) = Self::connect(self).await else {
+                    tokio::time::sleep(GRACE).await;
+                    continue;
+                };
+                if let Some(task) = task.0.take() {
+                    return Ok((client, task));
                 }
             }
         })
@@ -323,3 +365,4 @@ pub(crate) fn pool_fault(error: deadpool_postgres::PoolError) -> Fault {
         error => Fault { class: Class::Silent, text: format!("no session for this: {error}") },
     }
 }
+

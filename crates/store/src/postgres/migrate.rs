@@ -1,7 +1,9 @@
 //! The tables: brought to this program's version, forward only, by one node at a time.
 
+use std::time::Duration;
+
 use refinery::Runner;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::{Class, Connector, Fault, PostgresSettings};
 
@@ -9,8 +11,18 @@ mod steps {
     refinery::embed_migrations!("migrations");
 }
 
-/// Names the lock under which one node at a time migrates.
-const LOCK: &str = "begin; select pg_advisory_xact_lock(7163841231)";
+/// Takes the lock under which one node at a time migrates, if nobody has it. Its holder idles while another session works.
+const LOCK: &str = "begin; set local idle_in_transaction_session_timeout = 0; \
+    select pg_try_advisory_xact_lock(7163841231)::text";
+
+/// Pause before it is tried again: waiting for it would take a connection from PgBouncer that the holder may need.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a small statement may take.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// How long a migration may take, and another node's, which is waited for: large tables may be rewritten.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// What a migration did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,25 +76,56 @@ pub(crate) async fn check(client: &Client) -> Result<(), Fault> {
 
 /// Brings the tables to this program's version. Two nodes that start at once do it one after the other.
 pub(crate) async fn migrate(connector: &Connector) -> Result<Migrated, Fault> {
+    let mut session = connector.connect().await?;
+    let from = within(SHORT, version(&session)).await?;
+    let known = known();
+    if from >= known {
+        return Ok(Migrated { from, to: from });
+    }
     let guard = connector.connect().await?;
-    guard.batch_execute(LOCK).await?;
-    let (client, task) = connector.parts().await?;
-    let mut client = client;
-    let from = version(&client).await?;
-    let done = if from < known() { runner().run_async(&mut client).await.map(drop) } else { Ok(()) };
-    task.abort();
-    guard.batch_execute("commit").await?;
-    done.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|source| {
-            let cause = std::error::Error::source(source).map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!(": {source}{cause}")
-        });
-        Fault {
-            class: Class::Schema,
-            text: format!("the tables can't be migrated: {error}{}", cause.unwrap_or_default()),
+    within(LONG, lock(&guard)).await?;
+    // Refinery looks again at what is there: another node may have done it meanwhile.
+    let run = async { runner().run_async(&mut *session).await.map_err(|error| unmigrated(&error)) };
+    within(LONG, run).await?;
+    within(SHORT, async { Ok(guard.batch_execute("commit").await?) }).await?;
+    Ok(Migrated { from, to: known })
+}
+
+/// Returns when this session has the lock; it has it until its transaction ends.
+async fn lock(guard: &Client) -> Result<(), Fault> {
+    loop {
+        let said = guard.simple_query(LOCK).await?;
+        let got = said.iter().any(|one| matches!(one, SimpleQueryMessage::Row(row) if row.get(0) == Some("true")));
+        if got {
+            return Ok(());
         }
-    })?;
-    Ok(Migrated { from, to: from.max(known()) })
+        guard.batch_execute("rollback").await?;
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn within<T>(bound: Duration, asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let silent = |_| Fault { class: Class::Silent, text: format!("no answer within {} s", bound.as_secs()) };
+    tokio::time::timeout(bound, asked).await.map_err(silent)?
+}
+
+/// What the server said is deep in what refinery says.
+fn unmigrated(error: &refinery::Error) -> Fault {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if let Some(said) = one.downcast_ref::<tokio_postgres::Error>() {
+            let Fault { class, text } = Fault::of(said);
+            let advice = match class {
+                Class::Denied => {
+                    "; `afterring migrate` with the address of a role that may create tables does it for all nodes"
+                }
+                _ => "",
+            };
+            return Fault { class, text: format!("the tables can't be migrated: {text}{advice}") };
+        }
+        cause = one.source();
+    }
+    Fault { class: Class::Schema, text: format!("the tables can't be migrated: {error}") }
 }
 
 /// Brings the tables to this program's version, for the command.
