@@ -1,14 +1,13 @@
 //! Partitions of a day each, made ahead and dropped when they are old; and other old rows, a few at a time.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use model::Timestamp;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::Fault;
-use super::batch::{Parameter, begin};
+use super::batch::{Parameter, ask, begin, plain, together};
+use super::{Class, Fault};
 
 /// Days made ahead.
 const AHEAD: i64 = 4;
@@ -27,39 +26,51 @@ const STEPS: usize = 50;
 /// How long a statement of this may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Names the lock under which one node at a time looks after partitions.
-const LOCK: &str = "select pg_try_advisory_xact_lock(7163841232)";
+/// One node at a time works at partitions. Another one waits for it as for any lock: when it has it, all is there.
+const ALONE: &str = "perform pg_advisory_xact_lock(7163841232);";
 
 /// Tables that have a partition a day.
 const TABLES: [&str; 2] = ["missed_call", "reply"];
 
 /// Makes the partitions of the next days, drops those older than the retention, removes other old rows.
+///
+/// Traffic never waits for it longer than for a lock that is not got: a step that meets one is left for the next time.
+///
+/// # Errors
+/// With the first step that failed; the others were done.
 pub(crate) async fn keep(client: &Client, now: Timestamp, retention: Duration) -> Result<(), Fault> {
-    make_all(client, now).await?;
+    let mut first = make_all(client, now).await.err();
+    let before = now - retention;
     for table in TABLES {
-        drop_old(client, table, day_of(now - retention)).await?;
+        note(&mut first, drop_old(client, table, day_of(before)).await)?;
+        note(&mut first, remove(client, &old_strays(table), before).await)?;
     }
-    remove_old(client, retention).await
+    for sql in [OLD_ALERTS, OLD_PARTS] {
+        note(&mut first, remove(client, sql, before).await)?;
+    }
+    first.map_or(Ok(()), Err)
 }
 
-/// Makes the partitions of the next days, in one round trip. A day that has calls in the default partition already stays there.
+/// Makes the partitions of the next days, in one round trip for each table.
+///
+/// # Errors
+/// With the first table for which it failed; the other is done.
 pub(crate) async fn make_all(client: &Client, now: Timestamp) -> Result<(), Fault> {
-    let mut steps = String::new();
+    let mut first = None;
     for table in TABLES {
-        for day in (-BEHIND..=AHEAD).map(|ahead| day_of(now) + ahead) {
-            let (partition, from, until) = (name(table, day), date(day), date(day + 1));
-            let _ = write!(
-                steps,
-                "if to_regclass('{partition}') is null then begin \
-                   create table {partition} partition of {table} for values from ('{from} 00:00:00+00') to ('{until} 00:00:00+00'); \
-                 exception when check_violation then raise warning 'the calls of {from} stay in the default partition'; end; end if; "
-            );
-        }
+        let days: String = (-BEHIND..=AHEAD).map(|ahead| making(table, day_of(now) + ahead)).collect();
+        note(&mut first, alone(client, &days).await)?;
     }
-    let begin = begin(DEADLINE);
-    let sql =
-        format!("{begin}; do $$ begin if pg_try_advisory_xact_lock(7163841232) then {steps} end if; end $$; commit");
-    client.batch_execute(&sql).await?;
+    first.map_or(Ok(()), Err)
+}
+
+/// Keeps the first fault; only that of a connection that is gone ends all.
+fn note(first: &mut Option<Fault>, done: Result<(), Fault>) -> Result<(), Fault> {
+    let Err(fault) = done else { return Ok(()) };
+    if fault.class == Class::Away {
+        return Err(fault);
+    }
+    first.get_or_insert(fault);
     Ok(())
 }
 
@@ -77,33 +88,65 @@ fn name(table: &str, day: i64) -> String {
     format!("{table}_{}", date(day).replace('-', ""))
 }
 
+/// Runs a block in a transaction of its own; the session is as before, whatever happens.
+async fn alone(client: &Client, block: &str) -> Result<(), Fault> {
+    let sql = format!("{}; do $$ begin {ALONE} {block} end $$; commit", begin(DEADLINE));
+    let Err(error) = client.batch_execute(&sql).await else { return Ok(()) };
+    client.batch_execute("rollback").await?;
+    Err(error.into())
+}
+
+/// Makes a day's partition, apart, and attaches it: inserts go on meanwhile, which `create table … partition of` would not let them.
+///
+/// Another node may have made it while the lock was waited for: the table of tables knows, a cache of names may not. A day whose rows came before
+/// its partition keeps them in the default one.
+fn making(table: &str, day: i64) -> String {
+    let (partition, from, until) = (name(table, day), date(day), date(day + 1));
+    format!(
+        "if not exists (select from pg_class where relname = '{partition}' \
+           and relnamespace = (select relnamespace from pg_class where oid = '{table}'::regclass)) then begin \
+           create table {partition} (like {table} including all); \
+           alter table {table} attach partition {partition} for values from ('{from} 00:00:00+00') to ('{until} 00:00:00+00'); \
+         exception when check_violation then raise warning 'rows of {from} stay in {table}_default'; end; end if; "
+    )
+}
+
 async fn drop_old(client: &Client, table: &str, before: i64) -> Result<(), Fault> {
     let oldest = name(table, before);
     let parameters: [Parameter<'_>; 2] = [(&table, Type::TEXT), (&oldest, Type::TEXT)];
     let sql = "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid \
-        where i.inhparent = to_regclass($1) and c.relname < $2 and c.relname <> $1 || '_default' and c.relname like $1 || '\\_2%'";
+        where i.inhparent = to_regclass($1) and c.relname < $2 and c.relname like $1 || '\\_2%' order by 1";
     for row in client.query_typed(sql, &parameters).await? {
         let partition: String = row.get(0);
-        client.batch_execute(&format!("{}; {LOCK}; drop table if exists {partition}; commit", begin(DEADLINE))).await?;
-        tracing::info!(partition, "old calls were dropped with their partition");
+        alone(client, &format!("drop table if exists {partition};")).await?;
+        tracing::info!(partition, "old rows were dropped with their partition");
     }
     Ok(())
 }
 
-async fn remove_old(client: &Client, retention: Duration) -> Result<(), Fault> {
-    let seconds = retention.as_secs_f64();
-    let parameters: [Parameter<'_>; 2] = [(&seconds, Type::FLOAT8), (&STEP, Type::INT8)];
-    let old = "now() - make_interval(secs => $1)";
-    let alerts = format!(
-        "delete from alert where ctid = any(array(select ctid from alert where created_at < {old} and state not in ('queued', 'in_doubt') limit $2))"
-    );
-    let parts =
-        format!("delete from part where ctid = any(array(select ctid from part where created_at < {old} limit $2))");
-    for sql in [alerts, parts] {
-        for _ in 0..STEPS {
-            if i64::try_from(client.execute_typed(&sql, &parameters).await?).unwrap_or(0) < STEP {
-                break;
-            }
+// Rows that a batch works with are left for the next time.
+const OLD_ALERTS: &str = "delete from alert where ctid = any(array(select ctid from alert \
+    where created_at < to_timestamp($1 / 1000.0) and state not in ('queued', 'in_doubt') limit $2 for update skip locked)) returning 1";
+const OLD_PARTS: &str = "delete from part where ctid = any(array(select ctid from part \
+    where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)) returning 1";
+
+/// Rows of a day that had no partition when they came.
+fn old_strays(table: &str) -> String {
+    format!(
+        "delete from {table}_default where ctid = any(array(select ctid from {table}_default \
+         where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)) returning 1"
+    )
+}
+
+/// Removes rows from before, some at a time.
+async fn remove(client: &Client, sql: &str, before: Timestamp) -> Result<(), Fault> {
+    let (before, begin) = (before.as_millis(), begin(DEADLINE));
+    let parameters: [Parameter<'_>; 2] = [(&before, Type::INT8), (&STEP, Type::INT8)];
+    for _ in 0..STEPS {
+        let sent = vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")];
+        let removed = together(sent).await?.get(1).map_or(0, Vec::len);
+        if i64::try_from(removed).unwrap_or(0) < STEP {
+            break;
         }
     }
     Ok(())
