@@ -7,6 +7,9 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Class, Connector, Fault, PostgresSettings, Session, migrate, partitions};
 
+/// How long it may take to look at the tables' version.
+const LOOKING: Duration = Duration::from_secs(10);
+
 /// What a probe found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Report {
@@ -35,7 +38,8 @@ impl Probe {
             "insert into heartbeat as h (node, name, version, started_at, seen_at) values ({node}, '{name}', '{version}', now(), now()) \
                on conflict (node) do update set seen_at = excluded.seen_at, name = excluded.name, version = excluded.version; \
              select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'), \
-               (select pg_wal_lsn_diff(max(flush_lsn), '0/0') from pg_stat_replication where state = 'streaming')"
+               (select pg_wal_lsn_diff(max(flush_lsn), '0/0') from pg_stat_replication where state = 'streaming'), \
+               substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
         );
         Self { connector, session: None, ready: false, migrate: settings.migrate, clock, sql }
     }
@@ -43,8 +47,10 @@ impl Probe {
     /// Probes once; whatever fails ends the session.
     pub(crate) async fn once(&mut self, deadline: Duration) -> Result<Report, Fault> {
         let report = self.attempt(deadline).await;
-        if report.is_err() {
+        if let Err(fault) = &report {
             self.session = None;
+            // Somebody changed the tables: what is wrong with them is said at the next probe.
+            self.ready &= fault.class != Class::Schema;
         }
         report
     }
@@ -73,6 +79,14 @@ impl Probe {
         let Some((row, log)) = row.and_then(|row| Some((row, number(row, 0)?))) else {
             return Err(Fault { class: Class::Other, text: "the probe's answer can't be read".to_owned() });
         };
+        // Behind PgBouncer the server may change while the session lasts.
+        let timeline = row.get(2).and_then(|text| u32::from_str_radix(text, 16).ok()).unwrap_or(0);
+        let newest = self.connector.timeline();
+        if timeline < newest {
+            let text = format!("an old primary on timeline {timeline} was refused, {newest} was seen");
+            return Err(Fault { class: Class::ReadOnly, text });
+        }
+        self.connector.saw_timeline(timeline);
         Ok(Report { log, flushed: number(row, 1) })
     }
 
@@ -85,8 +99,19 @@ impl Probe {
             }
         }
         if let Some(session) = &self.session {
-            migrate::check(session).await?;
-            partitions::make_all(session, (self.clock)()).await?;
+            let silent =
+                |_| Fault { class: Class::Silent, text: "the tables could not be looked at in time".to_owned() };
+            let looked = async {
+                migrate::check(session).await?;
+                partitions::make_all(session, (self.clock)()).await
+            };
+            match tokio::time::timeout(LOOKING, looked).await.map_err(silent)? {
+                // All works without them, only not as fast: somebody else has to make them.
+                Err(fault) if fault.class == Class::Denied => {
+                    tracing::warn!(%fault, "partitions can't be made: calls go to the default one");
+                }
+                looked => looked?,
+            }
         }
         self.ready = true;
         Ok(())
