@@ -366,3 +366,6 @@ pub(crate) fn pool_fault(error: deadpool_postgres::PoolError) -> Fault {
     }
 }
 
+#[cfg(test)]
+#[path = "tests/mod.rs"]
+mod tests;

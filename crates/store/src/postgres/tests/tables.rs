@@ -1,0 +1,132 @@
+//! Migrations and partitions.
+
+use std::time::Duration;
+
+use throwaway_postgres::{Holder, sql};
+
+use super::super::super::migrate::{Migrated, check, migrate};
+use super::super::super::{Class, migrate_now, partitions};
+use super::{clock, connector, settings, well};
+
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_at_once_migrate_one_after_the_other() {
+    let url = well().database();
+    let connectors: Vec<_> = (0..4).map(|_| connector(&url)).collect();
+    let session = connectors[0].connect().await.unwrap();
+    let fault = check(&session).await.unwrap_err();
+    assert!(fault.class == Class::Schema && fault.text.contains("`afterring migrate`"), "{fault}");
+
+    let done = futures_util::future::join_all(connectors.iter().map(migrate)).await;
+    for done in done {
+        assert_eq!(done.unwrap().to, 1);
+    }
+    check(&session).await.unwrap();
+    assert_eq!(migrate_now(&settings(&url)).await.unwrap(), Migrated { from: 1, to: 1 });
+
+    sql(&url, "insert into refinery_schema_history values (99, 'later', '2030-01-01T00:00:00Z', '0')");
+    let fault = check(&session).await.unwrap_err();
+    assert!(fault.class == Class::Schema && fault.text.contains("upgrade this node"), "{fault}");
+    assert_eq!(migrate_now(&settings(&url)).await.unwrap(), Migrated { from: 99, to: 99 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_make_tables_is_told_so() {
+    let url = well().database();
+    let name = url.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap();
+    well().sql(&format!("create role weak_{name} login"));
+    let fault = migrate_now(&settings(&url.replace("postgres@", &format!("weak_{name}@")))).await.unwrap_err();
+    assert_eq!(fault.class, Class::Denied);
+    assert!(fault.text.contains("42501") && fault.text.contains("`afterring migrate`"), "{fault}");
+}
+
+/// The partitions of a table, apart from the default one.
+fn partitions_of(url: &str, table: &str) -> Vec<String> {
+    let names = format!(
+        "select inhrelid::regclass from pg_inherits where inhparent = '{table}'::regclass and inhrelid::regclass::text not like '%default' order by inhrelid::regclass::text"
+    );
+    sql(url, &names).lines().map(str::to_owned).collect()
+}
+
+fn call_at(url: &str, at: &str) {
+    let row = format!("('{at}', 1, 1, 1, 1, now(), '{{}}', '{{}}', '{{}}')");
+    sql(url, &format!("insert into missed_call values {row}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_made_ahead_and_dropped_when_they_are_old() {
+    let url = well().database();
+    let connector = connector(&url);
+    migrate(&connector).await.unwrap();
+    let (one, other) = (connector.connect().await.unwrap(), connector.connect().await.unwrap());
+    let both = tokio::join!(partitions::keep(&one, clock(), MONTH), partitions::keep(&other, clock(), MONTH));
+    assert_eq!(both, (Ok(()), Ok(())));
+    partitions::keep(&one, clock(), MONTH).await.unwrap();
+    let days = partitions_of(&url, "missed_call");
+    assert_eq!(days.first().map(String::as_str), Some("missed_call_20261122"));
+    assert_eq!(days.last().map(String::as_str), Some("missed_call_20261127"));
+    assert_eq!((days.len(), partitions_of(&url, "reply").len()), (6, 6));
+
+    // Each has the index of its table, and rows find it.
+    call_at(&url, "2026-11-23 23:59:59.999+00");
+    assert_eq!(sql(&url, "select count(*) from missed_call_20261123").trim(), "1");
+    assert_eq!(
+        sql(&url, "select count(*) from pg_inherits where inhparent = 'missed_call_called'::regclass").trim(),
+        "7"
+    );
+
+    partitions::keep(&one, clock() + Duration::from_secs(86_400), MONTH).await.unwrap();
+    assert_eq!(partitions_of(&url, "missed_call").len(), 7);
+    partitions::keep(&one, clock() + MONTH + Duration::from_secs(86_400), MONTH).await.unwrap();
+    assert_eq!(partitions_of(&url, "missed_call").first().map(String::as_str), Some("missed_call_20261124"));
+    assert_eq!(sql(&url, "select count(*) from missed_call").trim(), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_whose_rows_came_first_keeps_them_until_they_are_old() {
+    let url = well().database();
+    let connector = connector(&url);
+    migrate(&connector).await.unwrap();
+    call_at(&url, "2026-11-24 12:00:00+00");
+    call_at(&url, "2026-09-01 12:00:00+00");
+    let session = connector.connect().await.unwrap();
+    partitions::keep(&session, clock(), MONTH).await.unwrap();
+    assert_eq!((partitions_of(&url, "missed_call").len(), partitions_of(&url, "reply").len()), (5, 6));
+    assert_eq!(sql(&url, "select at::date from missed_call_default").trim(), "2026-11-24");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_hold_is_left_for_the_next_time() {
+    let url = well().database();
+    let connector = connector(&url);
+    migrate(&connector).await.unwrap();
+    for (called, state) in [(1, "delivered"), (2, "delivered"), (3, "queued")] {
+        let row = format!("(1, {called}, 1, 1, 1, 'notice', '{state}', '2026-09-01', '{{}}')");
+        sql(&url, &format!("insert into alert values {row}"));
+    }
+    let holder =
+        Holder::of(&url, "select 1 from alert where called = 1 for update; lock table missed_call in share mode");
+    let session = connector.connect().await.unwrap();
+    let fault = partitions::keep(&session, clock(), MONTH).await.unwrap_err();
+    assert_eq!(fault.class, Class::Busy, "{fault}");
+    assert_eq!((partitions_of(&url, "missed_call").len(), partitions_of(&url, "reply").len()), (0, 6));
+    assert_eq!(sql(&url, "select string_agg(called::text, ' ' order by called) from alert").trim(), "1 3");
+    drop(holder);
+    partitions::keep(&session, clock(), MONTH).await.unwrap();
+    assert_eq!(partitions_of(&url, "missed_call").len(), 6);
+    assert_eq!(sql(&url, "select called from alert").trim(), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_made_while_calls_are_written() {
+    let url = well().database();
+    let connector = connector(&url);
+    migrate(&connector).await.unwrap();
+    let session = connector.connect().await.unwrap();
+    partitions::keep(&session, clock(), MONTH).await.unwrap();
+    let row = "('2026-11-23 12:00:00+00', 1, 1, 1, 1, now(), '{}', '{}', '{}')";
+    let _holder = Holder::of(&url, &format!("insert into missed_call values {row}"));
+    partitions::keep(&session, clock() + Duration::from_secs(86_400), MONTH).await.unwrap();
+    assert_eq!(partitions_of(&url, "missed_call").len(), 7);
+}
