@@ -68,7 +68,7 @@ fn a_standby_follows_and_takes_over() {
     standby.promote();
     standby.sql("insert into t values (8)");
     assert_eq!(standby.sql("select sum(n) from t").trim(), "15");
-    assert_eq!(standby.sql("select timeline_id from pg_control_checkpoint()").trim(), "2");
+    assert_eq!(standby.sql("select substr(pg_walfile_name(pg_current_wal_lsn()), 8, 1)").trim(), "2");
 }
 
 #[test]
@@ -80,6 +80,17 @@ fn a_killed_session_ends_all_sessions() {
     wait_for("it does not recover", || try_sql(&cluster.url(), "select 1").is_ok());
     assert_eq!(cluster.sql("select to_regclass('t')").trim(), "");
     drop(holder);
+}
+
+#[test]
+fn a_holder_holds_until_it_is_dropped() {
+    let cluster = Cluster::start(&[]);
+    cluster.sql("create table t ()");
+    let holder = Holder::of(&cluster.url(), "lock table t");
+    let asked = |patience: u32| try_sql(&cluster.url(), &format!("set lock_timeout = {patience}; select * from t"));
+    assert!(asked(50).unwrap_err().contains("lock timeout"));
+    drop(holder);
+    asked(5000).unwrap();
 }
 
 #[test]
