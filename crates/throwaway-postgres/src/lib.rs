@@ -8,12 +8,14 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness that can't go on fails its test, and says why")]
 
 mod binaries;
+mod bouncer;
 mod cluster;
 mod directory;
 mod process;
 mod proxy;
 mod session;
 
+pub use bouncer::Bouncer;
 pub use cluster::Cluster;
 pub use proxy::Proxy;
 pub use session::{Holder, sql, try_sql};
