@@ -12,7 +12,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ingress", &["model"]),
     ("console", &["model", "routing", "store"]),
     ("simulator", &["model"]),
-    ("afterring", &["model", "routing", "store", "smpp-client", "ingress", "console", "simulator", "throwaway-postgres"]),
+    (
+        "afterring",
+        &["model", "routing", "store", "smpp-client", "ingress", "console", "simulator", "throwaway-postgres"],
+    ),
     ("throwaway-postgres", &[]),
     ("integration-tests", &["throwaway-postgres"]),
 ];

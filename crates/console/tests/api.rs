@@ -9,15 +9,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use console::{
-    Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status,
-    router,
-};
+use console::{Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status, router};
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Secret, ShortNumber, Source, Timestamp};
+use routing::Condition as DatabaseState;
 use routing::text::Texts;
 use routing::{Database, Event, InDoubtPolicy, Keywords, Limits, Policy, Ranges, Service};
 use serde_json::json;
-use routing::Condition as DatabaseState;
 use store::{Context, Embedded, EmbeddedSettings, HandOver, Store as _};
 use support::{Answer, ask, get, serve};
 

@@ -52,12 +52,14 @@ create table subscriber_gone (
     bucket  smallint not null,
     number  bigint not null,
     changed xid8 not null default pg_current_xact_id(),
+    at      timestamptz not null default now(),
     primary key (bucket, number)
 );
 create index subscriber_gone_changed on subscriber_gone (changed);
 comment on table subscriber_gone is 'People who are no longer registered, so that nodes that were away learn of it. Filled by a trigger; pruned after 30 days.';
 comment on column subscriber_gone.bucket is 'number % 64.';
 comment on column subscriber_gone.number is 'The number.';
+comment on column subscriber_gone.at is 'When.';
 comment on column subscriber_gone.changed is 'The transaction that deleted the subscriber.';
 
 create function subscriber_changes() returns trigger language plpgsql as $$
@@ -72,7 +74,7 @@ create trigger subscriber_changes before insert or update on subscriber
 create function subscriber_leaves() returns trigger language plpgsql as $$
 begin
     insert into subscriber_gone (bucket, number) select bucket, number from old_rows order by bucket, number
-        on conflict (bucket, number) do update set changed = pg_current_xact_id();
+        on conflict (bucket, number) do update set changed = pg_current_xact_id(), at = now();
     perform pg_notify('afterring_subscriber', '');
     return null;
 end $$;

@@ -156,6 +156,13 @@ impl Cluster {
         sql(&self.url(), statements)
     }
 
+    /// Its processes, the one that made the others first.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let first = self.server.id();
+        std::iter::once(first).chain(children(first)).collect()
+    }
+
     /// Stops it in its tracks: its kernel goes on accepting connections, nobody answers them.
     pub fn hang(&self) {
         signal(self.server.id(), Signal::STOP);

@@ -1,8 +1,9 @@
 //! The benchmark: calls in by HTTP, alerts out to a simulated SMSC, everything on this machine; prints what it took.
 //!
 //! Three loads, each on a new store: as fast as it goes without receipts, the same with receipts, and half of that pace,
-//! which shows the times when nothing queues.
+//! which shows the times when nothing queues. Then the last two beside a Postgres of its own, subscribers without it, and the hand-over afterwards.
 
+use std::cell::RefCell;
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use integration_tests::{Gateway, World, paths, wait};
 use serde_json::Value;
+use throwaway_postgres::{Cluster, sql};
 
 /// What is asked for on the command line.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,22 @@ struct Load {
     /// Calls per second; 0: as fast as they are answered.
     rate: u64,
 }
+
+impl Load {
+    /// How many people are called.
+    fn people(self) -> u64 {
+        if self.name.starts_with("Postgres stopped") { SUBSCRIBERS } else { 90_000_000 }
+    }
+}
+
+/// The first called number.
+const CALLED: u64 = 8_613_800_000_000;
+
+/// Subscribers in the load without the database.
+const SUBSCRIBERS: u64 = 300_000;
+
+/// Of the Postgres that the bench starts.
+const SETTINGS: [&str; 2] = ["shared_buffers=512MB", "max_wal_size=2GB"];
 
 /// What a load gave.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,8 +90,10 @@ fn main() -> Result<()> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is a small positive number")]
     let half = (receipts.rate() / 2.0) as u64;
     let paced = run(options, Load { name: "half of that, receipts", receipts: true, rate: half })?;
-    let ended =
-        [flat_out, receipts, paced].iter().all(|figures| figures.told + figures.capped >= figures.accepted_f64());
+    let (beside, beside_paced, without) = beside_postgres(options)?;
+    let ended = [flat_out, receipts, paced, beside, beside_paced, without]
+        .iter()
+        .all(|figures| figures.told + figures.capped >= figures.accepted_f64());
     ensure!(ended, "not every accepted call was told");
     Ok(())
 }
@@ -95,7 +115,78 @@ fn options() -> Result<Options> {
     Ok(options)
 }
 
+/// Flat out and at half that pace with the database, then flat out without it and the hand-over.
+fn beside_postgres(options: Options) -> Result<(Figures, Figures, Figures)> {
+    let load = Load { name: "beside Postgres, flat out, receipts", receipts: true, rate: 0 };
+    let cluster = Cluster::start(&SETTINGS);
+    let before = cluster_cpu(&cluster)?;
+    let flat_out = beside(options, load, &cluster.database(), |_| Ok(()), |_| Ok(()))?;
+    let each = (cluster_cpu(&cluster)? - before) / (flat_out.accepted_f64() / 1000.0);
+    println!("  CPU, Postgres           {each:>10.3} s/1,000 calls");
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is a small positive number")]
+    let half = (flat_out.rate() / 2.0) as u64;
+    let load = Load { name: "beside Postgres, half of that, receipts", receipts: true, rate: half };
+    let paced = beside(options, load, &cluster.database(), |_| Ok(()), |_| Ok(()))?;
+
+    let load = Load { name: "Postgres stopped, subscribers, half of that, receipts", receipts: true, rate: half };
+    let database = cluster.database();
+    let cluster = RefCell::new(cluster);
+    let stop = |gateway: &Gateway| {
+        let register =
+            format!("insert into subscriber (number) select generate_series({CALLED}, {CALLED} + {SUBSCRIBERS} - 1)");
+        let _ = sql(&database, &register);
+        wait::within(Duration::from_secs(60), "the registry is followed", || {
+            Ok((gateway.metric("afterring_subscribers", &[])? >= 300_000.0).then_some(()))
+        })?;
+        cluster.borrow_mut().stop();
+        state(gateway, "abnormal")
+    };
+    let hand_over = |gateway: &Gateway| {
+        let waiting = gateway.metric("afterring_database_unshared", &[])?;
+        cluster.borrow_mut().restart();
+        let start = Instant::now();
+        state(gateway, "normal")?;
+        let seconds = start.elapsed().as_secs_f64();
+        println!("\nhand-over afterwards\n  {waiting:.0} events in {seconds:.2} s: {:.0} events/s", waiting / seconds);
+        Ok(())
+    };
+    let without = beside(options, load, &database, stop, hand_over)?;
+    Ok((flat_out, paced, without))
+}
+
+fn state(gateway: &Gateway, wanted: &str) -> Result<()> {
+    wait::within(Duration::from_secs(120), &format!("the database is {wanted}"), || {
+        Ok((gateway.admin("GET", "/v1/status", &Value::Null)?["database"]["state"] == wanted).then_some(()))
+    })
+}
+
+/// Processor time of all processes of a cluster, those that have ended included.
+fn cluster_cpu(cluster: &Cluster) -> Result<f64> {
+    cluster.processes().into_iter().try_fold(0.0, |sum, process| Ok(sum + times(process, &[11, 12, 13, 14])?))
+}
+
+/// One load with a database beside, something before it and something after it.
+fn beside(
+    options: Options,
+    load: Load,
+    database: &str,
+    before: impl FnOnce(&Gateway) -> Result<()>,
+    after: impl FnOnce(&Gateway) -> Result<()>,
+) -> Result<Figures> {
+    run_on(options, load, Some(database), before, after)
+}
+
 fn run(options: Options, load: Load) -> Result<Figures> {
+    run_on(options, load, None, |_| Ok(()), |_| Ok(()))
+}
+
+fn run_on(
+    options: Options,
+    load: Load,
+    database: Option<&str>,
+    before: impl FnOnce(&Gateway) -> Result<()>,
+    after: impl FnOnce(&Gateway) -> Result<()>,
+) -> Result<Figures> {
     // On the disk that builds are on: /tmp may be memory.
     let store = paths::target().join("bench-store");
     let _ = fs::remove_dir_all(&store);
@@ -107,12 +198,20 @@ fn run(options: Options, load: Load) -> Result<Figures> {
         .set("SMSC__URLS", &format!("smpp://bench:bench@{}?window={}", smsc.address, options.window))
         .set("RANGES", "everybody=8613*:1000000000")
         .set("LOG__FILTER", "warn");
+    if let Some(database) = database {
+        world.set("DATABASE__URL", database);
+    }
     let gateway = world.start_bound()?;
+    if database.is_some() {
+        state(&gateway, "normal")?;
+    }
+    before(&gateway)?;
     let mut figures = measure(options, load, &gateway, &smsc)?;
     figures.written_mib = written(gateway.id())?;
+    figures.print(load.name);
+    after(&gateway)?;
     gateway.stop()?;
     fs::remove_dir_all(&store)?;
-    figures.print(load.name);
     Ok(figures)
 }
 
@@ -125,7 +224,7 @@ fn measure(options: Options, load: Load, gateway: &Gateway, smsc: &Simulated) ->
     wait::within(Duration::from_secs(240), "every accepted call is told, or its person was told of another", || {
         figures.told = gateway.metric("afterring_link_outcomes_total", &["\"accepted\""])?;
         let decided = |verdict| gateway.metric("afterring_decisions_total", &["\"call\"", verdict]);
-        figures.capped = decided("\"teaser_capped\"")? + decided("\"joined\"")?;
+        figures.capped = decided("\"teaser_capped\"")? + decided("\"joined\"")? + decided("\"held\"")?;
         Ok((figures.told + figures.capped >= figures.accepted_f64()).then_some(()))
     })?;
     let number = |key: &str| report[key].as_f64().unwrap_or(0.0);
@@ -150,7 +249,8 @@ fn calls(options: Options, load: Load, url: &str) -> Result<Value> {
     let output = Command::new(paths::simulator()?)
         .args(["calls", "--url", url, "--duration", &format!("{}s", options.seconds)])
         .args(["--rate", &load.rate.to_string(), "--batch", &options.batch.to_string()])
-        .args(["--connections", &options.connections.to_string(), "--called-count", "90000000"])
+        .args(["--connections", &options.connections.to_string(), "--called-first", &CALLED.to_string()])
+        .args(["--called-count", &load.people().to_string()])
         .stderr(Stdio::inherit())
         .output()?;
     ensure!(output.status.success(), "the call generator failed: {}", output.status);
@@ -241,11 +341,17 @@ fn quantile(page: &str, histogram: &str, share: f64) -> f64 {
 
 /// Processor time of a process, user and system, in seconds.
 fn cpu(process: u32) -> Result<f64> {
+    // Fields 14 and 15 of proc(5), counted from behind the name.
+    times(process, &[11, 12])
+}
+
+/// Times of a process, in seconds: fields of `/proc/PID/stat`, counted from behind the name.
+fn times(process: u32, places: &[usize]) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields: Vec<&str> = stat.rsplit_once(") ").context("no name in stat")?.1.split(' ').collect();
     let ticks = |place: usize| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
-    // Fields 14 and 15 of proc(5), counted from behind the name; a tick is 10 ms on every Linux.
-    Ok((ticks(11) + ticks(12)) / 100.0)
+    // A tick is 10 ms on every Linux.
+    Ok(places.iter().map(|place| ticks(*place)).sum::<f64>() / 100.0)
 }
 
 /// The most memory a process ever had resident, in MiB.

@@ -192,7 +192,9 @@ impl Registry {
         let (store, numbering) = (store(&mut reader), policy::numbering(&mut reader));
         let database = database(&mut reader, store.as_ref());
         match (store, database, numbering) {
-            (Some(store), Some(database), Some(numbering)) if reader.is_sound() => Ok(Self { store, database, numbering }),
+            (Some(store), Some(database), Some(numbering)) if reader.is_sound() => {
+                Ok(Self { store, database, numbering })
+            }
             _ => Err(reader.faults()),
         }
     }
@@ -252,13 +254,12 @@ fn database(reader: &mut Reader, store: Option<&StoreSettings>) -> Option<Option
     let node_name = reader.text("database.node", |text| Ok(node_name(text)));
     let migrate = reader.text("database.migrate", |text| form::choice(text, &[("true", true), ("false", false)]));
     let pool = reader.text("database.pool", |text| form::count(text, 1, 100));
-    let lease = time(reader, "database.lease", MINUTE, DAY);
+    let lease = time(reader, "database.lease", Duration::from_secs(5), DAY);
     let interval = time(reader, "health.interval", Duration::from_millis(100), MINUTE * 5);
     let timeout = time(reader, "health.timeout", Duration::from_millis(50), Duration::from_secs(10));
     let (ca, node_name, migrate, pool) = (ca?, node_name?, migrate?, pool?);
     let (lease, interval, timeout, retention) = (lease?, interval?, timeout?, store?.retention);
-    let settings =
-        |url| PostgresSettings { url, ca, node_name, pool, interval, timeout, migrate, lease, retention };
+    let settings = |url| PostgresSettings { url, ca, node_name, pool, interval, timeout, migrate, lease, retention };
     Some(url?.map(settings))
 }
 

@@ -20,7 +20,7 @@ use crate::StoreError;
 
 /// Bits of a node's number, and of the counter below it in the ids of its alerts: 2^41 alerts are six years at 10,000 a second.
 const NODE_BITS: u32 = 22;
-const ALERT_BITS: u32 = 41;
+pub(super) const ALERT_BITS: u32 = 41;
 
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 64;

@@ -4,6 +4,7 @@ use model::{AlertId, Msisdn, Receipt, SubmitOutcome};
 use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, Verdict, View};
 
 use super::memory::{Row, Sharing};
+use super::open::ALERT_BITS;
 use super::rows::{self, Decided};
 use super::turn::Turn;
 use crate::{Context, Journaled, Outcome, Seq, Settled, StoreError};
@@ -254,7 +255,9 @@ impl Turn<'_> {
     }
 
     fn apply_alert(&mut self, alert: Alert) -> Result<(), StoreError> {
-        let known = if alert.id.0 >= self.draft.next_alert { None } else { self.take_alert(alert.id)? };
+        // An alert that another node made has its number, which says nothing of ours.
+        let own = self.draft.shared.is_none_or(|shared| alert.id.0 >> ALERT_BITS == shared.node);
+        let known = if own && alert.id.0 >= self.draft.next_alert { None } else { self.take_alert(alert.id)? };
         let was_accepted = known.as_ref().is_some_and(|row| matches!(row.value.state, AlertState::Accepted { .. }));
         if let AlertState::Accepted { smsc, parts, .. } = &alert.state
             && !was_accepted
@@ -264,7 +267,9 @@ impl Turn<'_> {
             }
         }
         self.count_state(known.as_ref().map(|row| &row.value), Some(&alert));
-        self.draft.next_alert = self.draft.next_alert.max(alert.id.0.saturating_add(1));
+        if own {
+            self.draft.next_alert = self.draft.next_alert.max(alert.id.0.saturating_add(1));
+        }
         let (last, stored) = known.map_or((None, None), |row| (row.last, row.stored));
         self.put_alert(Row { value: alert, last, stored, dirty: true, sharing: Sharing::Alone });
         Ok(())

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{AlertId, Kind, Msisdn, NoAnswer, SmscName, Submit, SubmitOutcome, Timestamp};
-use routing::{Alert, AlertState, CallBox, Effect, Event, RangeName, Subscriber, Verdict};
+use routing::{Alert, AlertState, CallBox, Effect, Event, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 
 use super::job::request;
@@ -506,7 +506,7 @@ impl Turn<'_> {
             called.extend(self.person_of(&one)?);
             ids.extend(one.alerts.iter().map(|id| id.0));
             carry.work.rest.extend(one.rest);
-            if matches!(one.event, Event::Call(_) | Event::Reply(_)) {
+            if is_history(&one.event, one.verdict) {
                 let rows::Pending { seq, event, at, verdict, alerts, .. } = one;
                 carry.work.history.push(History { seq, event, at, verdict, alerts });
             }
@@ -561,11 +561,19 @@ pub(crate) fn read_box(body: Option<&RawValue>, called: Msisdn) -> Result<CallBo
 /// Calls and replies of a batch with what was decided of them.
 fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History> {
     let outcomes: HashMap<Seq, _> = settled.outcomes.iter().map(|outcome| (outcome.seq, outcome)).collect();
-    let kept = batch.iter().filter(|journaled| matches!(journaled.event, Event::Call(_) | Event::Reply(_)));
-    kept.filter_map(|Journaled { seq, event, .. }| {
-        let outcome = outcomes.get(seq)?;
+    let kept = batch.iter().filter_map(|Journaled { seq, event, .. }| {
+        let outcome = outcomes.get(seq).filter(|outcome| is_history(event, outcome.verdict))?;
         let alerts = outcome.alerts.iter().map(|alert| alert.id).collect();
         Some(History { seq: seq.0, event: event.clone(), at, verdict: outcome.verdict, alerts })
-    })
-    .collect()
+    });
+    kept.collect()
+}
+
+/// Whether an event is kept in the database: calls and replies, but no call that was counted before.
+fn is_history(event: &Event, verdict: Verdict) -> bool {
+    match event {
+        Event::Call(_) => verdict != Verdict::Nothing(NothingWhy::Duplicate),
+        Event::Reply(_) => true,
+        Event::Submitted { .. } | Event::Receipt(_) | Event::Dropped { .. } | Event::Due { .. } => false,
+    }
 }

@@ -29,6 +29,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// One node at a time works at partitions. Another one waits for it as for any lock: when it has it, all is there.
 const ALONE: &str = "perform pg_advisory_xact_lock(7163841232);";
 
+/// How long it is kept who is no longer registered: a node that was away for longer reads everybody anew.
+const GONE_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Tables that have a partition a day.
 const TABLES: [&str; 2] = ["missed_call", "reply"];
 
@@ -48,6 +51,7 @@ pub(crate) async fn keep(client: &Client, now: Timestamp, retention: Duration) -
     for sql in [OLD_ALERTS, OLD_PARTS] {
         note(&mut first, remove(client, sql, before).await)?;
     }
+    note(&mut first, remove(client, OLD_GONE, now - GONE_FOR).await)?;
     first.map_or(Ok(()), Err)
 }
 
@@ -129,6 +133,9 @@ const OLD_ALERTS: &str = "delete from alert where ctid = any(array(select ctid f
     where created_at < to_timestamp($1 / 1000.0) and state not in ('queued', 'in_doubt') limit $2 for update skip locked)) returning 1";
 const OLD_PARTS: &str = "delete from part where ctid = any(array(select ctid from part \
     where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)) returning 1";
+
+const OLD_GONE: &str = "delete from subscriber_gone where ctid = any(array(select ctid from subscriber_gone \
+    where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)) returning 1";
 
 /// Rows of a day that had no partition when they came.
 fn old_strays(table: &str) -> String {

@@ -1,0 +1,239 @@
+//! The hand-over between the two stores, against a real database.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use model::{Msisdn, Secret, Timestamp};
+use routing::{Condition, Database, Event, HealthEvent};
+use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
+use support::{DAY, call_at, policy, prospect, reply, subscriber};
+use throwaway_postgres::{Cluster, sql};
+use tokio::task::JoinHandle;
+
+#[expect(clippy::disallowed_methods, reason = "a test's clock")]
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// A node with its loops but for the one that decides, which the tests are.
+struct Node {
+    store: HandOver,
+    health: DatabaseHealth,
+    loops: Vec<JoinHandle<()>>,
+}
+
+impl Node {
+    async fn start(dir: &Path, url: &str) -> Self {
+        let settings = EmbeddedSettings {
+            cache: 4 << 20,
+            log: 1 << 20,
+            shared: true,
+            ..EmbeddedSettings::new(dir.to_owned(), DAY * 30)
+        };
+        // A process that another test starts at this moment may hold the lock until it runs its own program.
+        let mut local = Embedded::open(settings.clone(), clock());
+        while matches!(local, Err(StoreError::InUse(_))) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            local = Embedded::open(settings.clone(), clock());
+        }
+        let local = local.unwrap();
+        let settings = PostgresSettings {
+            url: Secret::new(url.to_owned()),
+            ca: None,
+            node_name: "test".to_owned(),
+            pool: 2,
+            interval: Duration::from_millis(50),
+            timeout: Duration::from_secs(1),
+            migrate: true,
+            lease: Duration::from_secs(600),
+            retention: DAY * 30,
+        };
+        let health = DatabaseHealth::starting(clock);
+        let store = HandOver::beside(local, settings, health.clone(), clock).await.unwrap();
+        let loops = vec![tokio::spawn(store.clone().probe()), tokio::spawn(store.clone().follow_registry())];
+        Self { store, health, loops }
+    }
+
+    fn context(&self) -> Context {
+        Context { policy: std::sync::Arc::new(policy()), database: self.health.decides_by(), now: clock() }
+    }
+
+    async fn becomes(&self, wanted: Condition) {
+        let mut seen = self.health.watch();
+        let wait = seen.wait_for(|seen| seen.machine.condition() == wanted);
+        drop(tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the state in time").unwrap());
+    }
+
+    /// Hands over until nothing is left, at most so many steps.
+    async fn drain(&self) {
+        for _ in 0..2_000 {
+            match self.store.hand_over(&self.context()).await.unwrap() {
+                Step::Done if !self.store.is_behind() => return,
+                Step::Moved => {}
+                Step::Done | Step::Later => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+        panic!("something is left to hand over: {:?}", self.health.now());
+    }
+
+    /// Reaches the database and has nothing to hand over.
+    async fn normal(&self) {
+        self.becomes(Condition::Recovering).await;
+        self.drain().await;
+        self.becomes(Condition::Normal).await;
+    }
+
+    async fn happen(&self, events: Vec<Event>) -> Vec<String> {
+        let appended = self.store.local().append(events).await.unwrap();
+        let count = appended.duplicate.iter().filter(|duplicate| !**duplicate).count();
+        let mut batch = Vec::new();
+        while batch.len() < count {
+            batch.extend(self.store.local().next(1_000).await);
+        }
+        support::verdicts(&self.store.settle(batch, self.context()).await.unwrap())
+    }
+
+    async fn stop(self) {
+        for task in self.loops {
+            task.abort();
+        }
+        self.store.local().clone().close().await;
+    }
+}
+
+fn call(id: &str, called: Msisdn) -> Event {
+    call_at(id, called, clock())
+}
+
+fn abnormal(health: &DatabaseHealth) {
+    health.tell(HealthEvent::Force { until: clock() + Duration::from_secs(600), reason: "test".to_owned() });
+    assert_eq!(health.decides_by(), Database::Abnormal);
+}
+
+#[tokio::test]
+async fn what_is_decided_alone_is_in_the_database_once_and_a_refused_row_blocks_nothing() {
+    let cluster = Cluster::start(&[]);
+    let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
+    let node = Node::start(dir.path(), &url).await;
+    node.normal().await;
+    let _ = sql(
+        &url,
+        &format!("insert into subscriber (number) select generate_series({0}, {0} + 99)", subscriber(0).as_u64()),
+    );
+    while node.store.subscriber_count() < 100 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = node.happen(vec![call("a", subscriber(1)), call("b", prospect(1)), reply(prospect(2), "R")]).await;
+    assert_eq!(told, ["send detail", "send teaser", "reply refused"]);
+
+    abnormal(&node.health);
+    let told = node
+        .happen(
+            (0..50)
+                .map(|n| call(&format!("c{n}"), subscriber(n + 10)))
+                .chain([call("d", prospect(3)), reply(prospect(1), "R"), reply(prospect(1), "C")])
+                .collect(),
+        )
+        .await;
+    assert_eq!(told.iter().filter(|verdict| *verdict == "send fallback").count(), 50);
+    assert_eq!(told[50..], ["nothing abnormal_not_registered", "reply refused", "reply deferred"]);
+    assert!(node.store.is_behind());
+
+    // One person's rows are refused by a rule of somebody else.
+    let poison = subscriber(20).as_u64();
+    let _ = sql(&url, &format!("alter table missed_call add constraint nobody_likes_it check (called <> {poison})"));
+    node.health.tell(HealthEvent::Lift);
+    node.normal().await;
+    assert_eq!(node.store.local().health().quarantined, 1);
+    let counts = sql(&url, "select count(*), count(distinct body->>'id') from missed_call");
+    assert_eq!(counts.trim(), "52|52", "2 + 50 + 1 calls, and one set aside");
+    assert_eq!(sql(&url, &format!("select count(*) from missed_call where called = {poison}")).trim(), "0");
+    assert_eq!(sql(&url, "select count(*) from call_box where refused_at is not null").trim(), "2");
+    assert_eq!(
+        sql(&url, "select kind, count(*) from alert where kind <> 'notice' group by 1 order by 1").trim(),
+        "detail|1\nfallback|49\nteaser|1"
+    );
+    // It goes on as before, for the one whose row was refused too.
+    assert_eq!(node.happen(vec![call("e", subscriber(60))]).await, ["send detail"]);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_starts_without_its_database_knows_its_subscribers_and_hands_over_what_an_earlier_life_decided() {
+    let mut cluster = Cluster::start(&[]);
+    let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
+    let node = Node::start(dir.path(), &url).await;
+    node.normal().await;
+    let _ = sql(
+        &url,
+        &format!(
+            "insert into subscriber (number, language) values ({}, 'zh-CN'), ({}, null)",
+            subscriber(1).as_u64(),
+            subscriber(2).as_u64()
+        ),
+    );
+    while node.store.subscriber_count() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cluster.stop();
+    node.becomes(Condition::Abnormal).await;
+    assert_eq!(node.happen(vec![call("a", subscriber(1))]).await, ["send fallback"]);
+    node.stop().await;
+
+    let node = Node::start(dir.path(), &url).await;
+    assert_eq!(
+        node.happen(vec![call("b", subscriber(2)), call("a", subscriber(1)), call("c", prospect(1))]).await,
+        ["send fallback", "nothing abnormal_not_registered"]
+    );
+    let known = node.store.local().subscriber(subscriber(1)).await.unwrap().unwrap();
+    assert_eq!(known.language.unwrap().to_string(), "zh-CN");
+    cluster.restart();
+    node.normal().await;
+    assert_eq!(sql(&url, "select string_agg(body->>'id', ',' order by body->>'id') from missed_call").trim(), "a,b,c");
+    assert_eq!(node.happen(vec![call("c", prospect(1)), call("d", prospect(1))]).await, ["send teaser"]);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_failover_that_loses_the_newest_batches_has_them_again_and_nobody_is_told_twice() {
+    let cluster = Cluster::start(&[]);
+    let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
+    let node = Node::start(dir.path(), &url).await;
+    node.normal().await;
+    assert_eq!(node.happen(vec![call("a", prospect(1))]).await, ["send teaser"]);
+    let _ = sql(
+        &url,
+        "create table before as select * from applied; create table boxes as select * from call_box; \
+        create table alerts as select * from alert; create table calls as select * from missed_call",
+    );
+    assert_eq!(
+        node.happen(vec![call("b", prospect(2)), call("c", prospect(1))]).await,
+        ["send teaser", "joined teaser"]
+    );
+    assert_eq!(node.happen(vec![call("d", prospect(2))]).await, ["joined teaser"]);
+    assert_eq!(node.store.lease(10, &node.context()).await.unwrap().len(), 2, "both leave");
+    // The database as a standby knew it that had only the first batch.
+    abnormal(&node.health);
+    let _ = sql(
+        &url,
+        "truncate applied, call_box, alert, missed_call, range_usage; insert into applied select * from before; \
+        insert into call_box select * from boxes; insert into alert select * from alerts; insert into missed_call select * from calls; \
+        insert into range_usage values ('south', 1)",
+    );
+    node.health.tell(HealthEvent::Lift);
+    node.normal().await;
+    assert_eq!(
+        sql(&url, "select string_agg(body->>'id', ',' order by body->>'id') from missed_call").trim(),
+        "a,b,c,d"
+    );
+    assert_eq!(sql(&url, "select used from range_usage").trim(), "2");
+    let untold = "select called % 10, body->'untold'->0->>'count' from call_box order by 1";
+    assert_eq!(sql(&url, untold).trim(), "1|2\n2|2");
+    assert!(node.store.lease(10, &node.context()).await.unwrap().is_empty(), "nobody is told twice");
+    assert_eq!(node.happen(vec![call("a", prospect(1)), call("e", prospect(2))]).await, ["nothing teaser_capped"]);
+    node.stop().await;
+}
