@@ -60,7 +60,7 @@ pub(crate) struct Shared {
     /// Whether something was decided alone and is not handed over, or the node's place there is not known.
     behind: AtomicBool,
     batches: Mutex<Batches>,
-    places: StdMutex<VecDeque<(i64, u64)>>,
+    places: StdMutex<VecDeque<Place>>,
     lease: StdMutex<Lease>,
 }
 
@@ -80,8 +80,16 @@ struct Batches {
 struct Lease {
     /// When the database was last heard.
     heard: Timestamp,
-    /// Whether so long was not heard that others may have taken over; until it is known what.
-    lapsed: bool,
+    /// Set where it was not heard for so long that others may have taken over, until it is known what: what was made before then waits.
+    lapsed: Option<Timestamp>,
+}
+
+/// The end of a batch that was committed.
+struct Place {
+    through: i64,
+    committed: Instant,
+    /// Where the database's log was at most when it was committed, once that is known.
+    log: Option<u64>,
 }
 
 /// What a step of handing over did.
@@ -133,7 +141,7 @@ impl HandOver {
             behind: AtomicBool::new(true),
             batches: Mutex::new(Batches { session: None, applied: None, slowest: Duration::ZERO, carry: CARRY }),
             places: StdMutex::default(),
-            lease: StdMutex::new(Lease { heard, lapsed: false }),
+            lease: StdMutex::new(Lease { heard, lapsed: None }),
             settings,
         };
         Ok(Self { local, shared: Some(Arc::new(shared)) })
@@ -448,7 +456,7 @@ impl Shared {
 
     /// Others may have taken over what waits here if the database was not heard for long; what they took is theirs.
     async fn check_lease(&self, local: &Embedded, batches: &mut Batches, deadline: Duration) -> Result<(), Failed> {
-        if !self.lease().lapsed {
+        if self.lease().lapsed.is_none() {
             return Ok(());
         }
         let waiting = local.waiting().await?;
@@ -460,14 +468,18 @@ impl Shared {
                 local.give_up(taken).await?;
             }
         }
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner).lapsed = false;
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner).lapsed = None;
         Ok(())
     }
 
     fn lease(&self) -> Lease {
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         // A tenth is kept for clocks that differ, and for what is on its way.
-        lease.lapsed |= (self.clock)().since(lease.heard) > self.settings.lease.mul_f64(0.9);
+        if (self.clock)().since(lease.heard) > self.settings.lease.mul_f64(0.9) && lease.lapsed.is_none() {
+            lease.lapsed = Some(lease.heard + self.settings.timeout * 4);
+            // What was taken over is asked for when all else is handed over.
+            self.behind.store(true, Ordering::SeqCst);
+        }
         *lease
     }
 
@@ -484,8 +496,7 @@ impl Shared {
 
     /// What was made before is not sent, since others may have taken it over; `None`: nothing was.
     fn lapsed(&self) -> Option<Timestamp> {
-        let lease = self.lease();
-        lease.lapsed.then(|| lease.heard + self.settings.timeout * 4)
+        self.lease().lapsed
     }
 
     fn note_place(&self, through: i64) {
@@ -493,14 +504,14 @@ impl Shared {
         if places.len() >= PLACES {
             places.pop_front();
         }
-        places.push_back((through, u64::MAX));
+        places.push_back(Place { through, committed: Instant::now(), log: None });
     }
 
-    /// The log of the database has come to here: what was committed before is at most there.
-    pub(crate) fn log_reached(&self, lsn: u64) {
+    /// A probe that began then found the log of the database here: what was committed before it began is at most there.
+    pub(crate) fn log_reached(&self, log: u64, began: Instant) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, at) in places.iter_mut().filter(|(_, at)| *at == u64::MAX) {
-            *at = lsn;
+        for place in places.iter_mut().filter(|place| place.log.is_none() && place.committed < began) {
+            place.log = Some(log);
         }
     }
 
@@ -508,8 +519,8 @@ impl Shared {
     pub(crate) fn standby_has(&self, flushed: u64) -> Option<i64> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let mut through = None;
-        while let Some((place, _)) = places.front().filter(|(_, at)| *at <= flushed) {
-            through = Some(*place);
+        while let Some(place) = places.front().filter(|place| place.log.is_some_and(|log| log <= flushed)) {
+            through = Some(place.through);
             places.pop_front();
         }
         through
@@ -532,8 +543,8 @@ impl Shared {
         &self,
         asked: impl AsyncFnOnce(&Client) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let got = self.connector.pool()?.get().await;
-        let session = got.map_err(pool_fault)?;
+        let pool = self.connector.pool()?;
+        let session = self.within(self.settings.timeout * 4, pool.get()).await?.map_err(pool_fault)?;
         let answer = self.within(self.settings.timeout * 4, asked(&session)).await;
         if !matches!(&answer, Ok(Ok(_))) {
             // What was asked may still be on its way: nobody else is to wait behind it.

@@ -45,12 +45,12 @@ impl HandOver {
                 }
             }
             shared.health.tell(HealthEvent::Tick);
-            let begun = (shared.clock)();
+            let (begun, began) = ((shared.clock)(), Instant::now());
             match probe.once(shared.settings.timeout.mul_f64(0.75)).await {
                 Ok(report) => {
                     shared.heard(begun);
                     shared.health.tell(HealthEvent::ProbeOk);
-                    shared.log_reached(report.log);
+                    shared.log_reached(report.log, began);
                     if let Some(through) = report.flushed.and_then(|flushed| shared.standby_has(flushed)) {
                         drop(self.local.flushed(through, Timestamp::from_millis(0)).await);
                     }

@@ -54,14 +54,7 @@ impl Holder {
     /// When the locks are not got.
     #[must_use]
     pub fn of(url: &str, statements: &str) -> Self {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(binary("psql"));
-        let mut command = psql(command, url);
-        command.arg("-c").arg(format!("begin; {statements}; select pg_sleep(3600)"));
-        // A server that sleeps does not see by itself that its client is gone.
-        command.env("PGOPTIONS", "-c client_connection_check_interval=20ms");
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut holder = Self(spawn(command));
+        let mut holder = Self::begin(url, statements);
         let held = "select count(*) from pg_stat_activity where pid <> pg_backend_pid() and query like 'begin;%pg_sleep%' and wait_event = 'PgSleep'";
         let end = Instant::now() + LOCKED;
         while sql(url, held).trim() == "0" {
@@ -70,6 +63,19 @@ impl Holder {
             thread::sleep(Duration::from_millis(10));
         }
         holder
+    }
+
+    /// Like [`Holder::of`], without waiting: it may not even be let in.
+    #[must_use]
+    pub fn begin(url: &str, statements: &str) -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(binary("psql"));
+        let mut command = psql(command, url);
+        command.arg("-c").arg(format!("begin; {statements}; select pg_sleep(3600)"));
+        // A server that sleeps does not see by itself that its client is gone.
+        command.env("PGOPTIONS", "-c client_connection_check_interval=20ms");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self(spawn(command))
     }
 }
 

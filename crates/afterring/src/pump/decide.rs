@@ -14,6 +14,9 @@ use crate::metrics::Metrics;
 /// Events decided in one transaction: enough to share a sync, few enough to keep calls from waiting.
 const BATCH: usize = 2_000;
 
+/// How often it is looked at unasked whether something is to be handed over.
+const IDLE: Duration = Duration::from_millis(500);
+
 /// Parts handed over between two batches of new events.
 const PARTS: usize = 3;
 
@@ -84,7 +87,7 @@ pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
         let batch = tokio::select! {
             biased;
             batch = store.local().next(BATCH) => batch,
-            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => continue,
+            () = tokio::time::sleep(wait.unwrap_or(IDLE)) => continue,
             _ = changes.changed(), if wait.is_none() => continue,
         };
         if batch.is_empty() {

@@ -22,9 +22,12 @@ impl Turn<'_> {
     ) -> Result<Vec<Submit>, StoreError> {
         self.write_rows()?;
         let limit = room.saturating_add(DROPS);
-        let mut waiting = rows::queued(self.conn, rows::LANE_ALERTS, context.now, limit)?;
-        if context.database == Database::Normal {
-            waiting.extend(rows::queued(self.conn, rows::LANE_TEASERS, context.now, limit)?);
+        // Those that wait for the lease don't stand before the others: none of them may leave before it was made.
+        let after = lapsed.unwrap_or(Timestamp::from_millis(i64::MIN));
+        let mut waiting = rows::queued(self.conn, rows::LANE_ALERTS, after, context.now, limit)?;
+        let in_doubt = self.draft.in_doubt.unwrap_or(self.memory.in_doubt);
+        if context.database == Database::Normal && !in_doubt {
+            waiting.extend(rows::queued(self.conn, rows::LANE_TEASERS, after, context.now, limit)?);
             waiting.sort_unstable();
         }
         let mut submits = Vec::with_capacity(room.min(waiting.len()));

@@ -81,6 +81,8 @@ pub(super) struct Memory {
     pub(super) shared: Option<Shared>,
     /// People whose alerts stay in the queue while a batch about them is handed over.
     pub(super) held: HashSet<u64>,
+    /// Whether a batch was handed over and nobody knows whether it is applied.
+    pub(super) in_doubt: bool,
     /// Queued alerts whose end is journaled and not decided yet.
     pub(super) dropping: HashSet<i64>,
     pub(super) quarantined: u64,
@@ -154,6 +156,7 @@ impl Memory {
             parked: rows::parked_count(conn)?,
             shared,
             held: HashSet::new(),
+            in_doubt: shared.is_some(),
             dropping: HashSet::new(),
             quarantined: rows::quarantined_count(conn)?,
             repeats: Repeats::new(),
@@ -199,6 +202,7 @@ impl Memory {
         if let Some(held) = draft.held {
             self.held = held;
         }
+        self.in_doubt = draft.in_doubt.unwrap_or(self.in_doubt);
         for id in draft.undropped {
             self.dropping.remove(&id);
         }

@@ -54,18 +54,21 @@ impl Turn<'_> {
         let (mut places, mut removed) = (places.clone(), 0);
         let before = match self.draft.shared {
             None => now - retention,
-            Some(shared) if rows::has_pending(self.conn, shared.applied)? => {
+            Some(shared) if rows::has_pending(self.conn, shared.sent)? => {
                 // What the database doesn't have yet is nowhere else.
                 return Ok((places, Pruned { removed, done: true }));
             }
             Some(_) => now - SHARED_FOR,
         };
-        let history = rows::prune_history(self.conn, before, self.memory.settled_below(), STEP)?;
+        let settled = self.memory.settled_below();
+        let shared = self.draft.shared.map_or(settled, |shared| settled.min(shared.applied.saturating_add(1)));
+        let history = rows::prune_history(self.conn, before, shared, STEP)?;
         removed += history;
         let parked = rows::prune_parked(self.conn, now - PARKED_FOR, STEP)?;
         self.draft.parked = self.draft.parked.saturating_sub(parked as u64);
         removed += parked;
-        if !places.alerts_done {
+        let in_doubt = self.draft.shared.is_some_and(|shared| shared.sent > shared.applied);
+        if !places.alerts_done && !in_doubt {
             removed += self.prune_alerts(&mut places, before)?;
         }
         if !places.boxes_done {
@@ -83,8 +86,9 @@ impl Turn<'_> {
 
     fn prune_alerts(&mut self, places: &mut Places, before: Timestamp) -> Result<usize, StoreError> {
         let found = rows::alerts_after(self.conn, AlertId(places.alert), STEP)?;
-        // Alerts are in the order they were made: behind one that was made after the cutoff there are none that ended before it.
-        places.alerts_done = found.len() < STEP || found.last().is_some_and(|alert| alert.created_at >= before);
+        // Alerts of one node are in the order they were made: behind one that was made after the cutoff there are none that ended before it.
+        let young = self.draft.shared.is_none() && found.last().is_some_and(|alert| alert.created_at >= before);
+        places.alerts_done = found.len() < STEP || young;
         let mut removed = 0;
         for alert in found {
             places.alert = alert.id.0;

@@ -83,10 +83,17 @@ impl Turn<'_> {
             && took
             && self.draft.parked > 0
         {
+            let before = settled.outcomes.len();
             for message_id in message_ids {
                 for seq in rows::parked(self.conn, &smsc.0, message_id)? {
                     self.replay(seq, *alert, context, settled)?;
                 }
+            }
+            // What the receipt changed is handed over with the answer that it waited for: its own place may have been handed over long ago.
+            let replayed = settled.outcomes.get(before..).unwrap_or_default();
+            let ids: Vec<_> = replayed.iter().flat_map(|outcome| outcome.alerts.iter().map(|alert| alert.id)).collect();
+            if self.draft.shared.is_some() && !ids.is_empty() {
+                rows::add_alerts(self.conn, what.seq, &ids)?;
             }
         }
         Ok(())

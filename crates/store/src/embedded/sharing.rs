@@ -161,6 +161,8 @@ impl Embedded {
     pub(crate) async fn release(&self) -> Result<(), StoreError> {
         self.write(0, |turn| {
             turn.draft.held = Some(HashSet::new());
+            // A batch that is in doubt may have made teasers: they wait until it is known.
+            turn.draft.in_doubt = Some(true);
             Ok(())
         })
         .await
@@ -182,6 +184,7 @@ impl Embedded {
             let shared = turn.shared()?;
             turn.draft.shared = Some(Shared { applied: through, sent: shared.sent.max(through), ..shared });
             turn.draft.held = Some(HashSet::new());
+            turn.draft.in_doubt = Some(false);
             Ok(())
         };
         let (job, _) = request(1, confirm);
@@ -312,9 +315,13 @@ impl Turn<'_> {
     pub(super) fn distrust(&mut self, row: &mut Row<CallBox>) -> Result<(), StoreError> {
         let Some(Shared { alone: false, .. }) = self.draft.shared else { return Ok(()) };
         let called = row.value.called;
-        if row.dirty || row.stored.is_none() || !rows::is_shared(self.conn, called)? {
+        // What the last batch left is as the database had it a moment ago, and may be nowhere else.
+        let in_doubt = row.last.is_some_and(|last| self.draft.shared.is_none_or(|shared| last > shared.applied));
+        if in_doubt || row.dirty || row.stored.is_none() || !rows::is_shared(self.conn, called)? {
             return Ok(());
         }
+        row.dirty = true;
+        row.sharing = Sharing::Local;
         row.value.clear_untold();
         row.value.open = None;
         row.value.due = None;
@@ -386,8 +393,9 @@ impl Turn<'_> {
         rows::keep(self.conn, through, context.now, &before)?;
         work.alerts = self.touched(&settled);
         for known in &loaded.alerts {
-            if !known.mine && self.draft.alerts.get(&known.alert.id.0).is_some_and(|row| !row.dirty) {
-                self.draft.alerts.remove(&known.alert.id.0);
+            let id = known.alert.id.0;
+            if self.draft.alerts.get(&id).is_some_and(|row| !row.dirty && (!known.mine || row.stored.is_none())) {
+                self.draft.alerts.remove(&id);
             }
         }
         work.history = history(batch, &settled, context.now);
@@ -411,15 +419,15 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// An alert that this node sends is as it is here, unless others know that it has ended. One that waits at another node is as good as sent: it
-    /// may be leaving at this moment.
+    /// An alert that this node sends is as it is here, unless others know that it has ended. One that waits at another node, or was taken over from one
+    /// and is not known here yet, is as good as sent: it may be leaving at this moment.
     fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
         let local = self.take_alert(known.alert.id)?;
         let row = match local {
             Some(local) if known.mine && !known.alert.state.is_final() => local,
             local => {
                 let mut value = known.alert.clone();
-                if !known.mine && matches!(value.state, AlertState::Queued { .. }) {
+                if matches!(value.state, AlertState::Queued { .. }) {
                     value.state = AlertState::Sending { since: value.created_at };
                 }
                 let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
@@ -461,6 +469,7 @@ impl Turn<'_> {
         }
         self.draft.shared = Some(Shared { applied, sent: applied, ..shared });
         self.draft.held = Some(HashSet::new());
+        self.draft.in_doubt = Some(false);
         Ok(())
     }
 

@@ -49,7 +49,13 @@ impl From<Fault> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        Self::Here(error)
+        match error {
+            // What somebody else wrote there concerns one person: it is found, set aside, and blocks nobody.
+            StoreError::Unreadable { what, source } => {
+                Self::Not(Fault { class: Class::Poison, text: format!("a row of {what} can't be read: {source}") })
+            }
+            error => Self::Here(error),
+        }
     }
 }
 

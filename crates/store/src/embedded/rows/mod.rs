@@ -232,19 +232,22 @@ pub(super) fn put_alert(conn: &Connection, row: &Row<Alert>, (lane, not_before):
     Ok(())
 }
 
-/// Queued alerts of one lane that may be sent by `now`, the longest waiting first, with the time each waits since.
+/// Queued alerts of one lane that may be sent after one time and by `now`, the longest waiting first, with the time each waits since.
 pub(super) fn queued(
     conn: &Connection,
     lane: i64,
+    after: Timestamp,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<(i64, AlertId)>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT not_before, id FROM alert WHERE lane = ?1 AND not_before <= ?2 ORDER BY not_before, id LIMIT ?3",
+        "SELECT not_before, id FROM alert WHERE lane = ?1 AND not_before > ?4 AND not_before <= ?2 \
+         ORDER BY not_before, id LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found =
-        statement.query_map(params![lane, now.as_millis(), limit], |row| Ok((row.get(0)?, AlertId(row.get(1)?))))?;
+    let found = statement.query_map(params![lane, now.as_millis(), limit, after.as_millis()], |row| {
+        Ok((row.get(0)?, AlertId(row.get(1)?)))
+    })?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 

@@ -59,6 +59,18 @@ pub(in crate::embedded) fn has_pending(conn: &Connection, after: i64) -> Result<
     Ok(conn.prepare_cached("SELECT 1 FROM decision WHERE seq > ?1")?.exists([after])?)
 }
 
+/// Adds alerts to those that a decision made or changed.
+pub(in crate::embedded) fn add_alerts(conn: &Connection, seq: i64, ids: &[AlertId]) -> Result<(), StoreError> {
+    let Some(decided) = super::decision(conn, seq)? else { return Ok(()) };
+    let mut all = decided.alerts;
+    all.extend(ids);
+    all.sort_unstable();
+    all.dedup();
+    conn.prepare_cached("UPDATE decision SET alerts = ?2 WHERE seq = ?1")?
+        .execute(params![seq, write(&all, "decision")?])?;
+    Ok(())
+}
+
 pub(in crate::embedded) fn set_rest(conn: &Connection, seq: i64, rest: &[Effect]) -> Result<(), StoreError> {
     let rest = if rest.is_empty() { None } else { Some(write(&rest, "decision")?) };
     conn.prepare_cached("UPDATE decision SET rest = ?2 WHERE seq = ?1")?.execute(params![seq, rest])?;
