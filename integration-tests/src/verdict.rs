@@ -291,3 +291,69 @@ fn numbers(database: &str, query: &str) -> Result<Vec<u64>> {
 fn one(row: &[u64], place: usize) -> Result<u64> {
     row.get(place).copied().context("too few columns")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(at: i64, to: &str) -> Change {
+        Change { at, from: String::new(), to: to.to_owned(), why: String::new() }
+    }
+
+    /// What is found when all is well: 1,200 calls, 800 of them for subscribers.
+    fn sound() -> Verdict {
+        let moments = Moments { began: 0, fault: Some(1_000), healed: Some(4_000), ended: 6_000 };
+        Verdict {
+            name: "nothing",
+            moments,
+            changes: vec![change(1_020, "abnormal"), change(4_500, "recovering"), change(4_800, "normal")],
+            answered: 1_200,
+            refused: 0,
+            recorded: (1_200, 1_200),
+            told: (0..1_200)
+                .map(called)
+                .filter(|number| *number >= FIRST_SUBSCRIBER)
+                .map(|number| (number, 1))
+                .collect(),
+            in_doubt: BTreeSet::new(),
+            failed: Vec::new(),
+            withdrawn: BTreeSet::new(),
+            teasers_while_abnormal: Vec::new(),
+            pause: 100,
+            backlog: 0,
+            log: String::new(),
+        }
+    }
+
+    type Spoil<'a> = &'a dyn Fn(&mut Verdict);
+
+    #[test]
+    fn each_fault_is_found() {
+        assert!(sound().is_sound().is_ok() && sound().was_abnormal().is_ok() && sound().was_never_abnormal().is_err());
+        let number = called(1);
+        let spoilt: [(&str, Spoil<'_>); 9] = [
+            ("lost", &|verdict| verdict.recorded = (1_199, 1_199)),
+            ("recorded twice", &|verdict| verdict.recorded = (1_201, 1_200)),
+            ("told twice", &|verdict| verdict.told.extend([(number, 2)])),
+            ("not told", &|verdict| verdict.told.retain(|told, _| *told != number)),
+            ("in doubt", &|verdict| verdict.in_doubt.extend([number])),
+            ("failed", &|verdict| verdict.failed.extend(["fallback".to_owned()])),
+            ("withdrawn, and came", &|verdict| verdict.withdrawn.extend([number])),
+            ("a teaser", &|verdict| verdict.teasers_while_abnormal.extend([300])),
+            ("a pause", &|verdict| verdict.pause = 3_001),
+        ];
+        for (name, spoil) in spoilt {
+            let mut verdict = sound();
+            spoil(&mut verdict);
+            assert!(verdict.is_sound().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_outage_lasts_until_normal() {
+        let changes =
+            [(10, "suspect"), (20, "abnormal"), (30, "recovering"), (40, "abnormal"), (50, "normal"), (60, "abnormal")];
+        let windows = windows(&changes.map(|(at, to)| change(at, to)));
+        assert_eq!((windows.len(), windows[0], windows[1].0), (2, (20, 50), 60));
+    }
+}

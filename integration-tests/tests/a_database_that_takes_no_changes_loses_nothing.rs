@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use integration_tests::outage::Scene;
+use integration_tests::wait;
 use throwaway_postgres::{Cluster, Holder, sql};
 
 /// Calls that come meanwhile: three seconds of them.
@@ -35,7 +36,15 @@ fn its_connections_are_used_up() -> Result<()> {
     let mut outage = Scene::beside(&as_role("gateway"))?.begin("connections used up", &truth)?;
     let ours = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'afterring'";
     outage.fault(|| sql(&truth, &format!("alter role gateway connection limit 0; {ours}")));
-    let holders: Vec<Holder> = (RESERVED..ALL).map(|_| Holder::of(&as_role("others"), "select 1")).collect();
+    let mut holders = Vec::new();
+    let held = "select count(*) from pg_stat_activity where usename = 'others'";
+    wait::until_true("no connection is left", || {
+        let full = sql(&truth, held).trim() == (ALL - RESERVED).to_string();
+        if !full {
+            holders.push(Holder::begin(&as_role("others"), "select 1"));
+        }
+        Ok(full)
+    })?;
     sql(&truth, "alter role gateway connection limit -1");
     outage.wait_abnormal()?;
     outage.load.go_on_for(MEANWHILE)?;
