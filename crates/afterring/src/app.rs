@@ -317,7 +317,7 @@ impl Gateway {
         tracing::info!(step = 8, "stopping: what SMSCs sent last is journaled");
         clean &= ends_by(deadline, tasks.answers).await;
         clean &= ends_by(deadline, tasks.inbound).await;
-        clean &= decided(store.local(), deadline).await;
+        clean &= decided(&store, deadline).await;
         tracing::info!(step = 10, "stopping: the store is closed");
         for task in tasks.endless {
             task.abort();
@@ -333,9 +333,9 @@ impl Gateway {
     }
 }
 
-/// Waits until everything journaled is decided.
-async fn decided(store: &Embedded, deadline: tokio::time::Instant) -> bool {
-    while store.backlog() > 0 {
+/// Waits until everything journaled is decided, and in the database where there is one that may be asked.
+async fn decided(store: &HandOver, deadline: tokio::time::Instant) -> bool {
+    while store.local().backlog() > 0 || !store.is_shared() {
         if tokio::time::Instant::now() >= deadline {
             return false;
         }

@@ -40,6 +40,9 @@ const AGAIN: Duration = Duration::from_millis(15);
 /// The longest that a statement is waited for, however slow the link.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// The longest for what may take long: fifty million registrations are read in less.
+const APART: Duration = Duration::from_secs(600);
+
 /// Ends of batches whose way to a standby is followed.
 const PLACES: usize = 4_096;
 
@@ -71,6 +74,8 @@ struct Batches {
     applied: Option<i64>,
     /// The slowest of the last answers, forgotten slowly.
     slowest: Duration,
+    /// The recovery in which the place was asked for.
+    episode: Option<Timestamp>,
     /// How many events to hand over at once: fewer while one among them is refused.
     carry: usize,
 }
@@ -139,7 +144,13 @@ impl HandOver {
             clock,
             node,
             behind: AtomicBool::new(true),
-            batches: Mutex::new(Batches { session: None, applied: None, slowest: Duration::ZERO, carry: CARRY }),
+            batches: Mutex::new(Batches {
+                session: None,
+                applied: None,
+                slowest: Duration::ZERO,
+                episode: None,
+                carry: CARRY,
+            }),
             places: StdMutex::default(),
             lease: StdMutex::new(Lease { heard, lapsed: None }),
             settings,
@@ -151,6 +162,12 @@ impl HandOver {
     #[must_use]
     pub const fn local(&self) -> &Embedded {
         &self.local
+    }
+
+    /// Whether the database has everything that was decided, or can't be asked.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.open().is_none() || (!self.is_behind() && self.local.health().unshared == 0)
     }
 
     /// Whether something is to be handed over, or the node's place in the database is not known.
@@ -166,11 +183,12 @@ impl HandOver {
     pub async fn hand_over(&self, context: &Context) -> Result<Step, StoreError> {
         let Some(shared) = self.open() else { return Ok(Step::Done) };
         let mut batches = shared.batches.lock().await;
-        if shared.health.now().machine.condition() == Condition::Recovering {
+        let seen = shared.health.now().machine;
+        if seen.condition() == Condition::Recovering && batches.episode != Some(seen.since()) {
             // Also where nothing was decided meanwhile: the database may have lost what it had.
-            if !shared.behind.swap(true, Ordering::SeqCst) {
-                batches.forget();
-            }
+            batches.episode = Some(seen.since());
+            batches.forget();
+            shared.behind.store(true, Ordering::SeqCst);
         }
         if !shared.is_behind() {
             return Ok(Step::Done);
@@ -288,8 +306,9 @@ impl Shared {
                 Err(Unsettled::Undecided(fault)) => {
                     batches.session = None;
                     self.health.traffic_failed(&fault);
-                    if matches!(fault.class, Class::Busy | Class::Poison) && begun.elapsed() >= BUSY {
-                        tracing::warn!(%fault, "a batch meets a lock of somebody else: it is decided without the database");
+                    let waited = fault.class == Class::Busy && begun.elapsed() >= BUSY;
+                    if waited || fault.class == Class::Poison {
+                        tracing::warn!(%fault, "a batch meets a lock or a row of somebody else: it is decided without the database");
                         break;
                     }
                     tokio::time::sleep(AGAIN).await;
@@ -476,7 +495,7 @@ impl Shared {
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         // A tenth is kept for clocks that differ, and for what is on its way.
         if (self.clock)().since(lease.heard) > self.settings.lease.mul_f64(0.9) && lease.lapsed.is_none() {
-            lease.lapsed = Some(lease.heard + self.settings.timeout * 4);
+            lease.lapsed = Some(lease.heard + self.settings.interval + self.settings.timeout * 4);
             // What was taken over is asked for when all else is handed over.
             self.behind.store(true, Ordering::SeqCst);
         }
@@ -535,6 +554,7 @@ impl Shared {
         tokio::select! {
             answer = asked(&session) => answer,
             () = self.health.closes() => Err(StoreError::Away),
+            () = tokio::time::sleep(APART) => Err(StoreError::Away),
         }
     }
 

@@ -76,7 +76,8 @@ impl HandOver {
             if !may_ask || ear.as_ref().is_some_and(|(on, session)| *on != now || session.is_closed()) {
                 ear = None;
             }
-            if may_ask {
+            // What was decided here alone is not there yet: what is read would undo it.
+            if may_ask && !shared.is_behind() {
                 if ear.is_none() {
                     ear = listen(&shared).await.map(|session| (shared.connector.timeline(), session));
                 }
@@ -138,8 +139,8 @@ impl HandOver {
                 tracing::warn!(%error, "the registry's snapshot can't be written: trying again");
             }
             // Where a standby says what it has, the rest is the ten minutes of one that does not.
-            if let Err(error) = self.local.flushed(0, (shared.clock)() - KEPT).await {
-                tracing::warn!(%error, "old batches can't be forgotten: trying again");
+            while let Ok(some @ 1..) = self.local.flushed(0, (shared.clock)() - KEPT).await {
+                tracing::trace!(some, "old batches were forgotten");
             }
             if shared.health.now().machine.condition() == Condition::Normal && !shared.is_behind() {
                 if let Err(error) = self.take_over(&shared).await {
@@ -158,7 +159,8 @@ impl HandOver {
         let (node, lease, deadline) = (shared.node, shared.settings.lease, shared.settings.timeout);
         let alone = shared.ask_apart(async |session: &Session| people::is_alone(session, node).await).await?;
         self.local.alone(alone).await?;
-        shared.ask_apart(async |session: &Session| people::take_over(session, node, lease, deadline).await).await?;
+        let take = async |session: &Session| people::take_over(session, node, lease, deadline).await;
+        while !shared.ask_apart(take).await?.is_empty() {}
         // What was taken over, also by an earlier life that ended before it was known here.
         let mine = shared.ask_apart(async |session: &Session| people::queued_here(session, node).await).await?;
         let adopted = self.local.adopt(mine).await?;

@@ -158,6 +158,8 @@ async fn an_alert_that_waited_too_long_is_dropped_and_its_calls_are_untold_again
     happen(&store, vec![call("a", subscriber(1)), call("b", prospect(1))]).await;
     let late = context(now() + DAY + Duration::from_secs(1));
     assert!(store.lease(10, &late).await.unwrap().is_empty());
+    assert!(store.lease(10, &late).await.unwrap().is_empty(), "their end is journaled once");
+    assert_eq!(verdicts(&settle(&store, &late).await.unwrap()), ["alert", "alert"]);
     assert_eq!((store.alert_counts().queued, store.alert_counts().failed), (0, 2));
     store.append(vec![call_at("c", subscriber(1), late.now)]).await.unwrap();
     let settled = settle(&store, &late).await.unwrap();

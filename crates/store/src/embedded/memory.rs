@@ -81,6 +81,8 @@ pub(super) struct Memory {
     pub(super) shared: Option<Shared>,
     /// People whose alerts stay in the queue while a batch about them is handed over.
     pub(super) held: HashSet<u64>,
+    /// The people of that batch.
+    pub(super) doubted: HashSet<u64>,
     /// Whether a batch was handed over and nobody knows whether it is applied.
     pub(super) in_doubt: bool,
     /// Queued alerts whose end is journaled and not decided yet.
@@ -157,6 +159,10 @@ impl Memory {
             shared,
             held: HashSet::new(),
             in_doubt: shared.is_some(),
+            doubted: shared
+                .map_or_else(|| Ok(Vec::new()), |shared| rows::kept_people(conn, shared.applied))?
+                .into_iter()
+                .collect(),
             dropping: HashSet::new(),
             quarantined: rows::quarantined_count(conn)?,
             repeats: Repeats::new(),
@@ -203,6 +209,9 @@ impl Memory {
             self.held = held;
         }
         self.in_doubt = draft.in_doubt.unwrap_or(self.in_doubt);
+        if let Some(doubted) = draft.doubted {
+            self.doubted = doubted;
+        }
         for id in draft.undropped {
             self.dropping.remove(&id);
         }

@@ -90,6 +90,8 @@ pub struct Embedded {
     pruned_to: Arc<StdMutex<prune::Places>>,
     /// Where the snapshot of the registry is.
     snapshot: PathBuf,
+    /// Held by whoever writes it.
+    snapshots: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for Embedded {

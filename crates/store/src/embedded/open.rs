@@ -67,6 +67,7 @@ impl Embedded {
             retention: settings.retention,
             pruned_to: Arc::new(StdMutex::default()),
             snapshot,
+            snapshots: Arc::default(),
         })
     }
 }

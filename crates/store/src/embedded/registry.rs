@@ -57,6 +57,7 @@ impl Embedded {
 
     /// Takes everybody's registration anew: the snapshot first, so that a crash in between leaves a set that the feed brings up to date.
     pub(crate) async fn replace_registry(&self, everybody: Everybody) -> Result<(), StoreError> {
+        let _one = self.snapshots.lock().await;
         let everybody = Arc::new(everybody);
         let (path, snapshot) = (self.snapshot.clone(), Arc::clone(&everybody));
         blocking(path.clone(), move || write_snapshot(&path, &snapshot.numbers)).await?;
@@ -65,6 +66,7 @@ impl Embedded {
 
     /// Writes a snapshot of the registry if enough has changed since the last one.
     pub(crate) async fn snapshot_registry(&self) -> Result<bool, StoreError> {
+        let _one = self.snapshots.lock().await;
         let (numbers, newest) = self.write(0, |turn| turn.copy_registry()).await?;
         let Some(numbers) = numbers else { return Ok(false) };
         let path = self.snapshot.clone();

@@ -76,6 +76,7 @@ CREATE TABLE meta (             -- counters that outlive the rows they count
 /// What a node needs to hand over to the database that it shares with others what it did alone (ARCHITECTURE.md, "Two stores").
 const V2: &str = "
 ALTER TABLE box ADD COLUMN base TEXT; -- the box as it was last shared, JSON ('null': there was none); NULL: it is shared as it is
+ALTER TABLE box ADD COLUMN aside TEXT; -- what was left aside of it because others may have told it: [meta.sent at that time, box], JSON
 ALTER TABLE decision ADD COLUMN rest TEXT; -- effects beside box and alerts that are to be handed over, routing::Effect, JSON array; NULL: none
 CREATE TABLE kept (             -- boxes before a batch that was handed to the database, until a standby has the batch
     seq      INTEGER PRIMARY KEY, -- the last event of the batch

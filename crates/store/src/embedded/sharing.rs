@@ -185,6 +185,7 @@ impl Embedded {
             turn.draft.shared = Some(Shared { applied: through, sent: shared.sent.max(through), ..shared });
             turn.draft.held = Some(HashSet::new());
             turn.draft.in_doubt = Some(false);
+            turn.draft.doubted = Some(HashSet::new());
             Ok(())
         };
         let (job, _) = request(1, confirm);
@@ -284,6 +285,13 @@ impl Turn<'_> {
         self.draft.shared.ok_or(StoreError::Alone)
     }
 
+    /// Notes the people of a batch that is handed over: what is known of them here may be nowhere else.
+    fn doubt(&mut self, before: &[rows::Before]) {
+        let people = before.iter().map(|(called, _)| *called);
+        let doubted = self.draft.doubted.get_or_insert_with(|| self.memory.doubted.clone());
+        doubted.extend(people);
+    }
+
     fn give_up(&mut self, id: AlertId) -> Result<(), StoreError> {
         if let Some(row) = self.take_alert(id)? {
             self.count_state(Some(&row.value), None);
@@ -316,10 +324,11 @@ impl Turn<'_> {
         let Some(Shared { alone: false, .. }) = self.draft.shared else { return Ok(()) };
         let called = row.value.called;
         // What the last batch left is as the database had it a moment ago, and may be nowhere else.
-        let in_doubt = row.last.is_some_and(|last| self.draft.shared.is_none_or(|shared| last > shared.applied));
+        let in_doubt = self.draft.doubted.as_ref().unwrap_or(&self.memory.doubted).contains(&called.as_u64());
         if in_doubt || row.dirty || row.stored.is_none() || !rows::is_shared(self.conn, called)? {
             return Ok(());
         }
+        rows::set_aside(self.conn, called, Some((self.shared()?.sent, &row.value)))?;
         row.dirty = true;
         row.sharing = Sharing::Local;
         row.value.clear_untold();
@@ -390,6 +399,7 @@ impl Turn<'_> {
             }
         }
         work.boxes.sort_unstable_by_key(|call_box| call_box.called);
+        self.doubt(&before);
         rows::keep(self.conn, through, context.now, &before)?;
         work.alerts = self.touched(&settled);
         for known in &loaded.alerts {
@@ -455,9 +465,10 @@ impl Turn<'_> {
             return Err(StoreError::Older { here: shared.sent, there: applied });
         }
         // The newest batch first: in the end each box has the oldest of what it was.
-        for batch in rows::take_kept(self.conn, applied)? {
+        for (seq, batch) in rows::take_kept(self.conn, applied)? {
             for (called, before) in batch {
                 if let Ok(called) = Msisdn::try_from(called) {
+                    self.give_back_aside(called, seq)?;
                     rows::set_base(self.conn, called, Some(&before))?;
                 }
             }
@@ -470,7 +481,21 @@ impl Turn<'_> {
         self.draft.shared = Some(Shared { applied, sent: applied, ..shared });
         self.draft.held = Some(HashSet::new());
         self.draft.in_doubt = Some(false);
+        self.draft.doubted = Some(HashSet::new());
         Ok(())
+    }
+
+    /// What was left aside of a box is this node's alone again when the database lost the batch that it came from.
+    fn give_back_aside(&mut self, called: Msisdn, seq: i64) -> Result<(), StoreError> {
+        let Some((_, whole)) = rows::aside(self.conn, called)?.filter(|(sent, _)| seq <= *sent) else { return Ok(()) };
+        if let Some((base, mine)) = rows::changed_box(self.conn, called)? {
+            let base = read_box(Some(&base), called)?;
+            let row = self.take_box(called)?;
+            self.draft.sharing = Sharing::Local;
+            self.put_box(Row { value: routing::merge(&base, &mine, &whole), dirty: true, ..row });
+            self.write_rows()?;
+        }
+        rows::set_aside(self.conn, called, None)
     }
 
     /// A teaser whose decision the database doesn't have is not sent: its quota and its reader's refusal can't be known.
@@ -529,7 +554,10 @@ impl Turn<'_> {
             }
         }
         carry.changed.sort_unstable_by_key(|changed| changed.mine.called);
+        self.doubt(&before);
         rows::keep(self.conn, through, now, &before)?;
+        // Whether the open alert has ended is needed for the merge.
+        ids.extend(carry.changed.iter().filter_map(|changed| changed.mine.open).map(|id| id.0));
         for id in ids {
             if let Some(row) = self.take_alert(AlertId(id))? {
                 carry.work.alerts.push(row.value.clone());

@@ -34,6 +34,7 @@ pub(super) struct Draft {
     pub(super) shared: Option<Shared>,
     pub(super) held: Option<HashSet<u64>>,
     pub(super) in_doubt: Option<bool>,
+    pub(super) doubted: Option<HashSet<u64>>,
     pub(super) dropping: Vec<i64>,
     pub(super) undropped: Vec<i64>,
     pub(super) quarantined: u64,

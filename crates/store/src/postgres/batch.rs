@@ -180,7 +180,7 @@ pub(crate) async fn load(
     .into_iter()
     .skip(1);
     let mut next = || found.next().unwrap_or_default();
-    let at: i64 = next().first().map_or(0, |row| row.get(0));
+    let at: i64 = next().first().map_or(-1, |row| row.get(0));
     if at != applied {
         return Err(Failed::Elsewhere(at));
     }
@@ -286,7 +286,8 @@ fn countable(batch: &[Journaled], policy: &Policy, now: Timestamp, loaded: &Load
         }
         let Some(range) = policy.ranges.find(call.called).filter(|range| range.in_force(now)) else { continue };
         let counted = loaded.boxes.get(&call.called.as_u64()).is_some_and(|known| {
-            known.call_box.counted_in.contains(&range.name) || known.call_box.refused_at.is_some()
+            known.call_box.counted_in.contains(&range.name)
+                || (known.call_box.refused_at.is_some() && !texted.contains(&call.called))
         });
         let full = loaded.usage.get(&range.name).is_some_and(|used| *used >= range.quota);
         if !counted && !full {

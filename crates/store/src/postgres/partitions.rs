@@ -21,7 +21,7 @@ const DAY: i64 = 86_400_000;
 const STEP: i64 = 2_000;
 
 /// Steps at most in one round.
-const STEPS: usize = 50;
+const STEPS: usize = 1_000;
 
 /// How long a statement of this may take.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -160,9 +160,9 @@ pub(crate) async fn taken_from(client: &Client, node: i64, alerts: &[(Msisdn, Al
     Ok(found.iter().map(|row| AlertId(row.get(0))).collect())
 }
 
-/// Alerts that are this node's to send, as far as the database knows.
+/// Alerts that other nodes made and this node is to send, as far as the database knows.
 pub(crate) async fn queued_here(client: &Client, node: i64) -> Result<Vec<Alert>> {
-    let sql = "select body::text from alert where node = $1::bigint::integer and state = 'queued' order by created_at limit 10000";
+    let sql = "select body::text from alert where node = $1::bigint::integer and state = 'queued' and id >> 41 <> $1 limit 10000";
     let found = client.query_typed(sql, &[(&node, Type::INT8)]).await.map_err(Fault::from)?;
     found.iter().map(|row| read(row.get(0), "alert")).collect()
 }

@@ -15,7 +15,7 @@ const LOOKING: Duration = Duration::from_secs(10);
 pub(crate) struct Report {
     /// The end of the server's log, in bytes since its beginning.
     pub(crate) log: u64,
-    /// How far the standby that is furthest has it on disk; `None`: none says so.
+    /// How far the standby that is least far has it on disk; `None`: none says so.
     pub(crate) flushed: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ impl Probe {
             "insert into heartbeat as h (node, name, version, started_at, seen_at) values ({node}, '{name}', '{version}', now(), now()) \
                on conflict (node) do update set seen_at = excluded.seen_at, name = excluded.name, version = excluded.version; \
              select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'), \
-               (select pg_wal_lsn_diff(max(flush_lsn), '0/0') from pg_stat_replication where state = 'streaming'), \
+               (select pg_wal_lsn_diff(min(flush_lsn), '0/0') from pg_stat_replication where state = 'streaming'), \
                substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
         );
         Self { connector, session: None, ready: false, migrate: settings.migrate, clock, sql }

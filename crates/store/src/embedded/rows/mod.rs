@@ -176,7 +176,7 @@ pub(super) fn put_box(conn: &Connection, row: &Row<CallBox>, (due, deferred): In
     let base = (row.sharing == Sharing::Local).then_some("null");
     let moved = row.stored.is_some_and(|stored| stored != (due, deferred));
     let sql = match (row.stored, row.sharing, moved) {
-        (None, ..) => "INSERT INTO box VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (None, ..) => "INSERT INTO box VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)",
         (Some(_), Sharing::Alone, false) => "UPDATE box SET last = ?2, body = ?5 WHERE called = ?1",
         (Some(_), Sharing::Alone, true) => {
             "UPDATE box SET last = ?2, due = ?3, deferred = ?4, body = ?5 WHERE called = ?1"
@@ -188,9 +188,11 @@ pub(super) fn put_box(conn: &Connection, row: &Row<CallBox>, (due, deferred): In
         (Some(_), Sharing::Local, true) => {
             "UPDATE box SET last = ?2, due = ?3, deferred = ?4, base = coalesce(base, body), body = ?5 WHERE called = ?1"
         }
-        (Some(_), Sharing::Shared, false) => "UPDATE box SET last = ?2, base = NULL, body = ?5 WHERE called = ?1",
+        (Some(_), Sharing::Shared, false) => {
+            "UPDATE box SET last = ?2, base = NULL, aside = NULL, body = ?5 WHERE called = ?1"
+        }
         (Some(_), Sharing::Shared, true) => {
-            "UPDATE box SET last = ?2, due = ?3, deferred = ?4, base = NULL, body = ?5 WHERE called = ?1"
+            "UPDATE box SET last = ?2, due = ?3, deferred = ?4, base = NULL, aside = NULL, body = ?5 WHERE called = ?1"
         }
     };
     // Parameters that a statement doesn't name may be bound all the same, as long as a later one is named.

@@ -99,6 +99,36 @@ pub(in crate::embedded) fn set_base(
     Ok(())
 }
 
+/// Leaves aside what a box was when everything up to `sent` was handed over; `None`: nothing is left aside any more.
+pub(in crate::embedded) fn set_aside(
+    conn: &Connection,
+    called: Msisdn,
+    aside: Option<(i64, &CallBox)>,
+) -> Result<(), StoreError> {
+    let aside = aside.map(|aside| write(&aside, "box")).transpose()?;
+    conn.prepare_cached("UPDATE box SET aside = ?2 WHERE called = ?1")?.execute(params![key(called), aside])?;
+    Ok(())
+}
+
+/// What was left aside of a box.
+pub(in crate::embedded) fn aside(conn: &Connection, called: Msisdn) -> Result<Option<(i64, CallBox)>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT aside FROM box WHERE called = ?1 AND aside IS NOT NULL")?;
+    let mut found = statement.query([key(called)])?;
+    found.next()?.map(|row| body(row, 0, "box")).transpose()
+}
+
+/// People in batches after a place.
+pub(in crate::embedded) fn kept_people(conn: &Connection, after: i64) -> Result<Vec<u64>, StoreError> {
+    let mut statement = conn.prepare("SELECT body FROM kept WHERE seq > ?1")?;
+    let mut found = statement.query([after])?;
+    let mut people = Vec::new();
+    while let Some(row) = found.next()? {
+        let batch: Vec<Before> = body(row, 0, "kept")?;
+        people.extend(batch.into_iter().map(|(called, _)| called));
+    }
+    Ok(people)
+}
+
 /// Whether others know a box as it is here.
 pub(in crate::embedded) fn is_shared(conn: &Connection, called: Msisdn) -> Result<bool, StoreError> {
     Ok(conn.prepare_cached("SELECT 1 FROM box WHERE called = ?1 AND base IS NULL")?.exists([key(called)])?)
@@ -123,12 +153,12 @@ pub(in crate::embedded) fn keep(
 }
 
 /// What boxes were before the batches after a place, the newest batch first; those batches are forgotten.
-pub(in crate::embedded) fn take_kept(conn: &Connection, after: i64) -> Result<Vec<Vec<Before>>, StoreError> {
-    let mut statement = conn.prepare("SELECT body FROM kept WHERE seq > ?1 ORDER BY seq DESC")?;
+pub(in crate::embedded) fn take_kept(conn: &Connection, after: i64) -> Result<Vec<(i64, Vec<Before>)>, StoreError> {
+    let mut statement = conn.prepare("SELECT seq, body FROM kept WHERE seq > ?1 ORDER BY seq DESC")?;
     let mut found = statement.query([after])?;
     let mut batches = Vec::new();
     while let Some(row) = found.next()? {
-        batches.push(body(row, 0, "kept")?);
+        batches.push((row.get(0)?, body(row, 1, "kept")?));
     }
     conn.execute("DELETE FROM kept WHERE seq > ?1", [after])?;
     Ok(batches)
