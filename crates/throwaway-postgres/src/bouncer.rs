@@ -1,7 +1,7 @@
 //! PgBouncer between clients and a cluster, handing out sessions for one transaction each.
 
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 pub struct Bouncer {
     port: u16,
     process: Child,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Bouncer {
