@@ -113,7 +113,7 @@ async fn take(
     if list.len() == 0 {
         return Ok(done);
     }
-    let mut registry = match Registry::open(settings, now).await {
+    let mut registry = match Registry::open(settings, now, act).await {
         Ok(registry) => registry,
         Err(trouble) => return Ok(Done { trouble: Some(trouble), ..done }),
     };
@@ -178,28 +178,36 @@ pub(super) fn export(asked: &Export, sources: &Sources, clock: Clock, terminal: 
             Err(trouble) => failed(&trouble, terminal),
         };
     }
-    // Under another name until it is whole: half a registry looks like a whole one.
-    let mut partial = OsString::from(&asked.file);
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = create(&partial).and_then(|file| {
-        let done = within(write_all(&settings, clock(), &file))??;
-        file.sync_all()?;
-        Ok(done)
-    });
-    match written {
+    match write_file(&asked.file, &settings, clock()) {
         Ok(Ok(count)) => {
-            std::fs::rename(&partial, &asked.file)?;
             writeln!(terminal.out, "exported {} → {}", HumanCount(count), asked.file.display())?;
             Ok(OK)
         }
-        Ok(Err(trouble)) => {
-            std::fs::remove_file(&partial)?;
-            failed(&trouble, terminal)
-        }
+        Ok(Err(trouble)) => failed(&trouble, terminal),
         Err(error) => {
-            writeln!(terminal.err, "{error}")?;
+            writeln!(terminal.err, "{}: {error}", asked.file.display())?;
             Ok(UNAVAILABLE)
+        }
+    }
+}
+
+/// Writes everybody under another name until it is whole: half a registry looks like a whole one. A device or a pipe is written as it is.
+fn write_file(path: &Path, settings: &config::Registry, now: Timestamp) -> io::Result<Result<u64, Trouble>> {
+    if path.metadata().is_ok_and(|known| !known.is_file()) {
+        return within(write_all(settings, now, File::options().write(true).open(path)?))?;
+    }
+    // What a link leads to is replaced, not the link.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut partial = OsString::from(&path);
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let file = create(&partial)?;
+    let written = within(write_all(settings, now, &file))?.and_then(|written| file.sync_all().map(|()| written));
+    match written {
+        Ok(Ok(count)) => std::fs::rename(&partial, &path).map(|()| Ok(count)),
+        not => {
+            std::fs::remove_file(&partial)?;
+            not
         }
     }
 }
@@ -211,7 +219,7 @@ fn failed(trouble: &Trouble, terminal: &mut Terminal<'_>) -> io::Result<u8> {
 
 /// Writes everybody; how many they are.
 async fn write_all(settings: &config::Registry, now: Timestamp, to: impl Write) -> io::Result<Result<u64, Trouble>> {
-    let opened = match Registry::open(settings, now).await {
+    let opened = match Registry::open(settings, now, Act::Compare).await {
         Ok(registry) => registry.everybody().await,
         Err(trouble) => Err(trouble),
     };

@@ -201,19 +201,29 @@ fn beside(given: Given) -> String {
     )
 }
 
-const COUNTS: &str = "select count(*) filter (where not known), count(*) filter (where differs), count(*) from given";
-
 fn compare(given: Given) -> String {
-    format!("{} {COUNTS}", beside(given))
+    let counts = "count(*) filter (where not known), count(*) filter (where differs), count(*)";
+    format!("{} select {counts} from given", beside(given))
 }
 
+/// What is counted is what was done: somebody else may have registered a person since this statement began.
 fn put(given: Given) -> String {
-    let set: Vec<String> = given.columns().iter().map(|column| format!("{column} = excluded.{column}")).collect();
-    let then = if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
+    let columns = given.columns();
+    let set: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    let differs: Vec<String> =
+        columns.iter().map(|column| format!("s.{column} is distinct from excluded.{column}")).collect();
+    let then = if columns.is_empty() {
+        "nothing".to_owned()
+    } else {
+        format!("update set {} where {}", set.join(", "), differs.join(" or "))
+    };
+    // A row that was made has no xmax yet; one that was changed was locked before.
     format!(
-        "{}, put as (insert into subscriber (bucket, number, status, language, time_zone, since) \
+        "{}, put as (insert into subscriber as s (bucket, number, status, language, time_zone, since) \
           select (number % 64)::smallint, number, status, language, time_zone, to_timestamp(since / 1000.0) \
-          from given where not known or differs order by 1, 2 on conflict (bucket, number) do {then}) {COUNTS}",
+          from given where not known or differs order by 1, 2 on conflict (bucket, number) do {then} \
+          returning s.xmax = 0 as made) \
+        select (select count(*) from put where made), (select count(*) from put where not made), (select count(*) from given)",
         beside(given)
     )
 }

@@ -94,6 +94,5 @@ pub(super) fn plain(error: csv::Error) -> io::Error {
 
 /// A new file for this user alone, in the place of an old one: it holds people's numbers.
 pub(super) fn create(path: &Path) -> io::Result<File> {
-    let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(at)
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }

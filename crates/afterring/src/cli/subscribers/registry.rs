@@ -1,6 +1,7 @@
 //! Where people are registered: the database where there is one, else the local store.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use model::{Msisdn, Timestamp};
 use routing::Subscriber;
@@ -24,6 +25,8 @@ pub(super) enum Act {
 pub(super) enum Registry {
     Database(Bulk),
     Store(Embedded),
+    /// There is no store in this directory, and only looking makes none.
+    None(PathBuf),
 }
 
 /// Everybody, one after the other.
@@ -39,6 +42,8 @@ pub(super) enum Trouble {
     Database(#[from] Fault),
     #[error("{0}: a gateway runs on it. Stop it first, or PUT /v1/subscribers/NUMBER on its admin listener")]
     InUse(StoreError),
+    #[error("store.dir: there is no store in {0}, and database.url is not set")]
+    NoStore(PathBuf),
     #[error("{}", with_causes(.0))]
     Store(StoreError),
 }
@@ -63,11 +68,14 @@ fn with_causes(error: &StoreError) -> String {
 }
 
 impl Registry {
-    pub(super) async fn open(settings: &config::Registry, now: Timestamp) -> Result<Self, Trouble> {
+    pub(super) async fn open(settings: &config::Registry, now: Timestamp, act: Act) -> Result<Self, Trouble> {
         if let Some(database) = &settings.database {
             return Ok(Self::Database(Bulk::connect(database).await?));
         }
         let (dir, retention) = (settings.store.dir.clone(), settings.store.retention);
+        if act == Act::Compare && !dir.exists() {
+            return Ok(Self::None(dir));
+        }
         Ok(Self::Store(Embedded::open(EmbeddedSettings::new(dir, retention), now)?))
     }
 
@@ -75,7 +83,7 @@ impl Registry {
     pub(super) const fn key(&self, number: Msisdn) -> (u64, u64) {
         match self {
             Self::Database(_) => (number.as_u64() % 64, number.as_u64()),
-            Self::Store(_) => (0, number.as_u64()),
+            Self::Store(_) | Self::None(_) => (0, number.as_u64()),
         }
     }
 
@@ -84,6 +92,9 @@ impl Registry {
         match (self, act) {
             (Self::Database(bulk), Act::Compare) => Ok(bulk.compare(&people, given).await?),
             (Self::Database(bulk), Act::Put) => Ok(bulk.put(&people, given).await?),
+            (Self::None(_), _) => {
+                Ok(Imported { new: u64::try_from(people.len()).unwrap_or(u64::MAX), ..Imported::default() })
+            }
             (Self::Store(store), act) => Ok(take_here(store, act, people, given).await?),
         }
     }
@@ -92,12 +103,13 @@ impl Registry {
         Ok(match self {
             Self::Database(bulk) => Roll::Database(bulk.everybody().await?),
             Self::Store(store) => Roll::Store { store, page: Vec::new().into_iter(), after: None },
+            Self::None(dir) => return Err(Trouble::NoStore(dir)),
         })
     }
 
     pub(super) async fn close(self) {
         match self {
-            Self::Database(_) => {}
+            Self::Database(_) | Self::None(_) => {}
             Self::Store(store) => store.close().await,
         }
     }
