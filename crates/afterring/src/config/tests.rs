@@ -164,7 +164,7 @@ fn each_value_is_read_by_its_own_form() {
         ("AFTERRING_DATABASE__URL", "postgres://h/d?nonsense=1"),
         ("AFTERRING_DATABASE__MIGRATE", "yes"),
         ("AFTERRING_DATABASE__POOL", "0"),
-        ("AFTERRING_DATABASE__LEASE", "5s"),
+        ("AFTERRING_DATABASE__LEASE", "0s"),
         ("AFTERRING_SIP__LISTEN", "tls://0.0.0.0:5061"),
     ] {
         let sources =
