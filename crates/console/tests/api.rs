@@ -136,7 +136,10 @@ async fn status_has_the_documented_shape() {
     assert_eq!(
         answer.json(),
         json!({
-            "database": {"state": "normal", "forced": false, "configured": true, "since": "2026-11-23T04:00:00.000Z"},
+            "database": {
+                "state": "normal", "forced": false, "configured": true, "since": "2026-11-23T04:00:00.000Z",
+                "behind": false, "quarantined": 0, "changes": [],
+            },
             "links": [{"name": "smsc1/1", "state": "bound", "since": "2026-11-23T04:00:00.000Z"}],
             "journal": {"pending": 3},
             "counts": {"calls": 7, "detail": 5},
