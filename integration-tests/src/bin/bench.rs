@@ -210,6 +210,9 @@ fn run_on(
     figures.written_mib = written(gateway.id())?;
     figures.print(load.name);
     after(&gateway)?;
+    wait::within(Duration::from_secs(240), "the last receipts are decided", || {
+        Ok((gateway.metric("afterring_journal_pending", &[])? == 0.0).then_some(()))
+    })?;
     gateway.stop()?;
     fs::remove_dir_all(&store)?;
     Ok(figures)
