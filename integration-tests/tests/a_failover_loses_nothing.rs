@@ -88,6 +88,7 @@ fn the_standby_that_is_promoted_was_cut_off() -> Result<()> {
     ensure!(had > kept + MEANWHILE / 2, "the standby was not behind: {had}, {kept}");
     outage.wait_normal()?;
     let verdict = outage.verdict(&standby.url_of("t0"))?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    // A promotion that is quicker than the proof of an outage leaves it a suspicion.
+    ensure!(!verdict.changes.is_empty(), "the failover was not noticed");
+    verdict.is_sound()
 }
