@@ -81,6 +81,15 @@ end $$;
 create trigger subscriber_leaves after delete on subscriber
     referencing old table as old_rows for each statement execute function subscriber_leaves();
 
+create function subscriber_moves() returns trigger language plpgsql as $$
+begin
+    insert into subscriber_gone (bucket, number) values (old.bucket, old.number)
+        on conflict (bucket, number) do update set changed = pg_current_xact_id(), at = now();
+    return null;
+end $$;
+create trigger subscriber_moves after update of number on subscriber
+    for each row when (old.number <> new.number) execute function subscriber_moves();
+
 create function subscriber_nudges() returns trigger language plpgsql as $$
 begin
     perform pg_notify('afterring_subscriber', '');

@@ -253,12 +253,8 @@ impl Shared {
         tokio::select! {
             biased;
             answer = asked => Ok(answer),
-            () = self.health.closes() => {
-                Err(Fault { class: Class::Away, text: "given up: the database became abnormal meanwhile".to_owned() })
-            }
-            () = tokio::time::sleep(deadline) => {
-                Err(Fault { class: Class::Silent, text: format!("no answer within {} ms", deadline.as_millis()) })
-            }
+            () = self.health.closes() => Err(given_up()),
+            () = tokio::time::sleep(deadline) => Err(Fault::silent(deadline)),
         }
     }
 
@@ -267,9 +263,7 @@ impl Shared {
             *session = None;
             let connected = tokio::select! {
                 connected = self.connector.connect() => connected?,
-                () = self.health.closes() => {
-                    return Err(Fault { class: Class::Away, text: "given up: the database became abnormal meanwhile".to_owned() });
-                }
+                () = self.health.closes() => return Err(given_up()),
             };
             return Ok(session.insert(connected));
         }
@@ -380,8 +374,12 @@ impl Shared {
             None => self.find_place(local, batches, context, deadline).await?,
         };
         let Some(carry) = local.carry(batches.carry, context.now).await? else {
-            self.check_lease(local, batches, deadline).await?;
+            // Before the lease is looked at: one that lapses from now on sets it again.
             self.behind.store(false, Ordering::SeqCst);
+            if let Err(failed) = self.check_lease(local, batches, deadline).await {
+                self.behind.store(true, Ordering::SeqCst);
+                return Err(failed);
+            }
             self.health.tell(HealthEvent::Drained);
             return Ok(Step::Done);
         };
@@ -572,6 +570,10 @@ impl Shared {
         }
         answer?
     }
+}
+
+fn given_up() -> Fault {
+    Fault { class: Class::Away, text: "given up: the database became abnormal meanwhile".to_owned() }
 }
 
 fn here(error: StoreError) -> Failed {

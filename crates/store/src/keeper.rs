@@ -5,9 +5,11 @@ use std::time::Duration;
 use model::Timestamp;
 use routing::{Condition, HealthEvent};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_postgres::Client;
 
+use crate::embedded::{LoadedPart, RegistryPlace};
 use crate::hand_over::Shared;
-use crate::postgres::{Probe, Session, feed, partitions, people};
+use crate::postgres::{Class, Probe, Session, batch, feed, partitions, people};
 use crate::{HandOver, StoreError};
 
 /// Pause between two probes of a database of which something is wrong.
@@ -16,8 +18,14 @@ const SUSPECT: Duration = Duration::from_millis(25);
 /// How often the change feed is read unasked: what a nudge that got lost costs.
 const FEED: Duration = Duration::from_secs(2);
 
+/// A node that did not read the feed for longer reads everybody: who left is noted for thirty days (see [`partitions`]).
+const AWAY: Duration = Duration::from_secs(20 * 24 * 3600);
+
 /// How often small things are looked after.
 const UPKEEP: Duration = Duration::from_secs(10);
+
+/// Parked receipts asked for at once.
+const RECEIPTS: usize = 1_000;
 
 /// How often partitions and old rows are.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
@@ -67,7 +75,7 @@ impl HandOver {
     /// Keeps the registry as the database has it, for ever.
     pub async fn follow_registry(self) {
         let Some(shared) = self.shared.clone() else { return std::future::pending().await };
-        let (mut timeline, mut ear): (_, Option<(u32, Session)>) = (None, None);
+        let mut ear: Option<(u32, Session)> = None;
         loop {
             let nudged = shared.connector.nudged();
             let may_ask = shared.health.may_ask();
@@ -81,7 +89,7 @@ impl HandOver {
                 if ear.is_none() {
                     ear = listen(&shared).await.map(|session| (shared.connector.timeline(), session));
                 }
-                match self.read_feed(&shared, &mut timeline).await {
+                match self.read_feed(&shared).await {
                     Ok(true) => continue,
                     Ok(false) => {}
                     Err(error) => tracing::debug!(%error, "the registry's changes can't be read: trying again"),
@@ -96,44 +104,39 @@ impl HandOver {
     }
 
     /// Reads what changed, or everybody; whether there is more.
-    async fn read_feed(&self, shared: &Shared, timeline: &mut Option<u32>) -> Result<bool, StoreError> {
-        let since = self.local.registry_position().await?;
-        let now = shared.connector.timeline();
-        // A failover may have lost registrations that were followed: only everybody is certain then.
-        let moved = timeline.is_some_and(|before| before != now);
-        let read = match since {
-            Some(since) if !moved => {
-                match shared.ask_apart(async |session: &Session| Ok(feed::changes(session, since).await?)).await {
-                    Err(StoreError::Shared(fault)) if fault.class == crate::postgres::Class::Other => {
-                        tracing::info!(%fault, "the registry is loaded anew");
-                        None
+    async fn read_feed(&self, shared: &Shared) -> Result<bool, StoreError> {
+        let (timeline, at) = (shared.connector.timeline(), (shared.clock)());
+        let place = |position| RegistryPlace { position, timeline, at };
+        // A failover may have lost registrations that were followed, and who left long ago is no longer known: only everybody is certain then.
+        let certain = |read: &RegistryPlace| read.timeline == timeline && at.since(read.at) < AWAY;
+        if let Some(since) = self.local.registry_place().await?.filter(certain) {
+            let position = since.position;
+            match shared.ask_apart(async |session: &Session| Ok(feed::changes(session, position).await?)).await {
+                Err(StoreError::Shared(fault)) if fault.class == Class::Other => {
+                    tracing::info!(%fault, "the registry is loaded anew");
+                }
+                read => {
+                    let (changes, more) = read?;
+                    let to = place(changes.position);
+                    if to.position != position {
+                        self.local.follow(changes, to).await?;
                     }
-                    read => Some(read?),
+                    return Ok(more);
                 }
             }
-            _ => None,
-        };
-        if let Some((changes, more)) = read {
-            let count = changes.registered.len() + changes.gone.len();
-            if count > 0 || since != Some(changes.position) {
-                self.local.follow(changes).await?;
-            }
-            *timeline = Some(now);
-            return Ok(more);
         }
         let begun = Instant::now();
         let everybody = shared.ask_apart(async |session: &Session| Ok(feed::everybody(session).await?)).await?;
-        let (subscribers, special) = (everybody.numbers.len(), everybody.special.len());
-        self.local.replace_registry(everybody).await?;
+        let (subscribers, special, to) = (everybody.numbers.len(), everybody.special.len(), place(everybody.position));
+        self.local.replace_registry(everybody, to).await?;
         tracing::info!(subscribers, special, took = ?begun.elapsed(), "registry loaded");
-        *timeline = Some(now);
         Ok(false)
     }
 
     /// Looks after both stores, for ever: partitions, old rows, snapshots, what nodes that are gone left behind.
     pub async fn upkeep(self) {
         let Some(shared) = self.shared.clone() else { return std::future::pending().await };
-        let mut housekeeping: Option<Instant> = None;
+        let (mut housekeeping, mut receipts): (Option<Instant>, _) = (None, 0);
         loop {
             if let Err(error) = self.local.snapshot_registry().await {
                 tracing::warn!(%error, "the registry's snapshot can't be written: trying again");
@@ -146,6 +149,10 @@ impl HandOver {
                 if let Err(error) = self.take_over(&shared).await {
                     tracing::warn!(%error, "what nodes that are gone left behind can't be taken over: trying again");
                 }
+                match self.claim_receipts(&shared, receipts).await {
+                    Ok(next) => receipts = next,
+                    Err(error) => tracing::debug!(%error, "parked receipts can't be asked for: trying again"),
+                }
                 if housekeeping.is_none_or(|at| at.elapsed() >= HOUSEKEEPING) {
                     housekeeping = Some(Instant::now());
                     self.keep_house(&shared).await;
@@ -157,17 +164,36 @@ impl HandOver {
 
     async fn take_over(&self, shared: &Shared) -> Result<(), StoreError> {
         let (node, lease, deadline) = (shared.node, shared.settings.lease, shared.settings.timeout);
-        let alone = shared.ask_apart(async |session: &Session| people::is_alone(session, node).await).await?;
+        let alone = shared.ask(async |session: &Client| people::is_alone(session, node).await).await?;
         self.local.alone(alone).await?;
-        let take = async |session: &Session| people::take_over(session, node, lease, deadline).await;
-        while !shared.ask_apart(take).await?.is_empty() {}
+        let take = async |session: &Client| people::take_over(session, node, lease, deadline).await;
+        while shared.ask(take).await? {}
         // What was taken over, also by an earlier life that ended before it was known here.
-        let mine = shared.ask_apart(async |session: &Session| people::queued_here(session, node).await).await?;
+        let mine = shared.ask(async |session: &Client| people::queued_here(session, node).await).await?;
         let adopted = self.local.adopt(mine).await?;
         if adopted > 0 {
             tracing::warn!(alerts = adopted, "alerts of a node that is gone were taken over: they are in doubt");
         }
         Ok(())
+    }
+
+    /// Receipts that came here before the database knew whose they are: those of which it does now happen anew. Where to go on.
+    async fn claim_receipts(&self, shared: &Shared, after: i64) -> Result<i64, StoreError> {
+        let mut parked = self.local.parked_after(after, RECEIPTS).await?;
+        let Some(last) = parked.last().map(|(seq, _)| *seq) else { return Ok(0) };
+        let ids =
+            parked.iter().map(|(_, receipt)| (receipt.smsc.clone(), receipt.message_id.clone())).collect::<Vec<_>>();
+        let parts = shared.ask(async |client: &Client| Ok(batch::parts(client, &ids).await?)).await?;
+        // Where an SMSC gives one id to many, whose it is may stay unknown: then it is not asked again and again.
+        parked.retain(|(_, receipt)| {
+            let same = |part: &&LoadedPart| part.smsc == receipt.smsc && part.message_id == receipt.message_id;
+            parts.iter().filter(same).count() == 1
+        });
+        if !parked.is_empty() {
+            tracing::debug!(receipts = parked.len(), "receipts came before what they are for was known here");
+            self.local.receive_again(parked).await?;
+        }
+        Ok(last)
     }
 
     async fn keep_house(&self, shared: &Shared) {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use model::{Msisdn, Secret, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
-use support::{DAY, call_at, policy, prospect, reply, subscriber};
+use support::{DAY, accepted, call_at, policy, prospect, receipt, reply, subscriber};
 use throwaway_postgres::{Cluster, sql};
 use tokio::task::JoinHandle;
 
@@ -109,6 +109,16 @@ fn call(id: &str, called: Msisdn) -> Event {
     call_at(id, called, clock())
 }
 
+async fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never: {what}");
+}
+
 fn abnormal(health: &DatabaseHealth) {
     health.tell(HealthEvent::Force { until: clock() + Duration::from_secs(600), reason: "test".to_owned() });
     assert_eq!(health.decides_by(), Database::Abnormal);
@@ -124,9 +134,7 @@ async fn what_is_decided_alone_is_in_the_database_once_and_a_refused_row_blocks_
         &url,
         &format!("insert into subscriber (number) select generate_series({0}, {0} + 99)", subscriber(0).as_u64()),
     );
-    while node.store.subscriber_count() < 100 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the registry is followed", || node.store.subscriber_count() == 100).await;
     let told = node.happen(vec![call("a", subscriber(1)), call("b", prospect(1)), reply(prospect(2), "R")]).await;
     assert_eq!(told, ["send detail", "send teaser", "reply refused"]);
 
@@ -176,9 +184,7 @@ async fn a_node_that_starts_without_its_database_knows_its_subscribers_and_hands
             subscriber(2).as_u64()
         ),
     );
-    while node.store.subscriber_count() < 2 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the registry is followed", || node.store.subscriber_count() == 2).await;
     cluster.stop();
     node.becomes(Condition::Abnormal).await;
     assert_eq!(node.happen(vec![call("a", subscriber(1))]).await, ["send fallback"]);
@@ -235,5 +241,82 @@ async fn a_failover_that_loses_the_newest_batches_has_them_again_and_nobody_is_t
     assert_eq!(sql(&url, untold).trim(), "1|2\n2|2");
     assert!(node.store.lease(10, &node.context()).await.unwrap().is_empty(), "nobody is told twice");
     assert_eq!(node.happen(vec![call("a", prospect(1)), call("e", prospect(2))]).await, ["nothing teaser_capped"]);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_came_to_another_node_first_counts_when_the_answer_is_handed_over() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sender = Node::start(here.path(), &url).await;
+    sender.normal().await;
+    let other = Node::start(there.path(), &url).await;
+    other.normal().await;
+    assert_eq!(sender.happen(vec![call("a", prospect(1))]).await, ["send teaser"]);
+    let submit = sender.store.lease(10, &sender.context()).await.unwrap().remove(0);
+    abnormal(&sender.health);
+    assert_eq!(sender.happen(vec![accepted(&submit, &["7"])]).await, ["alert"]);
+    // One of an alert that nobody knows waits beside it.
+    let receipts = vec![receipt("8", None), receipt("7", Some(prospect(1)))];
+    assert_eq!(other.happen(receipts).await, ["nothing unmatched"; 2]);
+    sender.health.tell(HealthEvent::Lift);
+    sender.normal().await;
+    let upkeep = tokio::spawn(other.store.clone().upkeep());
+    let again = tokio::time::timeout(Duration::from_secs(20), other.store.local().next(1)).await.unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!(support::verdicts(&other.store.settle(again, other.context()).await.unwrap()), ["alert"]);
+    assert_eq!(sql(&url, "select state from alert").trim(), "delivered");
+    upkeep.abort();
+    sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_number_that_changed_hands_is_known_by_its_new_one_alone() {
+    let cluster = Cluster::start(&[]);
+    let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
+    let node = Node::start(dir.path(), &url).await;
+    node.normal().await;
+    let (before, after) = (subscriber(1), subscriber(2));
+    let _ = sql(&url, &format!("insert into subscriber (number) values ({})", before.as_u64()));
+    until("the registry is followed", || node.store.subscriber_count() == 1).await;
+    let both = format!(
+        "insert into subscriber (number) values ({}); update subscriber set number = {} where number = {}",
+        subscriber(3).as_u64(),
+        after.as_u64(),
+        before.as_u64()
+    );
+    let _ = sql(&url, &both);
+    until("both changes are followed", || node.store.subscriber_count() == 2).await;
+    abnormal(&node.health);
+    let told = node.happen(vec![call("a", before), call("b", after), call("c", subscriber(3))]).await;
+    assert_eq!(told, ["nothing abnormal_not_registered", "send fallback", "send fallback"]);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn who_left_while_a_failover_was_not_seen_is_not_registered_after_a_restart() {
+    let mut primary = Cluster::start(&[]);
+    let (name, dir) = (primary.database(), tempfile::tempdir().unwrap());
+    let mut standby = primary.standby("second", &[]);
+    let name = name.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let both =
+        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}?sslmode=disable", primary.port(), standby.port());
+    let node = Node::start(dir.path(), &both).await;
+    node.normal().await;
+    until("the standby follows", || standby.has_all_of(&primary)).await;
+    // The standby never hears of this registration; the node does.
+    standby.stop();
+    let _ =
+        sql(&primary.url_of(&name), &format!("insert into subscriber (number) values ({})", subscriber(1).as_u64()));
+    until("the registry is followed", || node.store.subscriber_count() == 1).await;
+    node.stop().await;
+    primary.kill();
+    standby.restart();
+    standby.promote();
+    let node = Node::start(dir.path(), &both).await;
+    assert_eq!(node.store.subscriber_count(), 1, "as far as it knows");
+    node.normal().await;
+    until("the registry is as the new primary has it", || node.store.subscriber_count() == 0).await;
     node.stop().await;
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::Msisdn;
+use model::{Msisdn, Timestamp};
 use roaring::RoaringTreemap;
 use routing::Subscriber;
 use rusqlite::Connection;
@@ -20,6 +20,17 @@ const MAGIC: &[u8; 8] = b"aftreg01";
 
 /// Changes of the registry after which a new snapshot is worth its writing; replaying as many takes a fraction of a second.
 const SNAPSHOT_AFTER: i64 = 100_000;
+
+/// How far the database's change feed was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RegistryPlace {
+    /// Where to go on reading in the database's order of changes.
+    pub(crate) position: i64,
+    /// The timeline of the server that was read: another one may lack what was followed.
+    pub(crate) timeline: u32,
+    /// When.
+    pub(crate) at: Timestamp,
+}
 
 /// What changed among the people registered.
 #[derive(Clone, Debug, Default)]
@@ -44,24 +55,24 @@ pub(crate) struct Everybody {
 }
 
 impl Embedded {
-    /// Where the database's change feed was read to; `None`: the registry was never loaded.
-    pub(crate) async fn registry_position(&self) -> Result<Option<i64>, StoreError> {
-        self.read(|conn| rows::meta(conn, "registry_position")).await
+    /// How far the database's change feed was read; `None`: the registry was never loaded.
+    pub(crate) async fn registry_place(&self) -> Result<Option<RegistryPlace>, StoreError> {
+        self.read(rows::registry_place).await
     }
 
-    /// Applies what changed.
-    pub(crate) async fn follow(&self, changes: Registrations) -> Result<(), StoreError> {
+    /// Applies what changed up to a place.
+    pub(crate) async fn follow(&self, changes: Registrations, place: RegistryPlace) -> Result<(), StoreError> {
         let weight = changes.registered.len() + changes.gone.len();
-        self.write(weight, move |turn| turn.follow(&changes)).await
+        self.write(weight, move |turn| turn.follow(&changes, place)).await
     }
 
     /// Takes everybody's registration anew: the snapshot first, so that a crash in between leaves a set that the feed brings up to date.
-    pub(crate) async fn replace_registry(&self, everybody: Everybody) -> Result<(), StoreError> {
+    pub(crate) async fn replace_registry(&self, everybody: Everybody, place: RegistryPlace) -> Result<(), StoreError> {
         let _one = self.snapshots.lock().await;
         let everybody = Arc::new(everybody);
         let (path, snapshot) = (self.snapshot.clone(), Arc::clone(&everybody));
         blocking(path.clone(), move || write_snapshot(&path, &snapshot.numbers)).await?;
-        self.write(1, move |turn| turn.replace_registry(&everybody)).await
+        self.write(1, move |turn| turn.replace_registry(&everybody, place)).await
     }
 
     /// Writes a snapshot of the registry if enough has changed since the last one.
@@ -77,17 +88,17 @@ impl Embedded {
 }
 
 impl Turn<'_> {
-    fn follow(&mut self, changes: &Registrations) -> Result<(), StoreError> {
+    fn follow(&mut self, changes: &Registrations, place: RegistryPlace) -> Result<(), StoreError> {
         for number in &changes.gone {
             self.delete_subscriber(*number)?;
         }
         for subscriber in &changes.registered {
             self.put_subscriber(subscriber)?;
         }
-        rows::set_meta(self.conn, "registry_position", changes.position)
+        rows::set_registry_place(self.conn, place)
     }
 
-    fn replace_registry(&mut self, everybody: &Everybody) -> Result<(), StoreError> {
+    fn replace_registry(&mut self, everybody: &Everybody, place: RegistryPlace) -> Result<(), StoreError> {
         rows::forget_subscribers(self.conn)?;
         rows::forget_registrations(self.conn, i64::MAX)?;
         for subscriber in &everybody.special {
@@ -96,7 +107,7 @@ impl Turn<'_> {
         self.draft.registered.clear();
         self.draft.registry = Some(everybody.numbers.clone());
         self.draft.registry_loaded = true;
-        rows::set_meta(self.conn, "registry_position", everybody.position)
+        rows::set_registry_place(self.conn, place)
     }
 
     /// The set as it is, with the newest change in it; `None` where the last snapshot is new enough.

@@ -68,7 +68,7 @@ CREATE TABLE charge (           -- fetches that were granted, for billing; never
 );
 CREATE INDEX charge_called ON charge (called);
 CREATE TABLE meta (             -- counters that outlive the rows they count
-    key      TEXT PRIMARY KEY,    -- next_seq, next_alert, settled_below, registry_loaded, registry_position, node, applied, sent, alone, alerts_<state>
+    key      TEXT PRIMARY KEY,    -- next_seq, next_alert, settled_below, registry_loaded, registry_position, registry_timeline, registry_read, node, applied, sent, alone, alerts_<state>
     value    INTEGER NOT NULL
 ) WITHOUT ROWID;
 ";

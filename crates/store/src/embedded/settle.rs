@@ -115,11 +115,26 @@ impl Turn<'_> {
             self.put_alert(row);
             return Ok(());
         }
-        rows::unpark(self.conn, seq)?;
-        self.draft.parked = self.draft.parked.saturating_sub(1);
+        self.unpark(seq)?;
         let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Alert(Box::new(row)), context)?;
         settled.add(outcome);
         Ok(())
+    }
+
+    /// Receipts that were parked happen anew: whom they belong to is known now.
+    pub(super) fn receive_again(&mut self, parked: &[(i64, Receipt)]) -> Result<(), StoreError> {
+        for (seq, receipt) in parked {
+            if self.unpark(*seq)? {
+                self.append(&[Event::Receipt(receipt.clone())])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unpark(&mut self, seq: i64) -> Result<bool, StoreError> {
+        let was = rows::unpark(self.conn, seq)?;
+        self.draft.parked = self.draft.parked.saturating_sub(u64::from(was));
+        Ok(was)
     }
 
     fn park(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<(), StoreError> {
@@ -265,6 +280,8 @@ impl Turn<'_> {
         // An alert that another node made has its number, which says nothing of ours.
         let own = self.draft.shared.is_none_or(|shared| alert.id.0 >> ALERT_BITS == shared.node);
         let known = if own && alert.id.0 >= self.draft.next_alert { None } else { self.take_alert(alert.id)? };
+        // One that was only looked at is not among those that are counted here.
+        let counted = known.as_ref().filter(|row| row.dirty || row.stored.is_some()).map(|row| &row.value);
         let was_accepted = known.as_ref().is_some_and(|row| matches!(row.value.state, AlertState::Accepted { .. }));
         if let AlertState::Accepted { smsc, parts, .. } = &alert.state
             && !was_accepted
@@ -273,7 +290,7 @@ impl Turn<'_> {
                 rows::insert_part(self.conn, &smsc.0, &part.id, alert.to, alert.id)?;
             }
         }
-        self.count_state(known.as_ref().map(|row| &row.value), Some(&alert));
+        self.count_state(counted, Some(&alert));
         if own {
             self.draft.next_alert = self.draft.next_alert.max(alert.id.0.saturating_add(1));
         }

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AlertId, Kind, Msisdn, NoAnswer, SmscName, Submit, SubmitOutcome, Timestamp};
+use model::{AlertId, Kind, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp};
 use routing::{Alert, AlertState, CallBox, Effect, Event, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 
@@ -138,8 +138,6 @@ pub(crate) struct Progress {
     pub(crate) applied: i64,
     /// Everything up to this place was handed over.
     pub(crate) sent: i64,
-    /// Whether something was decided alone and is not handed over yet.
-    pub(crate) pending: bool,
 }
 
 impl Embedded {
@@ -147,7 +145,7 @@ impl Embedded {
     pub(crate) async fn progress(&self) -> Result<Progress, StoreError> {
         self.write(0, |turn| {
             let Shared { node, applied, sent, .. } = turn.shared()?;
-            Ok(Progress { node, applied, sent, pending: rows::has_pending(turn.conn, sent)? })
+            Ok(Progress { node, applied, sent })
         })
         .await
     }
@@ -248,6 +246,16 @@ impl Embedded {
             Ok(())
         })
         .await
+    }
+
+    /// Receipts that are parked after a place, in order.
+    pub(crate) async fn parked_after(&self, after: i64, limit: usize) -> Result<Vec<(i64, Receipt)>, StoreError> {
+        self.read(move |conn| rows::parked_after(conn, after, limit)).await
+    }
+
+    /// Lets parked receipts happen anew.
+    pub(crate) async fn receive_again(&self, parked: Vec<(i64, Receipt)>) -> Result<(), StoreError> {
+        self.write(parked.len(), move |turn| turn.receive_again(&parked)).await
     }
 
     /// Gives a batch back that could not be settled: it is handed out again before all others.
@@ -440,8 +448,14 @@ impl Turn<'_> {
                 if matches!(value.state, AlertState::Queued { .. }) {
                     value.state = AlertState::Sending { since: value.created_at };
                 }
+                // What ended elsewhere has ended here too.
+                let ended = local.as_ref().filter(|row| value.state.is_final() && !row.value.state.is_final());
+                let dirty = ended.is_some();
+                if let Some(row) = ended {
+                    self.count_state(Some(&row.value), Some(&value));
+                }
                 let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
-                Row { value, last, stored, dirty: false, sharing: Sharing::Alone }
+                Row { value, last, stored, dirty, sharing: Sharing::Alone }
             }
         };
         self.put_alert(row);

@@ -146,7 +146,7 @@ pub(crate) async fn load(
     policy: &Policy,
     deadline: Duration,
 ) -> Result<Loaded, Failed> {
-    let (known, parts) = whole(client, node, subjects).await?;
+    let (known, parts) = whole(client, subjects).await?;
     let subjects = &known;
     let begin = begin(deadline);
     let called = in_lock_order(&subjects.called);
@@ -207,22 +207,9 @@ fn loaded_box(called: Msisdn, body: Option<String>) -> Result<LoadedBox, StoreEr
 }
 
 /// The subjects together with those of receipts for what other nodes sent.
-async fn whole(client: &Client, _node: i64, subjects: &Subjects) -> Result<(Subjects, Vec<LoadedPart>), Failed> {
+async fn whole(client: &Client, subjects: &Subjects) -> Result<(Subjects, Vec<LoadedPart>), Failed> {
     let mut whole = subjects.clone();
-    if subjects.unknown.is_empty() {
-        return Ok((whole, Vec::new()));
-    }
-    let (smscs, ids): (Vec<&str>, Vec<&str>) =
-        subjects.unknown.iter().map(|(smsc, id)| (smsc.0.as_str(), id.as_str())).unzip();
-    let parameters: [Parameter<'_>; 2] = [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)];
-    let sql = "select p.smsc, p.message_id, p.called, p.alert from unnest($1::text[], $2::text[]) u(smsc, message_id) \
-        join part p using (smsc, message_id) limit 10000";
-    let found = client.query_typed(sql, &parameters).await.map_err(Fault::from)?;
-    let part = |row: &Row| {
-        let (called, alert) = (number(row.get(2))?, AlertId(row.get(3)));
-        Some(LoadedPart { smsc: SmscName(row.get(0)), message_id: row.get(1), called, alert })
-    };
-    let parts: Vec<_> = found.iter().filter_map(part).collect();
+    let parts = parts(client, &subjects.unknown).await?;
     for part in &parts {
         whole.called.push(part.called);
         whole.alerts.push((part.called, part.alert));
@@ -232,6 +219,23 @@ async fn whole(client: &Client, _node: i64, subjects: &Subjects) -> Result<(Subj
     whole.alerts.sort_unstable();
     whole.alerts.dedup();
     Ok((whole, parts))
+}
+
+/// The alerts to which these message ids belong.
+pub(crate) async fn parts(client: &Client, ids: &[(SmscName, String)]) -> Result<Vec<LoadedPart>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (smscs, ids): (Vec<&str>, Vec<&str>) = ids.iter().map(|(smsc, id)| (smsc.0.as_str(), id.as_str())).unzip();
+    let parameters: [Parameter<'_>; 2] = [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)];
+    let sql = "select p.smsc, p.message_id, p.called, p.alert from unnest($1::text[], $2::text[]) u(smsc, message_id) \
+        join part p using (smsc, message_id) limit 10000";
+    let found = client.query_typed(sql, &parameters).await?;
+    let part = |row: &Row| {
+        let (called, alert) = (number(row.get(2))?, AlertId(row.get(3)));
+        Some(LoadedPart { smsc: SmscName(row.get(0)), message_id: row.get(1), called, alert })
+    };
+    Ok(found.iter().filter_map(part).collect())
 }
 
 fn range_names(policy: &Policy) -> Vec<&str> {

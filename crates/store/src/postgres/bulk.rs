@@ -153,9 +153,8 @@ impl Bulk {
         let session = self.open().await?;
         let (begin, parameters) = (begin(DEADLINE), rows.parameters());
         let asked = together(vec![plain(&session, &begin), ask(&session, sql, &parameters), plain(&session, "commit")]);
-        let silent = |_| Fault { class: Class::Silent, text: format!("no answer within {} s", DEADLINE.as_secs()) };
         // On a fault the session is dropped, and with it whatever was begun.
-        let found = timeout(DEADLINE, asked).await.map_err(silent)??;
+        let found = timeout(DEADLINE, asked).await.map_err(|_| Fault::silent(DEADLINE))??;
         self.session = Some(session);
         let counts = found.get(1).and_then(|rows| rows.first());
         Ok(counts.map_or_else(Imported::default, |row| {

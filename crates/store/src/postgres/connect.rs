@@ -240,8 +240,7 @@ impl Connector {
     /// Those that have said nothing by the end.
     fn silent(&self, faults: &[(String, Fault)], bound: Duration) -> Vec<(String, Fault)> {
         let silent = self.places.iter().filter(|place| faults.iter().all(|(name, _)| *name != place.name));
-        let text = format!("no answer within {} ms", bound.as_millis());
-        silent.map(|place| (place.name.clone(), Fault { class: Class::Silent, text: text.clone() })).collect()
+        silent.map(|place| (place.name.clone(), Fault::silent(bound))).collect()
     }
 
     /// Asks for the addresses of a host: all of them take part in the race.

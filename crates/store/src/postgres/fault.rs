@@ -1,6 +1,7 @@
 //! What can go wrong with the database, and what it says of the database as a whole.
 
 use std::io;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
@@ -79,6 +80,11 @@ impl Class {
 }
 
 impl Fault {
+    /// Nothing was answered within a bound of ours.
+    pub(crate) fn silent(within: Duration) -> Self {
+        Self { class: Class::Silent, text: format!("no answer within {} ms", within.as_millis()) }
+    }
+
     /// What an error of the library means.
     pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
         if let Some(said) = error.as_db_error() {

@@ -6,8 +6,7 @@ use futures_util::{StreamExt, pin_mut};
 use roaring::RoaringTreemap;
 use routing::Subscriber;
 use tokio_postgres::Client;
-use tokio_postgres::binary_copy::BinaryCopyOutStream;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::batch::{Parameter, SUBSCRIBER, number, subscriber};
 use super::{Class, Fault};
@@ -84,16 +83,13 @@ async fn read_everybody(client: &Client) -> Result<Everybody, Fault> {
     Ok(Everybody { numbers, special, position })
 }
 
+/// Not by `COPY`, which the library can only begin with a named statement: behind PgBouncer another session's would be met.
 async fn numbers(client: &Client) -> Result<RoaringTreemap, Fault> {
-    let stream = client
-        .copy_out("copy (select number from subscriber order by bucket, number) to stdout (format binary)")
-        .await?;
-    let rows = BinaryCopyOutStream::new(stream, &[Type::INT8]);
+    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
+    let rows = client.query_typed_raw("select number from subscriber order by bucket, number", none).await?;
     pin_mut!(rows);
     let mut numbers = RoaringTreemap::new();
-    let silent =
-        |_| Fault { class: Class::Silent, text: "the registry was read, and nothing came for long".to_owned() };
-    while let Some(row) = tokio::time::timeout(SILENCE, rows.next()).await.map_err(silent)? {
+    while let Some(row) = tokio::time::timeout(SILENCE, rows.next()).await.map_err(|_| Fault::silent(SILENCE))? {
         let number: i64 = row?.get(0);
         numbers.extend(u64::try_from(number).ok());
     }

@@ -105,8 +105,7 @@ async fn lock(guard: &Client) -> Result<(), Fault> {
 }
 
 async fn within<T>(bound: Duration, asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let silent = |_| Fault { class: Class::Silent, text: format!("no answer within {} s", bound.as_secs()) };
-    tokio::time::timeout(bound, asked).await.map_err(silent)?
+    tokio::time::timeout(bound, asked).await.map_err(|_| Fault::silent(bound))?
 }
 
 /// What the server said is deep in what refinery says.

@@ -135,19 +135,19 @@ pub(crate) async fn delete(client: &Client, of: Msisdn, deadline: Duration) -> R
 
 /// Queued alerts of nodes whose heartbeat is older than their lease; those that nobody else is taking at this moment.
 ///
-/// Their node may have sent them without being able to say so: they are in doubt.
-pub(crate) async fn take_over(client: &Client, node: i64, lease: Duration, deadline: Duration) -> Result<Vec<Alert>> {
+/// Their node may have sent them without being able to say so: they are in doubt. Whether there were any: there may be more.
+pub(crate) async fn take_over(client: &Client, node: i64, lease: Duration, deadline: Duration) -> Result<bool> {
     let (begin, lease) = (begin(deadline), lease.as_secs_f64());
     let parameters: [Parameter<'_>; 2] = [(&node, Type::INT8), (&lease, Type::FLOAT8)];
     let sql = "with gone as (select node from heartbeat where node <> $1 and seen_at < now() - make_interval(secs => $2)), \
           taken as (select a.bucket, a.called, a.id from alert a join gone using (node) where a.state = 'queued' \
             order by a.bucket, a.called, a.id limit 500 for update of a skip locked) \
         update alert a set node = $1::bigint::integer from taken t \
-          where a.bucket = t.bucket and a.called = t.called and a.id = t.id returning a.body::text";
+          where a.bucket = t.bucket and a.called = t.called and a.id = t.id returning 1";
     let found = together(vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")])
         .await
         .map_err(Fault::from)?;
-    found.get(1).map_or(&[][..], Vec::as_slice).iter().map(|row| read(row.get(0), "alert")).collect()
+    Ok(found.get(1).is_some_and(|rows| !rows.is_empty()))
 }
 
 /// Of these alerts, those that another node has taken over.

@@ -1,9 +1,10 @@
 //! Message ids, and receipts that wait for theirs.
 
-use model::{AlertId, Msisdn, Timestamp};
+use model::{AlertId, Msisdn, Receipt, Timestamp};
+use routing::Event;
 use rusqlite::{Connection, Row as SqlRow, params};
 
-use super::key;
+use super::{body, key};
 use crate::StoreError;
 
 pub(in crate::embedded) fn insert_part(
@@ -74,9 +75,28 @@ pub(in crate::embedded) fn parked(conn: &Connection, smsc: &str, message_id: &st
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-pub(in crate::embedded) fn unpark(conn: &Connection, seq: i64) -> Result<(), StoreError> {
-    conn.prepare_cached("DELETE FROM parked WHERE seq = ?1")?.execute([seq])?;
-    Ok(())
+/// Receipts that are parked after a place, in order.
+pub(in crate::embedded) fn parked_after(
+    conn: &Connection,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<(i64, Receipt)>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT p.seq, e.body FROM parked p JOIN event e ON e.seq = p.seq WHERE p.seq > ?1 ORDER BY p.seq LIMIT ?2",
+    )?;
+    let mut found = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut parked = Vec::new();
+    while let Some(row) = found.next()? {
+        if let Event::Receipt(receipt) = body(row, 1, "event")? {
+            parked.push((row.get(0)?, receipt));
+        }
+    }
+    Ok(parked)
+}
+
+/// Whether the receipt was parked.
+pub(in crate::embedded) fn unpark(conn: &Connection, seq: i64) -> Result<bool, StoreError> {
+    Ok(conn.prepare_cached("DELETE FROM parked WHERE seq = ?1")?.execute([seq])? > 0)
 }
 
 /// Forgets the oldest parked receipt.

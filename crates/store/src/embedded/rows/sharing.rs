@@ -6,9 +6,10 @@ use routing::{CallBox, Effect, Event, Verdict};
 use rusqlite::{Connection, params};
 use serde_json::value::RawValue;
 
-use super::{body, key, meta, read, write};
+use super::{body, key, meta, read, set_meta, write};
 use crate::StoreError;
 use crate::embedded::memory::Shared;
+use crate::embedded::registry::RegistryPlace;
 
 /// How far the journal is handed over; `None` where there is nobody to hand it to.
 pub(in crate::embedded) fn shared(conn: &Connection) -> Result<Option<Shared>, StoreError> {
@@ -190,6 +191,22 @@ pub(in crate::embedded) fn quarantine(
 pub(in crate::embedded) fn quarantined_count(conn: &Connection) -> Result<u64, StoreError> {
     let count: i64 = conn.query_row("SELECT count(*) FROM quarantine", [], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// How far the database's change feed was read.
+pub(in crate::embedded) fn registry_place(conn: &Connection) -> Result<Option<RegistryPlace>, StoreError> {
+    let (position, timeline) = (meta(conn, "registry_position")?, meta(conn, "registry_timeline")?);
+    let (Some(position), Some(timeline), Some(at)) = (position, timeline, meta(conn, "registry_read")?) else {
+        return Ok(None);
+    };
+    let timeline = u32::try_from(timeline).unwrap_or(0);
+    Ok(Some(RegistryPlace { position, timeline, at: Timestamp::from_millis(at) }))
+}
+
+pub(in crate::embedded) fn set_registry_place(conn: &Connection, place: RegistryPlace) -> Result<(), StoreError> {
+    set_meta(conn, "registry_position", place.position)?;
+    set_meta(conn, "registry_timeline", i64::from(place.timeline))?;
+    set_meta(conn, "registry_read", place.at.as_millis())
 }
 
 /// Notes a registration since the last snapshot of the registry.
