@@ -9,6 +9,7 @@ use std::thread;
 
 use model::{NoAnswer, SubmitOutcome, Timestamp};
 use routing::Event;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Mutex, mpsc, watch};
 
@@ -112,7 +113,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 
 fn connect(path: &Path, settings: &EmbeddedSettings) -> Result<Connection, StoreError> {
     let conn = Connection::open(path)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    prepare_once(&conn)?;
     let EmbeddedSettings { page, cache, log, .. } = settings;
     // The page size of a file that has pages already stays what it is.
     conn.execute_batch(&format!(
@@ -131,8 +132,15 @@ fn connect(path: &Path, settings: &EmbeddedSettings) -> Result<Connection, Store
 
 fn read_only(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    prepare_once(&conn)?;
     Ok(conn)
+}
+
+/// A statement is prepared once and kept; by default SQLite plans some anew for each value that they are given.
+fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Journals "in doubt" for every alert that was handed to a link before this start, unless what became of it is in the journal already.

@@ -348,8 +348,11 @@ impl Turn<'_> {
     }
 
     fn hold(&mut self, batch: &[Journaled]) -> Result<Subjects, StoreError> {
-        let mut subjects = Subjects::default();
+        let (mut subjects, mut given) = (Subjects::default(), HashSet::new());
         for Journaled { event, .. } in batch {
+            if let Event::Submitted { outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = event {
+                given.extend(message_ids.iter().map(|id| (smsc, id)));
+            }
             let row = match event {
                 Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
                     subjects.called.extend(event.called());
@@ -358,7 +361,7 @@ impl Turn<'_> {
                 Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
                 Event::Receipt(receipt) => {
                     let row = self.alert_of(receipt)?;
-                    if row.is_none() {
+                    if row.is_none() && !given.contains(&(&receipt.smsc, &receipt.message_id)) {
                         subjects.unknown.push((receipt.smsc.clone(), receipt.message_id.clone()));
                     }
                     row

@@ -24,7 +24,7 @@ pub(crate) async fn due(client: &Client, node: i64, now: Timestamp, limit: i64) 
     let (now, overdue) = (now.as_millis(), (now - OVERDUE).as_millis());
     let parameters: [Parameter<'_>; 4] =
         [(&now, Type::INT8), (&node, Type::INT8), (&overdue, Type::INT8), (&limit, Type::INT8)];
-    let sql = "(select called from call_box where deferred limit $4) union \
+    let sql = "(select called from call_box where deferred order by bucket, called limit $4) union \
         (select called from call_box where due <= to_timestamp($1 / 1000.0) \
            and (node = $2 or due <= to_timestamp($3 / 1000.0)) order by due limit $4) limit $4";
     let found = client.query_typed(sql, &parameters).await.map_err(Fault::from)?;
