@@ -18,4 +18,4 @@ mod session;
 pub use bouncer::Bouncer;
 pub use cluster::Cluster;
 pub use proxy::Proxy;
-pub use session::{Holder, sql, try_sql};
+pub use session::{Holder, pgbench, sql, try_sql};

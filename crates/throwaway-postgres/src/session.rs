@@ -1,6 +1,6 @@
 //! Talking to a server, by `psql`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +41,25 @@ fn psql(command: Command, url: &str) -> Command {
     let mut command = without_settings(command);
     command.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url]).env("PGCONNECT_TIMEOUT", "5");
     command
+}
+
+/// Runs a script of `pgbench` so many times, one after another, on one connection.
+///
+/// # Errors
+/// With what was said when the server refuses a statement.
+pub fn pgbench(url: &str, script: &str, times: u32) -> io::Result<()> {
+    let mut pgbench = without_settings(Command::new(binary("pgbench")));
+    pgbench.args(["--no-vacuum", "--client=1", "--transactions", &times.to_string(), "--file=-", url]);
+    let mut pgbench = pgbench.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    if let Some(mut input) = pgbench.stdin.take() {
+        input.write_all(script.as_bytes())?;
+    }
+    let said = pgbench.wait_with_output()?;
+    if said.status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(&said.stderr).into_owned()))
+    }
 }
 
 /// A session that holds what its statements locked until it is dropped.
