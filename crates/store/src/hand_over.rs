@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use model::{Clock, Msisdn, Submit, Timestamp};
 use routing::{Charge, Condition, Database, HealthEvent, RangeName, Subscriber};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::embedded::{Carry, Subjects, Work};
@@ -345,25 +345,47 @@ impl Shared {
             }
         };
         let loading = begun.elapsed();
-        let (settled, work) =
-            local.settle_loaded(Arc::clone(batch), Arc::new(loaded), context.clone()).await.map_err(Unsettled::Here)?;
+        let (early, mut decided) = mpsc::channel(1);
+        let (durable, is_durable) = oneshot::channel();
+        let mut write = Box::pin(async {
+            let Some((attempt, work)) = decided.recv().await else { return Ok(None) };
+            let durable = async { is_durable.await.is_ok_and(|at_last| at_last == attempt) };
+            batch::write(session, self.node, &work, durable).await.map(|()| Some(work.through))
+        });
+        let settle = local.settle_loaded(Arc::clone(batch), Arc::new(loaded), context.clone(), early);
+        tokio::pin!(settle);
+        let (settled, failed) = tokio::select! {
+            biased;
+            settled = &mut settle => (settled, None),
+            failed = &mut write => (settle.await, Some(failed)),
+        };
+        let (settled, attempt) = settled.map_err(Unsettled::Here)?;
+        let _ = durable.send(attempt);
         let begun = Instant::now();
-        let written = self.within(deadline, batch::write(session, self.node, &work)).await;
-        match written {
+        let written = match failed {
+            Some(failed) => {
+                drop(write);
+                failed
+            }
+            None => self.within(deadline, write).await.unwrap_or_else(|fault| Err(Failed::InDoubt(fault))),
+        };
+        let through = match written {
+            Ok(Some(through)) => through,
             // Only reading the place finds it elsewhere.
-            Ok(Ok(()) | Err(Failed::Elsewhere(_))) => {}
-            Ok(Err(Failed::Here(error))) => {
+            Ok(None) | Err(Failed::Elsewhere(_)) => {
+                let text = "the batch was not given to the database".to_owned();
+                return Err(Unsettled::Decided(settled, Fault { class: Class::Other, text }));
+            }
+            Err(Failed::Here(error)) => {
                 let text = format!("this node can't write the batch: {error}");
                 return Err(Unsettled::Decided(settled, Fault { class: Class::Other, text }));
             }
-            Ok(Err(Failed::Not(fault) | Failed::InDoubt(fault))) | Err(fault) => {
-                return Err(Unsettled::Decided(settled, fault));
-            }
-        }
+            Err(Failed::Not(fault) | Failed::InDoubt(fault)) => return Err(Unsettled::Decided(settled, fault)),
+        };
         batches.took(loading.max(begun.elapsed()));
-        batches.applied = Some(work.through);
-        self.note_place(work.through);
-        local.confirm(work.through).await.map_err(Unsettled::Here)?;
+        batches.applied = Some(through);
+        self.note_place(through);
+        local.confirm(through).await.map_err(Unsettled::Here)?;
         Ok(settled)
     }
 
@@ -468,7 +490,7 @@ impl Shared {
         let subjects: Subjects = batch::subjects_of(carry);
         let loaded = batch::load(session, (self.node, applied), &subjects, &context.policy, deadline).await?;
         let work = Work { boxes: batch::merge(carry, &loaded, context.now), ..carry.work.clone() };
-        batch::write(session, self.node, &work).await
+        batch::write(session, self.node, &work, std::future::ready(true)).await
     }
 
     /// Others may have taken over what waits here if the database was not heard for long; what they took is theirs.

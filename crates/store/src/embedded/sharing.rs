@@ -14,6 +14,7 @@ use std::sync::Arc;
 use model::{AlertId, Kind, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp};
 use routing::{Alert, AlertState, CallBox, Effect, Event, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 
 use super::job::request;
 use super::memory::{Row, Shared, Sharing};
@@ -166,14 +167,26 @@ impl Embedded {
         .await
     }
 
-    /// Decides a batch by what the database says. It is durable here, and counts as handed over with its answer not heard.
+    /// Decides a batch by what the database says. When this returns it is durable here, and counts as handed over with its answer not heard.
+    ///
+    /// What is decided is told `early`, numbered by attempt, so that the database may have it written by the time that it is durable here; it must not
+    /// be committed there before, and only what the attempt decided that is given back.
     pub(crate) async fn settle_loaded(
         &self,
         batch: Arc<Vec<Journaled>>,
         loaded: Arc<Loaded>,
         context: Context,
-    ) -> Result<(Settled, Work), StoreError> {
-        self.write(batch.len(), move |turn| turn.settle_loaded(&batch, &loaded, &context)).await
+        early: mpsc::Sender<(usize, Work)>,
+    ) -> Result<(Settled, usize), StoreError> {
+        let mut attempt = 0;
+        self.write(batch.len(), move |turn| {
+            attempt += 1;
+            let (settled, work) = turn.settle_loaded(&batch, &loaded, &context)?;
+            // Only the first is waited for.
+            let _ = early.try_send((attempt, work));
+            Ok((settled, attempt))
+        })
+        .await
     }
 
     /// The database has everything up to here; all who were held are let go. Asked for and not waited for: whatever is asked next comes after it.

@@ -394,8 +394,14 @@ const WRITE_CHARGES: &str = "insert into charge (bucket, called, teased_at, at, 
 const DELETE_SUBSCRIBERS: &str =
     "delete from subscriber s using unnest($1::bigint[]) c where s.bucket = (c % 64)::smallint and s.number = c";
 
-/// Writes a batch and commits it together with the node's new place.
-pub(crate) async fn write(client: &Client, node: i64, work: &Work) -> Result<(), Failed> {
+/// Writes a batch and, once it is durable at this node, commits it together with the node's new place. Where it never becomes so, nothing is
+/// committed, and the session is of no use any more.
+pub(crate) async fn write(
+    client: &Client,
+    node: i64,
+    work: &Work,
+    durable: impl Future<Output = bool>,
+) -> Result<(), Failed> {
     let through = work.through;
     let boxes = boxes(work)?;
     let (alerts, parts) = alerts(work)?;
@@ -451,16 +457,25 @@ pub(crate) async fn write(client: &Client, node: i64, work: &Work) -> Result<(),
         (!rest.registered.is_empty(), People::INSERT, &people_rows),
         (!rest.gone.is_empty(), DELETE_SUBSCRIBERS, &gone_rows),
     ];
-    let mut statements: Vec<Sent<'_>> =
-        all.iter().filter(|(asked, ..)| *asked).map(|(_, sql, rows)| ask(client, sql, rows)).collect();
-    statements.push(ask(client, "update applied set seq = $2 where node = $1::bigint::integer", &place));
-    statements.push(plain(client, "commit"));
-    together(statements).await.map(drop).map_err(|error| {
-        let answered = error.as_db_error().is_some();
-        let fault = Fault::from(error);
-        // An error that the server tells ends the transaction; one of the connection says nothing of it. The server's own end does neither.
-        if answered && fault.class != Class::Away { Failed::Not(fault) } else { Failed::InDoubt(fault) }
-    })
+    let statements = all.iter().filter(|(asked, ..)| *asked).map(|(_, sql, rows)| ask(client, sql, rows)).collect();
+    let end = async {
+        if !durable.await {
+            let text = "given up: the batch could not be made durable here".to_owned();
+            return Ok(Err(Failed::Not(Fault { class: Class::Other, text })));
+        }
+        let place = ask(client, "update applied set seq = $2 where node = $1::bigint::integer", &place);
+        together(vec![place, plain(client, "commit")]).await.map(|_| Ok(()))
+    };
+    let (written, ended) = tokio::join!(together(statements), end);
+    match written.and(ended) {
+        Ok(ended) => ended,
+        Err(error) => {
+            let answered = error.as_db_error().is_some();
+            let fault = Fault::from(error);
+            // An error that the server tells ends the transaction; one of the connection says nothing of it. The server's own end does neither.
+            Err(if answered && fault.class != Class::Away { Failed::Not(fault) } else { Failed::InDoubt(fault) })
+        }
+    }
 }
 
 fn boxes(work: &Work) -> Result<Boxes, StoreError> {
