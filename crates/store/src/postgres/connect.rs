@@ -29,6 +29,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How long a newer timeline is waited for once one host has answered.
 const GRACE: Duration = Duration::from_millis(50);
 
+/// How soon one that would not serve is asked again while another is waited for.
+const AGAIN: Duration = Duration::from_millis(250);
+
 /// One round trip: whether it takes changes, and its timeline.
 const ROLE: &str = "select case when pg_is_in_recovery() then 'standby' \
     when current_setting('default_transaction_read_only')::boolean then 'read only' else 'writable' end, \
@@ -69,8 +72,10 @@ struct Task(Option<JoinHandle<()>>);
 enum Step {
     /// A name's addresses.
     Resolved(String, Vec<Config>),
-    /// What one server said.
-    Answered(String, Result<Session, Fault>),
+    /// What one server said, and where it is.
+    Answered(String, Box<Config>, Result<Session, Fault>),
+    /// One that would not serve at first does now.
+    Promoted(Session),
 }
 
 type Racer<'a> = Pin<Box<dyn Future<Output = Step> + Send + 'a>>;
@@ -207,18 +212,29 @@ impl Connector {
         let mut end = begun + bound;
         let mut racing: FuturesUnordered<Racer<'_>> = self.places.iter().map(|place| self.resolve(place)).collect();
         let (mut best, mut faults): (Option<Session>, Vec<(String, Fault)>) = (None, Vec::new());
-        loop {
+        let mut unheard = racing.len();
+        while unheard > 0 {
             match timeout_at(end, racing.next()).await {
                 Ok(Some(Step::Resolved(name, addresses))) => {
+                    unheard += addresses.len() - 1;
                     racing.extend(addresses.into_iter().map(|address| self.greet(name.clone(), address)));
                 }
-                Ok(Some(Step::Answered(name, Err(fault)))) => faults.push((name, fault)),
-                Ok(Some(Step::Answered(_, Ok(session)))) => {
+                Ok(Some(Step::Answered(name, address, Err(fault)))) => {
+                    unheard -= 1;
+                    if matches!(fault.class, Class::Away | Class::ReadOnly) {
+                        racing.push(self.greet_again(address));
+                    }
+                    faults.push((name, fault));
+                }
+                Ok(Some(Step::Answered(_, _, Ok(session)))) => {
+                    unheard -= 1;
                     self.seen.answered(begun.elapsed());
                     end = end.min(Instant::now() + GRACE);
-                    if best.as_ref().is_none_or(|best| session.timeline > best.timeline) {
-                        best = Some(session);
-                    }
+                    best = Some(newer(best, session));
+                }
+                Ok(Some(Step::Promoted(session))) => {
+                    end = end.min(Instant::now() + GRACE);
+                    best = Some(newer(best, session));
                 }
                 Ok(None) => break,
                 Err(_) => {
@@ -261,18 +277,37 @@ impl Connector {
                     };
                     let addresses: Vec<Config> = found.map(at).collect();
                     if addresses.is_empty() {
-                        return Step::Answered(name, Err(away("the name has no address".to_owned())));
+                        let fault = away("the name has no address".to_owned());
+                        return Step::Answered(name, Box::new(place.config.clone()), Err(fault));
                     }
                     Step::Resolved(name, addresses)
                 }
-                Err(error) => Step::Answered(name, Err(away(format!("the name can't be resolved: {error}")))),
+                Err(error) => {
+                    let fault = away(format!("the name can't be resolved: {error}"));
+                    Step::Answered(name, Box::new(place.config.clone()), Err(fault))
+                }
             }
         })
     }
 
     /// Connects to one address and asks what it is.
     fn greet(&self, name: String, address: Config) -> Racer<'_> {
-        Box::pin(async move { Step::Answered(name, self.session_at(&address).await) })
+        Box::pin(async move {
+            let said = self.session_at(&address).await;
+            Step::Answered(name, Box::new(address), said)
+        })
+    }
+
+    /// Asks one again until it serves: it may be promoted while a hung primary is still waited for, up to [`LONGEST`].
+    fn greet_again(&self, address: Box<Config>) -> Racer<'_> {
+        Box::pin(async move {
+            loop {
+                tokio::time::sleep(AGAIN).await;
+                if let Ok(session) = self.session_at(&address).await {
+                    return Step::Promoted(session);
+                }
+            }
+        })
     }
 
     async fn session_at(&self, address: &Config) -> Result<Session, Fault> {
@@ -299,6 +334,14 @@ impl Connector {
             Some(_) => Err(read_only("it takes no changes: default_transaction_read_only is on".to_owned())),
             None => Err(Fault { class: Class::Other, text: "the server did not say what it is".to_owned() }),
         }
+    }
+}
+
+/// The one on the newer timeline.
+fn newer(best: Option<Session>, session: Session) -> Session {
+    match best {
+        Some(best) if best.timeline >= session.timeline => best,
+        _ => session,
     }
 }
 

@@ -51,6 +51,32 @@ async fn a_standby_is_taken_once_it_is_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_promoted_while_a_hung_primary_is_waited_for_is_taken_at_once() {
+    let old = Cluster::start(&[]);
+    let new = old.standby("s1", &[]);
+    wait_for("the standby does not follow", || new.has_all_of(&old));
+    let connector = connector(&hosts(&[old.port(), new.port()]));
+    connector.connect().await.unwrap();
+    old.hang();
+    for bound in [1000, 2000] {
+        let fault = refused(&connector).await;
+        assert!(fault.class == Class::ReadOnly && fault.text.contains(&format!("within {bound} ms")), "{fault}");
+        assert_eq!(fault.text.matches("a standby").count(), 1, "{fault}");
+    }
+    // Four seconds are its bound now. It finds a standby first.
+    let waiting = tokio::spawn({
+        let connector = connector.clone();
+        async move { connector.connect().await.map(|session| (session.timeline, Instant::now())) }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    new.promote();
+    let promoted = Instant::now();
+    let (timeline, taken) = waiting.await.unwrap().unwrap();
+    assert_eq!(timeline, 2);
+    assert!(taken < promoted + Duration::from_millis(1500), "the hung one was waited for: {:?}", taken - promoted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hung_server_is_silent_within_the_bound_and_is_waited_for_longer_each_time() {
     let cluster = Cluster::start(&[]);
     let connector = connector(&cluster.url());
