@@ -91,3 +91,35 @@ fn the_standby_that_is_promoted_was_cut_off() -> Result<()> {
     ensure!(!verdict.changes.is_empty(), "the failover was not noticed");
     verdict.is_sound()
 }
+
+/// Servers go back to the old timeline, and what the new one had is gone: as when an agent lets a leader that hung lead again. The gateway can't know that
+/// this is meant; a restart tells it.
+#[test]
+fn the_failover_is_taken_back() -> Result<()> {
+    let old = Cluster::start(&[]);
+    drop(old.database());
+    let mut new = old.standby("second", &[]);
+    let mut outage = begin("failover taken back, gateway restarted", &old, &new)?;
+    old.hang();
+    outage.wait_abnormal()?;
+    new.promote();
+    outage.wait_normal()?;
+    outage.load.go_on_for(MEANWHILE * 2)?;
+    outage.fault(|| {
+        new.kill();
+        old.resume();
+    });
+    outage.wait_abnormal()?;
+    outage.load.go_on_for(MEANWHILE)?;
+    until_true("the old one is refused", || {
+        let status = outage.gateway()?.status()?;
+        Ok(status["database"]["reason"].to_string().contains("an old primary on timeline 1 was refused"))
+    })?;
+    outage.gateway.take().context("the gateway is down")?.stop()?;
+    outage.heal(|| ());
+    outage.start_again()?;
+    outage.wait_normal()?;
+    let verdict = outage.verdict(&old.url_of("t0"))?;
+    verdict.is_sound()?;
+    verdict.was_abnormal()
+}
