@@ -11,11 +11,13 @@ mod binaries;
 mod bouncer;
 mod cluster;
 mod directory;
+mod patroni;
 mod process;
 mod proxy;
 mod session;
 
 pub use bouncer::Bouncer;
 pub use cluster::Cluster;
+pub use patroni::{Node, Patroni};
 pub use proxy::Proxy;
 pub use session::{Holder, pgbench, sql, try_sql};
