@@ -3,6 +3,8 @@
 //! What libraries offer is not enough: `connect_timeout` covers only TCP, hosts are tried one after the other (a hung first one hides the second),
 //! and an old primary that comes back after a failover takes writes that nobody will ever see.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,7 +16,7 @@ use futures_util::future::poll_fn;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::config::Host;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -26,6 +28,8 @@ use super::{Class, Fault, PostgresSettings, UrlError, tls};
 const HANDSHAKE: Duration = Duration::from_secs(1);
 /// At most: a link that needs longer serves nobody.
 const LONGEST: Duration = Duration::from_secs(10);
+/// How long a name server is waited for; then what it said before serves, for a server behind a silent name server may be well. Less than a handshake.
+const NAMES: Duration = Duration::from_millis(700);
 /// How long a newer timeline is waited for once one host has answered.
 const GRACE: Duration = Duration::from_millis(50);
 
@@ -43,6 +47,8 @@ pub(crate) struct Connector {
     places: Arc<Vec<Place>>,
     tls: MakeRustlsConnect,
     seen: Arc<Seen>,
+    /// The addresses that each name had last.
+    names: Arc<Mutex<HashMap<String, Vec<IpAddr>>>>,
     /// Told of every notification that any session gets.
     nudges: Arc<Notify>,
     pool: Arc<Mutex<Option<Pool>>>,
@@ -156,6 +162,7 @@ impl Connector {
             places: Arc::new(address.places),
             tls,
             seen: Arc::new(Seen { timeline: AtomicU32::new(0), bound: AtomicU64::new(bounded(HANDSHAKE)) }),
+            names: Arc::default(),
             nudges: Arc::default(),
             pool: Arc::default(),
             pool_size: settings.pool,
@@ -264,30 +271,47 @@ impl Connector {
         let Some(Host::Tcp(host)) = place.config.get_hosts().first() else {
             return self.greet(place.name.clone(), place.config.clone());
         };
-        let port = place.config.get_ports().first().copied().unwrap_or(5432);
         Box::pin(async move {
             let name = place.name.clone();
-            let away = |text: String| Fault { class: Class::Away, text };
-            match tokio::net::lookup_host((host.as_str(), port)).await {
+            match self.addresses(host).await {
                 Ok(found) => {
-                    let at = |address: std::net::SocketAddr| {
+                    let at = |address: IpAddr| {
                         let mut config = place.config.clone();
-                        config.hostaddr(address.ip());
+                        config.hostaddr(address);
                         config
                     };
-                    let addresses: Vec<Config> = found.map(at).collect();
-                    if addresses.is_empty() {
-                        let fault = away("the name has no address".to_owned());
-                        return Step::Answered(name, Box::new(place.config.clone()), Err(fault));
-                    }
-                    Step::Resolved(name, addresses)
+                    Step::Resolved(name, found.into_iter().map(at).collect())
                 }
-                Err(error) => {
-                    let fault = away(format!("the name can't be resolved: {error}"));
+                Err(text) => {
+                    let fault = Fault { class: Class::Away, text };
                     Step::Answered(name, Box::new(place.config.clone()), Err(fault))
                 }
             }
         })
+    }
+
+    /// The addresses of a name, at least one; where the name server is silent, those that it had last. A lookup that is too late serves the next one.
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+        let (names, key) = (Arc::clone(&self.names), host.to_owned());
+        let lookup = tokio::spawn(async move {
+            let found = tokio::net::lookup_host((key.as_str(), 0)).await;
+            let found: Vec<IpAddr> = found
+                .map_err(|error| format!("the name can't be resolved: {error}"))?
+                .map(|address| address.ip())
+                .collect();
+            if found.is_empty() {
+                return Err("the name has no address".to_owned());
+            }
+            names.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
+            Ok(found)
+        });
+        match timeout(NAMES, lookup).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => Err(format!("the name can't be resolved: {error}")),
+            Err(_) => self.names.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned().ok_or_else(|| {
+                format!("the name was not resolved within {} ms: look at the name server", NAMES.as_millis())
+            }),
+        }
     }
 
     /// Connects to one address and asks what it is.
