@@ -320,23 +320,32 @@ impl Shared {
         batch: &Arc<Vec<Journaled>>,
         context: &Context,
     ) -> Result<Settled, Unsettled> {
-        let subjects = local.hold(Arc::clone(batch)).await.map_err(Unsettled::Here)?;
         let deadline = batches.deadline(self.settings.timeout);
         let applied = batches.applied.unwrap_or(-1);
         let session = self.connect(&mut batches.session).await.map_err(Unsettled::Undecided)?;
-        let begun = Instant::now();
+        let (early, mut held) = mpsc::channel(1);
         let load = async {
-            let mut loaded = batch::load(session, (self.node, applied), &subjects, &context.policy, deadline).await?;
-            batch::lock_quotas(session, batch, &context.policy, context.now, &mut loaded).await?;
-            Ok::<_, Failed>(loaded)
+            let Some((attempt, subjects)) = held.recv().await else { return Ok(None) };
+            let begun = Instant::now();
+            let load = async {
+                let mut loaded =
+                    batch::load(session, (self.node, applied), &subjects, &context.policy, deadline).await?;
+                batch::lock_quotas(session, batch, &context.policy, context.now, &mut loaded).await?;
+                Ok::<_, Failed>(loaded)
+            };
+            self.within(deadline, load).await?.map(|loaded| Some((attempt, loaded, begun.elapsed())))
         };
-        let loaded = match self.within(deadline, load).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(Failed::Not(fault) | Failed::InDoubt(fault))) | Err(fault) => {
-                return Err(Unsettled::Undecided(fault));
+        let (held, loaded) = tokio::join!(local.hold(Arc::clone(batch), early), load);
+        let held = held.map_err(Unsettled::Here)?;
+        let (loaded, loading) = match loaded {
+            Ok(Some((attempt, loaded, took))) if attempt == held => (loaded, took),
+            Ok(_) => {
+                let text = "whom the batch is about had to be looked up again".to_owned();
+                return Err(Unsettled::Undecided(Fault { class: Class::Busy, text }));
             }
-            Ok(Err(Failed::Here(error))) => return Err(Unsettled::Here(error)),
-            Ok(Err(Failed::Elsewhere(at))) => {
+            Err(Failed::Not(fault) | Failed::InDoubt(fault)) => return Err(Unsettled::Undecided(fault)),
+            Err(Failed::Here(error)) => return Err(Unsettled::Here(error)),
+            Err(Failed::Elsewhere(at)) => {
                 // Nothing can be decided before it is known what the database has.
                 self.behind.store(true, Ordering::SeqCst);
                 batches.applied = None;
@@ -344,7 +353,6 @@ impl Shared {
                 return Err(Unsettled::Undecided(Fault { class: Class::Busy, text }));
             }
         };
-        let loading = begun.elapsed();
         let (early, mut decided) = mpsc::channel(1);
         let (durable, is_durable) = oneshot::channel();
         let mut write = Box::pin(async {

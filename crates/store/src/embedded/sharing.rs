@@ -141,6 +141,9 @@ pub(crate) struct Progress {
     pub(crate) sent: i64,
 }
 
+/// What an attempt at a request found, told before it is committed: the attempt's number, from 1, and what it found.
+pub(crate) type Early<T> = mpsc::Sender<(usize, T)>;
+
 impl Embedded {
     /// How far the journal is handed over.
     pub(crate) async fn progress(&self) -> Result<Progress, StoreError> {
@@ -151,9 +154,18 @@ impl Embedded {
         .await
     }
 
-    /// Whom a batch is about. Until [`Self::confirm`] or [`Self::release`] none of their queued alerts leaves.
-    pub(crate) async fn hold(&self, batch: Arc<Vec<Journaled>>) -> Result<Subjects, StoreError> {
-        self.write(batch.len(), move |turn| turn.hold(&batch)).await
+    /// Whom a batch is about. When this returns, and until [`Self::confirm`] or [`Self::release`], none of their queued alerts leaves.
+    ///
+    /// They are told `early`, numbered by attempt, so that they may be loaded meanwhile; only those of the attempt that is given back count.
+    pub(crate) async fn hold(&self, batch: Arc<Vec<Journaled>>, early: Early<Subjects>) -> Result<usize, StoreError> {
+        let mut attempt = 0;
+        self.write(batch.len(), move |turn| {
+            attempt += 1;
+            // Only the first is waited for.
+            let _ = early.try_send((attempt, turn.hold(&batch)?));
+            Ok(attempt)
+        })
+        .await
     }
 
     /// Lets the alerts of everyone go who was held.
@@ -176,7 +188,7 @@ impl Embedded {
         batch: Arc<Vec<Journaled>>,
         loaded: Arc<Loaded>,
         context: Context,
-        early: mpsc::Sender<(usize, Work)>,
+        early: Early<Work>,
     ) -> Result<(Settled, usize), StoreError> {
         let mut attempt = 0;
         self.write(batch.len(), move |turn| {
