@@ -8,10 +8,13 @@
 //!               └ a failover may take it back: `kept` holds the boxes as they were before each batch
 //! ```
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod carry;
+mod loaded;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AlertId, Kind, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp};
+use model::{AlertId, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp};
 use routing::{Alert, AlertState, CallBox, Effect, Event, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -21,7 +24,7 @@ use super::memory::{Row, Shared, Sharing};
 use super::turn::Turn;
 use super::writer::Message;
 use super::{Embedded, rows};
-use crate::{Context, Journaled, Seq, Settled, StoreError};
+use crate::{Context, Journaled, Settled, StoreError};
 
 /// A box as the database has it.
 #[derive(Clone, Debug)]
@@ -371,262 +374,6 @@ impl Turn<'_> {
         let base = rows::write(&row.value, "box")?;
         rows::set_base(self.conn, called, Some(&RawValue::from_string(base).unwrap_or_default()))
     }
-
-    fn hold(&mut self, batch: &[Journaled]) -> Result<Subjects, StoreError> {
-        let (mut subjects, mut given) = (Subjects::default(), HashSet::new());
-        for Journaled { event, .. } in batch {
-            if let Event::Submitted { outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = event {
-                given.extend(message_ids.iter().map(|id| (smsc, id)));
-            }
-            let row = match event {
-                Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
-                    subjects.called.extend(event.called());
-                    continue;
-                }
-                Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
-                Event::Receipt(receipt) => {
-                    let row = self.alert_of(receipt)?;
-                    if row.is_none() && !given.contains(&(&receipt.smsc, &receipt.message_id)) {
-                        subjects.unknown.push((receipt.smsc.clone(), receipt.message_id.clone()));
-                    }
-                    row
-                }
-            };
-            if let Some(row) = row {
-                subjects.called.push(row.value.to);
-                subjects.alerts.push((row.value.to, row.value.id));
-                self.put_alert(row);
-            }
-        }
-        subjects.called.sort_unstable();
-        subjects.called.dedup();
-        subjects.alerts.sort_unstable();
-        subjects.alerts.dedup();
-        self.draft.held = Some(subjects.called.iter().map(|called| called.as_u64()).collect());
-        Ok(subjects)
-    }
-
-    fn settle_loaded(
-        &mut self,
-        batch: &[Journaled],
-        loaded: &Arc<Loaded>,
-        context: &Context,
-    ) -> Result<(Settled, Work), StoreError> {
-        self.write_rows()?;
-        self.lay_out(loaded)?;
-        self.draft.rest.clear();
-        self.draft.loaded = Some(Arc::clone(loaded));
-        let settled = self.settle(batch, context);
-        self.draft.loaded = None;
-        let settled = settled?;
-        let through = batch.last().map_or(0, |journaled| journaled.seq.0);
-        let mut work = Work { through, rest: std::mem::take(&mut self.draft.rest), ..Work::default() };
-        let mut before = Vec::new();
-        for (called, known) in &loaded.boxes {
-            match self.draft.boxes.get(called) {
-                Some(row) if row.dirty => {
-                    if row.value != known.call_box {
-                        before.push((*called, known.before.clone()));
-                        work.boxes.push(row.value.clone());
-                    }
-                }
-                // What was only looked at is not kept: the table has it as it was last shared.
-                Some(_) | None => drop(self.draft.boxes.remove(called)),
-            }
-        }
-        work.boxes.sort_unstable_by_key(|call_box| call_box.called);
-        self.doubt(&before);
-        rows::keep(self.conn, through, context.now, &before)?;
-        work.alerts = self.touched(&settled);
-        for known in &loaded.alerts {
-            let id = known.alert.id.0;
-            if self.draft.alerts.get(&id).is_some_and(|row| !row.dirty && (!known.mine || row.stored.is_none())) {
-                self.draft.alerts.remove(&id);
-            }
-        }
-        work.history = history(batch, &settled, context.now);
-        self.draft.shared = Some(Shared { sent: through, ..self.shared()? });
-        Ok((settled, work))
-    }
-
-    /// Puts what the database says in place of what is known here.
-    fn lay_out(&mut self, loaded: &Loaded) -> Result<(), StoreError> {
-        for LoadedPart { smsc, message_id, called, alert } in &loaded.parts {
-            rows::insert_part(self.conn, &smsc.0, message_id, *called, *alert)?;
-        }
-        for known in loaded.boxes.values() {
-            let row = self.take_box(known.call_box.called)?;
-            self.put_box(Row { value: known.call_box.clone(), dirty: false, ..row });
-        }
-        for known in &loaded.alerts {
-            self.lay_out_alert(known)?;
-        }
-        self.draft.usage.extend(loaded.usage.iter().map(|(name, used)| (name.clone(), *used)));
-        Ok(())
-    }
-
-    /// An alert that this node sends is as it is here, unless others know that it has ended. One that waits at another node, or was taken over from one
-    /// and is not known here yet, is as good as sent: it may be leaving at this moment.
-    fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
-        let local = self.take_alert(known.alert.id)?;
-        let row = match local {
-            Some(local) if known.mine && !known.alert.state.is_final() => local,
-            local => {
-                let mut value = known.alert.clone();
-                if matches!(value.state, AlertState::Queued { .. }) {
-                    value.state = AlertState::Sending { since: value.created_at };
-                }
-                // What ended elsewhere has ended here too.
-                let ended = local.as_ref().filter(|row| value.state.is_final() && !row.value.state.is_final());
-                let dirty = ended.is_some();
-                if let Some(row) = ended {
-                    self.count_state(Some(&row.value), Some(&value));
-                }
-                let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
-                Row { value, last, stored, dirty, sharing: Sharing::Alone }
-            }
-        };
-        self.put_alert(row);
-        Ok(())
-    }
-
-    /// The alerts that were made or changed, as they are now.
-    fn touched(&self, settled: &Settled) -> Vec<Alert> {
-        let alerts = settled.outcomes.iter().flat_map(|outcome| &outcome.alerts);
-        let ids: BTreeMap<AlertId, &Alert> = alerts.map(|alert| (alert.id, alert)).collect();
-        let now = |(id, alert): (AlertId, &Alert)| {
-            self.draft.alerts.get(&id.0).map_or_else(|| alert.clone(), |row| row.value.clone())
-        };
-        ids.into_iter().map(now).collect()
-    }
-
-    fn reopen(&mut self, applied: i64, context: &Context) -> Result<(), StoreError> {
-        self.write_rows()?;
-        let shared = self.shared()?;
-        if applied > shared.sent {
-            return Err(StoreError::Older { here: shared.sent, there: applied });
-        }
-        // The newest batch first: in the end each box has the oldest of what it was.
-        for (seq, batch) in rows::take_kept(self.conn, applied)? {
-            for (called, before) in batch {
-                if let Ok(called) = Msisdn::try_from(called) {
-                    self.give_back_aside(called, seq)?;
-                    rows::set_base(self.conn, called, Some(&before))?;
-                }
-            }
-        }
-        // What came after was decided while the database was away, and then no teasers are made.
-        let handed_over = usize::try_from(shared.sent.saturating_sub(applied)).unwrap_or(0);
-        for pending in rows::pending(self.conn, applied, handed_over)? {
-            self.withdraw_teasers(&pending, context)?;
-        }
-        self.draft.shared = Some(Shared { applied, sent: applied, ..shared });
-        self.draft.held = Some(HashSet::new());
-        self.draft.in_doubt = Some(false);
-        self.draft.doubted = Some(HashSet::new());
-        Ok(())
-    }
-
-    /// What was left aside of a box is this node's alone again when the database lost the batch that it came from.
-    fn give_back_aside(&mut self, called: Msisdn, seq: i64) -> Result<(), StoreError> {
-        let Some((_, whole)) = rows::aside(self.conn, called)?.filter(|(sent, _)| seq <= *sent) else { return Ok(()) };
-        if let Some((base, mine)) = rows::changed_box(self.conn, called)? {
-            let base = read_box(Some(&base), called)?;
-            let row = self.take_box(called)?;
-            self.draft.sharing = Sharing::Local;
-            self.put_box(Row { value: routing::merge(&base, &mine, &whole), dirty: true, ..row });
-            self.write_rows()?;
-        }
-        rows::set_aside(self.conn, called, None)
-    }
-
-    /// A teaser whose decision the database doesn't have is not sent: its quota and its reader's refusal can't be known.
-    fn withdraw_teasers(&mut self, pending: &rows::Pending, context: &Context) -> Result<(), StoreError> {
-        for id in &pending.alerts {
-            let Some(mut row) = self.take_alert(*id)? else { continue };
-            let queued = matches!(row.value.state, AlertState::Queued { .. });
-            if row.value.kind != Kind::Teaser || !queued {
-                self.put_alert(row);
-                continue;
-            }
-            let (called, before) = (row.value.to, row.value.clone());
-            let base = rows::changed_box(self.conn, called)?.map(|(base, _)| base);
-            let base = read_box(base.as_deref(), called)?;
-            let mut call_box = self.take_box(called)?;
-            let withdrawn = routing::withdraw_unshared_teaser(&mut call_box.value, &mut row.value, &base, context.now);
-            if withdrawn {
-                self.count_state(Some(&before), Some(&row.value));
-                row.dirty = true;
-                call_box.dirty = true;
-                self.draft.sharing = Sharing::Local;
-                let rest: Vec<_> =
-                    pending.rest.iter().filter(|effect| !matches!(effect, Effect::Count(_))).cloned().collect();
-                rows::set_rest(self.conn, pending.seq, &rest)?;
-            }
-            self.put_box(call_box);
-            self.put_alert(row);
-        }
-        Ok(())
-    }
-
-    fn carry(&mut self, limit: usize, now: Timestamp) -> Result<Option<Carry>, StoreError> {
-        self.write_rows()?;
-        let shared = self.shared()?;
-        let pending = rows::pending(self.conn, shared.sent, limit)?;
-        let Some(last) = pending.last() else { return Ok(None) };
-        let through = last.seq;
-        let (mut carry, mut called, mut ids) =
-            (Carry { events: pending.len(), ..Carry::default() }, HashSet::new(), HashSet::new());
-        carry.work.through = through;
-        for one in pending.into_iter().filter(|one| !one.quarantined) {
-            called.extend(self.person_of(&one)?);
-            ids.extend(one.alerts.iter().map(|id| id.0));
-            carry.work.rest.extend(one.rest);
-            if is_history(&one.event, one.verdict) {
-                let rows::Pending { seq, event, at, verdict, alerts, .. } = one;
-                carry.work.history.push(History { seq, event, at, verdict, alerts });
-            }
-        }
-        let mut before = Vec::new();
-        for called in called {
-            if let Some((base, mine)) = rows::changed_box(self.conn, called)? {
-                carry.changed.push(ChangedBox { base: read_box(Some(&base), called)?, mine });
-                rows::set_base(self.conn, called, None)?;
-                before.push((called.as_u64(), base));
-            }
-        }
-        carry.changed.sort_unstable_by_key(|changed| changed.mine.called);
-        self.doubt(&before);
-        rows::keep(self.conn, through, now, &before)?;
-        // Whether the open alert has ended is needed for the merge.
-        ids.extend(carry.changed.iter().filter_map(|changed| changed.mine.open).map(|id| id.0));
-        for id in ids {
-            if let Some(row) = self.take_alert(AlertId(id))? {
-                carry.work.alerts.push(row.value.clone());
-                self.put_alert(row);
-            }
-        }
-        carry.work.alerts.sort_unstable_by_key(|alert| alert.id);
-        self.draft.shared = Some(Shared { sent: through, ..shared });
-        Ok(Some(carry))
-    }
-
-    fn person_of(&mut self, pending: &rows::Pending) -> Result<Option<Msisdn>, StoreError> {
-        if let Some(called) = pending.event.called() {
-            return Ok(Some(called));
-        }
-        let id = match (&pending.event, pending.alerts.first()) {
-            (_, Some(id)) => *id,
-            (Event::Submitted { alert, .. } | Event::Dropped { alert }, None) => *alert,
-            _ => return Ok(None),
-        };
-        let row = self.take_alert(id)?;
-        Ok(row.map(|row| {
-            let to = row.value.to;
-            self.put_alert(row);
-            to
-        }))
-    }
 }
 
 /// A box as it is stored; `null` and nothing at all: an empty one.
@@ -635,17 +382,6 @@ pub(crate) fn read_box(body: Option<&RawValue>, called: Msisdn) -> Result<CallBo
     let found: Option<CallBox> = serde_json::from_str(text)
         .map_err(|source| StoreError::Unreadable { what: "box", source: Arc::new(source) })?;
     Ok(found.unwrap_or_else(|| CallBox::empty(called)))
-}
-
-/// Calls and replies of a batch with what was decided of them.
-fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History> {
-    let outcomes: HashMap<Seq, _> = settled.outcomes.iter().map(|outcome| (outcome.seq, outcome)).collect();
-    let kept = batch.iter().filter_map(|Journaled { seq, event, .. }| {
-        let outcome = outcomes.get(seq).filter(|outcome| is_history(event, outcome.verdict))?;
-        let alerts = outcome.alerts.iter().map(|alert| alert.id).collect();
-        Some(History { seq: seq.0, event: event.clone(), at, verdict: outcome.verdict, alerts })
-    });
-    kept.collect()
 }
 
 /// Whether an event is kept in the database: calls and replies, but no call that was counted before.

@@ -1,0 +1,154 @@
+//! A batch that is decided by what the database says.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use model::{AlertId, SubmitOutcome, Timestamp};
+use routing::{Alert, AlertState, Event};
+
+use super::{History, Loaded, LoadedAlert, LoadedPart, Subjects, Work, is_history};
+use crate::embedded::memory::{Row, Shared, Sharing};
+use crate::embedded::rows;
+use crate::embedded::turn::Turn;
+use crate::{Context, Journaled, Seq, Settled, StoreError};
+
+impl Turn<'_> {
+    pub(super) fn hold(&mut self, batch: &[Journaled]) -> Result<Subjects, StoreError> {
+        let (mut subjects, mut given) = (Subjects::default(), HashSet::new());
+        for Journaled { event, .. } in batch {
+            if let Event::Submitted { outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = event {
+                given.extend(message_ids.iter().map(|id| (smsc, id)));
+            }
+            let row = match event {
+                Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
+                    subjects.called.extend(event.called());
+                    continue;
+                }
+                Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
+                Event::Receipt(receipt) => {
+                    let row = self.alert_of(receipt)?;
+                    if row.is_none() && !given.contains(&(&receipt.smsc, &receipt.message_id)) {
+                        subjects.unknown.push((receipt.smsc.clone(), receipt.message_id.clone()));
+                    }
+                    row
+                }
+            };
+            if let Some(row) = row {
+                subjects.called.push(row.value.to);
+                subjects.alerts.push((row.value.to, row.value.id));
+                self.put_alert(row);
+            }
+        }
+        subjects.called.sort_unstable();
+        subjects.called.dedup();
+        subjects.alerts.sort_unstable();
+        subjects.alerts.dedup();
+        self.draft.held = Some(subjects.called.iter().map(|called| called.as_u64()).collect());
+        Ok(subjects)
+    }
+
+    pub(super) fn settle_loaded(
+        &mut self,
+        batch: &[Journaled],
+        loaded: &Arc<Loaded>,
+        context: &Context,
+    ) -> Result<(Settled, Work), StoreError> {
+        self.write_rows()?;
+        self.lay_out(loaded)?;
+        self.draft.rest.clear();
+        self.draft.loaded = Some(Arc::clone(loaded));
+        let settled = self.settle(batch, context);
+        self.draft.loaded = None;
+        let settled = settled?;
+        let through = batch.last().map_or(0, |journaled| journaled.seq.0);
+        let mut work = Work { through, rest: std::mem::take(&mut self.draft.rest), ..Work::default() };
+        let mut before = Vec::new();
+        for (called, known) in &loaded.boxes {
+            match self.draft.boxes.get(called) {
+                Some(row) if row.dirty => {
+                    if row.value != known.call_box {
+                        before.push((*called, known.before.clone()));
+                        work.boxes.push(row.value.clone());
+                    }
+                }
+                // What was only looked at is not kept: the table has it as it was last shared.
+                Some(_) | None => drop(self.draft.boxes.remove(called)),
+            }
+        }
+        work.boxes.sort_unstable_by_key(|call_box| call_box.called);
+        self.doubt(&before);
+        rows::keep(self.conn, through, context.now, &before)?;
+        work.alerts = self.touched(&settled);
+        for known in &loaded.alerts {
+            let id = known.alert.id.0;
+            if self.draft.alerts.get(&id).is_some_and(|row| !row.dirty && (!known.mine || row.stored.is_none())) {
+                self.draft.alerts.remove(&id);
+            }
+        }
+        work.history = history(batch, &settled, context.now);
+        self.draft.shared = Some(Shared { sent: through, ..self.shared()? });
+        Ok((settled, work))
+    }
+
+    /// Puts what the database says in place of what is known here.
+    fn lay_out(&mut self, loaded: &Loaded) -> Result<(), StoreError> {
+        for LoadedPart { smsc, message_id, called, alert } in &loaded.parts {
+            rows::insert_part(self.conn, &smsc.0, message_id, *called, *alert)?;
+        }
+        for known in loaded.boxes.values() {
+            let row = self.take_box(known.call_box.called)?;
+            self.put_box(Row { value: known.call_box.clone(), dirty: false, ..row });
+        }
+        for known in &loaded.alerts {
+            self.lay_out_alert(known)?;
+        }
+        self.draft.usage.extend(loaded.usage.iter().map(|(name, used)| (name.clone(), *used)));
+        Ok(())
+    }
+
+    /// An alert that this node sends is as it is here, unless others know that it has ended. One that waits at another node, or was taken over from one
+    /// and is not known here yet, is as good as sent: it may be leaving at this moment.
+    fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
+        let local = self.take_alert(known.alert.id)?;
+        let row = match local {
+            Some(local) if known.mine && !known.alert.state.is_final() => local,
+            local => {
+                let mut value = known.alert.clone();
+                if matches!(value.state, AlertState::Queued { .. }) {
+                    value.state = AlertState::Sending { since: value.created_at };
+                }
+                // What ended elsewhere has ended here too.
+                let ended = local.as_ref().filter(|row| value.state.is_final() && !row.value.state.is_final());
+                let dirty = ended.is_some();
+                if let Some(row) = ended {
+                    self.count_state(Some(&row.value), Some(&value));
+                }
+                let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
+                Row { value, last, stored, dirty, sharing: Sharing::Alone }
+            }
+        };
+        self.put_alert(row);
+        Ok(())
+    }
+
+    /// The alerts that were made or changed, as they are now.
+    fn touched(&self, settled: &Settled) -> Vec<Alert> {
+        let alerts = settled.outcomes.iter().flat_map(|outcome| &outcome.alerts);
+        let ids: BTreeMap<AlertId, &Alert> = alerts.map(|alert| (alert.id, alert)).collect();
+        let now = |(id, alert): (AlertId, &Alert)| {
+            self.draft.alerts.get(&id.0).map_or_else(|| alert.clone(), |row| row.value.clone())
+        };
+        ids.into_iter().map(now).collect()
+    }
+}
+
+/// Calls and replies of a batch with what was decided of them.
+fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History> {
+    let outcomes: HashMap<Seq, _> = settled.outcomes.iter().map(|outcome| (outcome.seq, outcome)).collect();
+    let kept = batch.iter().filter_map(|Journaled { seq, event, .. }| {
+        let outcome = outcomes.get(seq).filter(|outcome| is_history(event, outcome.verdict))?;
+        let alerts = outcome.alerts.iter().map(|alert| alert.id).collect();
+        Some(History { seq: seq.0, event: event.clone(), at, verdict: outcome.verdict, alerts })
+    });
+    kept.collect()
+}

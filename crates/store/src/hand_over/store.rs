@@ -1,0 +1,104 @@
+//! The store as the pumps use it.
+
+use std::sync::Arc;
+
+use model::{Msisdn, Submit, Timestamp};
+use routing::{Charge, Database, RangeName, Subscriber};
+use tokio_postgres::Client;
+
+use super::HandOver;
+use crate::postgres::people;
+use crate::{AlertCounts, Context, Journaled, Settled, Store, StoreError, TimelineEntry};
+
+impl Store for HandOver {
+    async fn settle(&self, batch: Vec<Journaled>, context: Context) -> Result<Settled, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.settle(batch, context).await };
+        let mut batches = shared.batches.lock().await;
+        let batch = Arc::new(batch);
+        if context.database == Database::Normal && !shared.is_behind() {
+            match shared.settle(&self.local, &mut batches, &batch, &context).await {
+                Ok(Some(settled)) => return Ok(settled),
+                Ok(None) => {}
+                Err(error) => {
+                    self.local.give_back(batch);
+                    return Err(error);
+                }
+            }
+        } else if !shared.is_behind() {
+            shared.fall_behind(&self.local).await?;
+        }
+        let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.as_ref().clone());
+        self.local.settle(batch, Context { database: Database::Abnormal, ..context }).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize, include_deferred: bool) -> Result<Vec<Msisdn>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.due(now, limit, include_deferred).await };
+        if self.whole().is_none() {
+            return self.local.due(now, limit, false).await;
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        shared.ask(async |session: &Client| people::due(session, shared.node, now, limit).await).await
+    }
+
+    async fn lease(&self, room: usize, context: &Context) -> Result<Vec<Submit>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.lease(room, context).await };
+        // A teaser leaves only when the database is known to have its decision.
+        let database = if shared.is_behind() { Database::Abnormal } else { context.database };
+        let context = Context { database, ..context.clone() };
+        self.local.lease_after(room, &context, shared.lapsed()).await
+    }
+
+    async fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {
+        let Some(shared) = self.open() else { return self.local.subscriber(number).await };
+        shared.ask(async |session: &Client| people::subscriber_of(session, number).await).await
+    }
+
+    async fn put_subscribers(&self, subscribers: Vec<Subscriber>) -> Result<(), StoreError> {
+        let Some(shared) = &self.shared else { return self.local.put_subscribers(subscribers).await };
+        self.open().ok_or(StoreError::Away)?;
+        let deadline = shared.settings.timeout;
+        shared.ask(async |session: &Client| people::put(session, &subscribers, deadline).await).await?;
+        self.local.put_subscribers(subscribers).await
+    }
+
+    async fn delete_subscriber(&self, number: Msisdn) -> Result<bool, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.delete_subscriber(number).await };
+        self.open().ok_or(StoreError::Away)?;
+        let deadline = shared.settings.timeout;
+        let known = shared.ask(async |session: &Client| people::delete(session, number, deadline).await).await?;
+        self.local.delete_subscriber(number).await?;
+        Ok(known)
+    }
+
+    async fn subscribers(&self, after: Option<Msisdn>, limit: usize) -> Result<Vec<Subscriber>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.subscribers(after, limit).await };
+        self.open().ok_or(StoreError::Away)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        shared.ask(async |session: &Client| people::subscribers(session, after, limit).await).await
+    }
+
+    fn subscriber_count(&self) -> u64 {
+        self.local.subscriber_count()
+    }
+
+    async fn timeline(&self, called: Msisdn, limit: usize) -> Result<Vec<TimelineEntry>, StoreError> {
+        let Some(shared) = self.whole() else { return self.local.timeline(called, limit).await };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        shared.ask(async |session: &Client| people::timeline(session, called, limit).await).await
+    }
+
+    async fn usage(&self) -> Result<Vec<(RangeName, u64)>, StoreError> {
+        let Some(shared) = self.open() else { return self.local.usage().await };
+        shared.ask(async |session: &Client| people::usage(session).await).await
+    }
+
+    async fn charges(&self, called: Msisdn) -> Result<Vec<Charge>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.charges(called).await };
+        self.open().ok_or(StoreError::Away)?;
+        shared.ask(async |session: &Client| people::charges(session, called).await).await
+    }
+
+    fn alert_counts(&self) -> AlertCounts {
+        self.local.alert_counts()
+    }
+}

@@ -1,0 +1,199 @@
+//! The first round trip: locks the people of a batch and reads what is known of them.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use model::{AlertId, Msisdn, SmscName, Timestamp};
+use routing::{Event, Policy, RangeName};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+use super::{Failed, Parameter, SUBSCRIBER, ask, begin, key, number, plain, read, subscriber, together, unsigned};
+use crate::embedded::{Loaded, LoadedAlert, LoadedBox, LoadedPart, Subjects, read_box};
+use crate::postgres::Fault;
+use crate::{Journaled, StoreError};
+
+/// The order in which call boxes are locked: bucket, number.
+fn in_lock_order(called: &[Msisdn]) -> Vec<i64> {
+    let mut keys: Vec<i64> = called.iter().map(|called| key(*called)).collect();
+    keys.sort_unstable_by_key(|key| (key % 64, *key));
+    keys
+}
+
+const PLACE: &str = "select seq from applied where node = $1::bigint::integer for update";
+
+const MAKE_BOXES: &str = "insert into call_box (bucket, called, node, seq, deferred) \
+    select (c % 64)::smallint, c, $2::bigint::integer, 0, false from unnest($1::bigint[]) c order by 1, 2 on conflict do nothing";
+
+const BOXES: &str = "select b.called, b.body::text from unnest($1::bigint[]) c \
+    join call_box b on b.bucket = (c % 64)::smallint and b.called = c order by b.bucket, b.called for update of b";
+
+const ALERTS: &str = "select a.body::text, a.node::bigint = $4 from ( \
+      select b.bucket, b.called, b.open as id from unnest($1::bigint[]) c \
+        join call_box b on b.bucket = (c % 64)::smallint and b.called = c where b.open is not null \
+      union select (c % 64)::smallint, c, id from unnest($2::bigint[], $3::bigint[]) u(c, id) \
+    ) k join alert a on a.bucket = k.bucket and a.called = k.called and a.id = k.id";
+
+/// Locks the people of a batch and reads what is known of them.
+pub(crate) async fn load(
+    client: &Client,
+    (node, applied): (i64, i64),
+    subjects: &Subjects,
+    policy: &Policy,
+    deadline: Duration,
+) -> Result<Loaded, Failed> {
+    let (known, parts) = whole(client, subjects).await?;
+    let subjects = &known;
+    let begin = begin(deadline);
+    let called = in_lock_order(&subjects.called);
+    let (alert_called, alert_ids): (Vec<i64>, Vec<i64>) =
+        subjects.alerts.iter().map(|(called, id)| (key(*called), id.0)).unzip();
+    let ranges: Vec<&str> = range_names(policy);
+    let place: [Parameter<'_>; 1] = [(&node, Type::INT8)];
+    let boxes: [Parameter<'_>; 1] = [(&called, Type::INT8_ARRAY)];
+    let made: [Parameter<'_>; 2] = [(&called, Type::INT8_ARRAY), (&node, Type::INT8)];
+    let alerts: [Parameter<'_>; 4] = [
+        (&called, Type::INT8_ARRAY),
+        (&alert_called, Type::INT8_ARRAY),
+        (&alert_ids, Type::INT8_ARRAY),
+        (&node, Type::INT8),
+    ];
+    let named: [Parameter<'_>; 1] = [(&ranges, Type::TEXT_ARRAY)];
+    let subscribers = format!(
+        "select {SUBSCRIBER} from unnest($1::bigint[]) c join subscriber s on s.bucket = (c % 64)::smallint and s.number = c"
+    );
+    let mut found = together(vec![
+        plain(client, &begin),
+        ask(client, PLACE, &place),
+        ask(client, MAKE_BOXES, &made),
+        ask(client, BOXES, &boxes),
+        ask(client, ALERTS, &alerts),
+        ask(client, &subscribers, &boxes),
+        ask(client, "select name, used from range_usage where name = any($1)", &named),
+    ])
+    .await
+    .map_err(Fault::from)?
+    .into_iter()
+    .skip(1);
+    let mut next = || found.next().unwrap_or_default();
+    let at: i64 = next().first().map_or(-1, |row| row.get(0));
+    if at != applied {
+        return Err(Failed::Elsewhere(at));
+    }
+    drop(next());
+    let mut loaded = Loaded { parts, ..Loaded::default() };
+    for row in next() {
+        if let Some(called) = number(row.get(0)) {
+            loaded.boxes.insert(called.as_u64(), loaded_box(called, row.get(1))?);
+        }
+    }
+    for row in next() {
+        loaded.alerts.push(LoadedAlert { alert: read(row.get(0), "alert")?, mine: row.get(1) });
+    }
+    loaded.subscribers = next().iter().filter_map(subscriber).map(|one| (one.number.as_u64(), one)).collect();
+    loaded.usage = next().iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect();
+    Ok(loaded)
+}
+
+fn loaded_box(called: Msisdn, body: Option<String>) -> Result<LoadedBox, StoreError> {
+    let before = serde_json::value::RawValue::from_string(body.unwrap_or_else(|| "null".to_owned()))
+        .map_err(|source| StoreError::Unreadable { what: "call_box", source: std::sync::Arc::new(source) })?;
+    let call_box = read_box(Some(&before), called)?;
+    Ok(LoadedBox { before, call_box })
+}
+
+/// The subjects together with those of receipts for what other nodes sent.
+async fn whole(client: &Client, subjects: &Subjects) -> Result<(Subjects, Vec<LoadedPart>), Failed> {
+    let mut whole = subjects.clone();
+    let parts = parts(client, &subjects.unknown).await?;
+    for part in &parts {
+        whole.called.push(part.called);
+        whole.alerts.push((part.called, part.alert));
+    }
+    whole.called.sort_unstable();
+    whole.called.dedup();
+    whole.alerts.sort_unstable();
+    whole.alerts.dedup();
+    Ok((whole, parts))
+}
+
+/// The alerts to which these message ids belong.
+pub(crate) async fn parts(client: &Client, ids: &[(SmscName, String)]) -> Result<Vec<LoadedPart>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (smscs, ids): (Vec<&str>, Vec<&str>) = ids.iter().map(|(smsc, id)| (smsc.0.as_str(), id.as_str())).unzip();
+    let parameters: [Parameter<'_>; 2] = [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)];
+    // Some SMSCs give one id to many: nobody is found by such a one.
+    let sql = "select p.smsc, p.message_id, p.called, p.alert from unnest($1::text[], $2::text[]) u(smsc, message_id) \
+        cross join lateral (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id limit 16) p";
+    let found = client.query_typed(sql, &parameters).await?;
+    let part = |row: &Row| {
+        let (called, alert) = (number(row.get(2))?, AlertId(row.get(3)));
+        Some(LoadedPart { smsc: SmscName(row.get(0)), message_id: row.get(1), called, alert })
+    };
+    Ok(found.iter().filter_map(part).collect())
+}
+
+fn range_names(policy: &Policy) -> Vec<&str> {
+    let names: std::collections::BTreeSet<&str> = policy.ranges.iter().map(|range| range.name.0.as_str()).collect();
+    names.into_iter().collect()
+}
+
+/// Locks the quotas that a batch may count in, in the order of their names, and reads them anew. A batch in which nobody can be counted locks none.
+pub(crate) async fn lock_quotas(
+    client: &Client,
+    batch: &[Journaled],
+    policy: &Policy,
+    now: Timestamp,
+    loaded: &mut Loaded,
+) -> Result<(), Failed> {
+    let names = countable(batch, policy, now, loaded);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let parameters: [Parameter<'_>; 1] = [(&names, Type::TEXT_ARRAY)];
+    let mut found = together(vec![
+        ask(
+            client,
+            "insert into range_usage (name, used) select n, 0 from unnest($1::text[]) n order by n on conflict do nothing",
+            &parameters,
+        ),
+        ask(client, "select name, used from range_usage where name = any($1) order by name for update", &parameters),
+    ])
+    .await
+    .map_err(Fault::from)?;
+    for row in found.pop().unwrap_or_default() {
+        loaded.usage.insert(RangeName(row.get(0)), unsigned(row.get(1)));
+    }
+    Ok(())
+}
+
+/// Ranges in which a call of this batch may count somebody.
+fn countable(batch: &[Journaled], policy: &Policy, now: Timestamp, loaded: &Loaded) -> Vec<String> {
+    let texted: HashSet<Msisdn> = batch
+        .iter()
+        .filter_map(|journaled| match &journaled.event {
+            Event::Reply(reply) => Some(reply.from),
+            _ => None,
+        })
+        .collect();
+    let mut names = std::collections::BTreeSet::new();
+    for Journaled { event, .. } in batch {
+        let Event::Call(call) = event else { continue };
+        // Someone who texts in the same batch may have unsubscribed by the time of the call.
+        if loaded.subscribers.contains_key(&call.called.as_u64()) && !texted.contains(&call.called) {
+            continue;
+        }
+        let Some(range) = policy.ranges.find(call.called).filter(|range| range.in_force(now)) else { continue };
+        let counted = loaded.boxes.get(&call.called.as_u64()).is_some_and(|known| {
+            known.call_box.counted_in.contains(&range.name)
+                || (known.call_box.refused_at.is_some() && !texted.contains(&call.called))
+        });
+        let full = loaded.usage.get(&range.name).is_some_and(|used| *used >= range.quota);
+        if !counted && !full {
+            names.insert(range.name.0.clone());
+        }
+    }
+    names.into_iter().collect()
+}
