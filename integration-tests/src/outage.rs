@@ -130,6 +130,20 @@ impl Outage {
         wait_whole(self.gateway()?).with_context(|| self.told())
     }
 
+    /// After a fault: waits until it is noticed, lets so many calls come, heals it, and waits for its end. Everything is at `truth` then, once.
+    ///
+    /// # Errors
+    /// When something is otherwise.
+    pub fn sit_out<T>(mut self, calls: u64, heal: impl FnOnce() -> T, truth: &str) -> Result<()> {
+        self.wait_abnormal()?;
+        self.load.go_on_for(calls)?;
+        self.heal(heal);
+        self.wait_normal()?;
+        let verdict = self.verdict(truth)?;
+        verdict.is_sound()?;
+        verdict.was_abnormal()
+    }
+
     /// The gateway that runs.
     ///
     /// # Errors

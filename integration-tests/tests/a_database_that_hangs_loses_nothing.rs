@@ -13,13 +13,7 @@ fn stopped_in_its_tracks() -> Result<()> {
     let database = cluster.database();
     let mut outage = Scene::beside(&database)?.begin("SIGSTOP", &database)?;
     outage.fault(|| cluster.hang());
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(SILENT)?;
-    outage.heal(|| cluster.resume());
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(SILENT, || cluster.resume(), &database)
 }
 
 #[test]
@@ -30,13 +24,7 @@ fn its_packets_are_lost() -> Result<()> {
     let behind = database.replace(&format!(":{}/", cluster.port()), &format!(":{}/", network.port()));
     let mut outage = Scene::beside(&behind)?.begin("packets lost", &database)?;
     outage.fault(|| network.freeze(true));
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(SILENT)?;
-    outage.heal(|| network.freeze(false));
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(SILENT, || network.freeze(false), &database)
 }
 
 #[test]
@@ -50,11 +38,5 @@ fn a_firewall_resets_its_connections() -> Result<()> {
         network.refuse(true);
         network.cut();
     });
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(SILENT)?;
-    outage.heal(|| network.refuse(false));
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(SILENT, || network.refuse(false), &database)
 }

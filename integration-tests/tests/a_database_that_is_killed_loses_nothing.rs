@@ -19,26 +19,14 @@ fn begin(name: &'static str) -> Result<(Cluster, String, Outage)> {
 fn kill_minus_nine() -> Result<()> {
     let (mut cluster, database, mut outage) = begin("kill -9 and restart")?;
     outage.fault(|| cluster.kill());
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(AWAY)?;
-    outage.heal(|| cluster.restart());
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(AWAY, || cluster.restart(), &database)
 }
 
 #[test]
 fn an_operators_stop() -> Result<()> {
     let (mut cluster, database, mut outage) = begin("stop -m fast and start")?;
     outage.fault(|| cluster.stop());
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(AWAY)?;
-    outage.heal(|| cluster.restart());
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(AWAY, || cluster.restart(), &database)
 }
 
 /// The server closes every session and recovers by itself, which may be over before it counts as an outage.

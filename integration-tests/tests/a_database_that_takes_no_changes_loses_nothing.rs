@@ -14,13 +14,11 @@ fn it_is_read_only() -> Result<()> {
     let database = cluster.database();
     let mut outage = Scene::beside(&database)?.begin("read only", &database)?;
     outage.fault(|| cluster.sql("alter system set default_transaction_read_only = on; select pg_reload_conf()"));
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(MEANWHILE)?;
-    outage.heal(|| cluster.sql("alter system reset default_transaction_read_only; select pg_reload_conf()"));
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(
+        MEANWHILE,
+        || cluster.sql("alter system reset default_transaction_read_only; select pg_reload_conf()"),
+        &database,
+    )
 }
 
 /// Also: the gateway is no superuser, and the database is its own.
@@ -46,13 +44,7 @@ fn its_connections_are_used_up() -> Result<()> {
         Ok(full)
     })?;
     sql(&truth, "alter role gateway connection limit -1");
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(MEANWHILE)?;
-    outage.heal(|| drop(holders));
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&truth)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(MEANWHILE, || drop(holders), &truth)
 }
 
 /// A commit waits for a standby that hangs, for ever; meanwhile reading works, and so would `select 1`.
@@ -64,11 +56,5 @@ fn its_synchronous_standby_hangs() -> Result<()> {
     cluster.sql("alter system set synchronous_standby_names = 'second'; select pg_reload_conf()");
     let mut outage = Scene::beside(&database)?.begin("synchronous standby hangs", &database)?;
     outage.fault(|| standby.hang());
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(MEANWHILE)?;
-    outage.heal(|| standby.resume());
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&database)?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(MEANWHILE, || standby.resume(), &database)
 }

@@ -27,13 +27,7 @@ fn the_primary_is_killed_and_the_standby_promoted() -> Result<()> {
     let standby = primary.standby("second", &[]);
     let mut outage = begin("primary killed, standby promoted", &primary, &standby)?;
     outage.fault(|| primary.kill());
-    outage.wait_abnormal()?;
-    outage.load.go_on_for(MEANWHILE)?;
-    outage.heal(|| standby.promote());
-    outage.wait_normal()?;
-    let verdict = outage.verdict(&standby.url_of("t0"))?;
-    verdict.is_sound()?;
-    verdict.was_abnormal()
+    outage.sit_out(MEANWHILE, || standby.promote(), &standby.url_of("t0"))
 }
 
 #[test]

@@ -190,12 +190,17 @@ fn run(options: &Options, load: Load) -> Result<Option<Figures>> {
     if let Some(database) = &database {
         world.set("DATABASE__URL", database);
     }
-    let gateway = world.start_bound()?;
+    let mut gateway = world.start_bound()?;
     if let Some(database) = &database {
         state(&gateway, "normal")?;
+        if options.subscribers > 0 {
+            // While it is away: it would read all of them again after each million.
+            gateway.stop()?;
+            register(database, NOT_CALLED, options.subscribers)?;
+            gateway = world.start_bound()?;
+        }
         let called = if load.database == Some(Beside::Stopped) { SUBSCRIBERS } else { 0 };
         register(database, CALLED, called)?;
-        register(database, NOT_CALLED, options.subscribers)?;
         registered(&gateway, called + options.subscribers)?;
     }
     if let (Some(Beside::Stopped), Some(cluster)) = (load.database, &cluster) {
@@ -231,8 +236,8 @@ fn registered(gateway: &Gateway, count: u64) -> Result<()> {
     wait::within(PATIENCE, "the registry is followed", || {
         Ok((gateway.metric("afterring_subscribers", &[])? >= count as f64).then_some(()))
     })?;
-    if count > SUBSCRIBERS {
-        println!("\n{count} subscribers were followed {:.1} s later", start.elapsed().as_secs_f64());
+    if count > 0 {
+        println!("\n{count} subscribers are known after {:.1} s", start.elapsed().as_secs_f64());
     }
     Ok(())
 }
