@@ -308,6 +308,24 @@ impl Alert {
         Ok(())
     }
 
+    /// Takes over what another node was told of the parts and this one was not; whether that is anything.
+    pub fn learn(&mut self, known: &Self) -> bool {
+        let (AlertState::Accepted { parts: mine, .. }, AlertState::Accepted { parts: theirs, .. }) =
+            (&mut self.state, &known.state)
+        else {
+            return false;
+        };
+        let mut learnt = false;
+        for part in mine.iter_mut().filter(|part| !part.state.is_some_and(ReceiptState::is_final)) {
+            let told = theirs.iter().find(|other| other.id == part.id).and_then(|other| other.state);
+            if told.is_some_and(|told| part.state.is_none() || told.is_final()) {
+                part.state = told;
+                learnt = true;
+            }
+        }
+        learnt
+    }
+
     /// Takes a queued alert out of the queue; whether it was there.
     pub fn withdraw(&mut self, now: Timestamp) -> bool {
         let queued = matches!(self.state, AlertState::Queued { .. });

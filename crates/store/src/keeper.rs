@@ -181,13 +181,14 @@ impl HandOver {
     async fn claim_receipts(&self, shared: &Shared, after: i64) -> Result<i64, StoreError> {
         let mut parked = self.local.parked_after(after, RECEIPTS).await?;
         let Some(last) = parked.last().map(|(seq, _)| *seq) else { return Ok(0) };
-        let ids =
-            parked.iter().map(|(_, receipt)| (receipt.smsc.clone(), receipt.message_id.clone())).collect::<Vec<_>>();
-        let parts = shared.ask(async |client: &Client| Ok(batch::parts(client, &ids).await?)).await?;
-        // Where an SMSC gives one id to many, whose it is may stay unknown: then it is not asked again and again.
+        let receipts: Vec<_> = parked.iter().map(|(_, receipt)| receipt.clone()).collect();
+        let parts = shared.ask(async |client: &Client| Ok(batch::parts(client, &receipts).await?)).await?;
+        // Nobody's, or of a handset that is not the alert's, though the id is: an SMSC may have given it before, or to many.
         parked.retain(|(_, receipt)| {
             let same = |part: &&LoadedPart| part.smsc == receipt.smsc && part.message_id == receipt.message_id;
-            parts.iter().filter(same).count() == 1
+            let mut same = parts.iter().filter(same);
+            let only = same.next().filter(|_| same.next().is_none());
+            only.is_some_and(|part| receipt.handset.is_none_or(|handset| handset == part.called))
         });
         if !parked.is_empty() {
             tracing::debug!(receipts = parked.len(), "receipts came before what they are for was known here");

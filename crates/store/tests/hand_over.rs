@@ -256,17 +256,43 @@ async fn a_receipt_that_came_to_another_node_first_counts_when_the_answer_is_han
     let submit = sender.store.lease(10, &sender.context()).await.unwrap().remove(0);
     abnormal(&sender.health);
     assert_eq!(sender.happen(vec![accepted(&submit, &["7"])]).await, ["alert"]);
-    // One of an alert that nobody knows waits beside it.
-    let receipts = vec![receipt("8", None), receipt("7", Some(prospect(1)))];
-    assert_eq!(other.happen(receipts).await, ["nothing unmatched"; 2]);
+    // It came twice; one of an alert that nobody knows, and one of another handset, wait beside it.
+    let seven = || receipt("7", Some(prospect(1)));
+    let receipts = vec![receipt("8", None), seven(), receipt("7", Some(prospect(2))), seven()];
+    assert_eq!(other.happen(receipts).await, ["nothing unmatched"; 4]);
     sender.health.tell(HealthEvent::Lift);
     sender.normal().await;
     let upkeep = tokio::spawn(other.store.clone().upkeep());
-    let again = tokio::time::timeout(Duration::from_secs(20), other.store.local().next(1)).await.unwrap();
-    assert_eq!(again.len(), 1);
-    assert_eq!(support::verdicts(&other.store.settle(again, other.context()).await.unwrap()), ["alert"]);
+    let mut again = Vec::new();
+    while again.len() < 2 {
+        let next = other.store.local().next(2);
+        again.extend(tokio::time::timeout(Duration::from_secs(20), next).await.expect("both are claimed"));
+    }
+    let settled = other.store.settle(again, other.context()).await.unwrap();
+    assert_eq!(support::verdicts(&settled), ["alert", "nothing no_change"]);
     assert_eq!(sql(&url, "select state from alert").trim(), "delivered");
     upkeep.abort();
+    sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn receipts_of_two_parts_that_come_to_two_nodes_end_the_alert() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sender = Node::start(here.path(), &url).await;
+    sender.normal().await;
+    let other = Node::start(there.path(), &url).await;
+    other.normal().await;
+    for (who, first, second) in [(1, &other, &sender), (2, &sender, &other)] {
+        let id = |part| format!("{who}{part}");
+        assert_eq!(sender.happen(vec![call(&id(0), prospect(who))]).await, ["send teaser"]);
+        let submit = sender.store.lease(10, &sender.context()).await.unwrap().remove(0);
+        assert_eq!(sender.happen(vec![accepted(&submit, &[&id(1), &id(2)])]).await, ["alert"]);
+        assert_eq!(first.happen(vec![receipt(&id(1), Some(prospect(who)))]).await, ["alert"]);
+        assert_eq!(second.happen(vec![receipt(&id(2), Some(prospect(who)))]).await, ["alert"]);
+    }
+    assert_eq!(sql(&url, "select distinct state from alert").trim(), "delivered");
     sender.stop().await;
     other.stop().await;
 }

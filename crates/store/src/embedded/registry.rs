@@ -127,14 +127,17 @@ pub(super) fn load(conn: &Connection, path: &Path) -> Result<Option<RoaringTreem
             rows::registry_changes(conn, &mut numbers)?;
             Ok(Some(numbers))
         }
-        Ok(None) => Ok(None),
-        Err(error) => {
-            tracing::error!(path = %path.display(), %error, "the snapshot of the registry can't be read: it is loaded anew from the database");
-            conn.execute("DELETE FROM meta WHERE key IN ('registry_position', 'registry_loaded')", [])?;
-            rows::forget_registrations(conn, i64::MAX)?;
-            Ok(None)
-        }
+        Ok(None) if rows::meta(conn, "registry_position")?.is_none() => Ok(None),
+        Ok(None) => forget(conn, path, "it is gone"),
+        Err(error) => forget(conn, path, &error.to_string()),
     }
+}
+
+fn forget(conn: &Connection, path: &Path, why: &str) -> Result<Option<RoaringTreemap>, StoreError> {
+    tracing::error!(path = %path.display(), why, "the snapshot of the registry can't be read: it is loaded anew from the database");
+    conn.execute("DELETE FROM meta WHERE key IN ('registry_position', 'registry_loaded')", [])?;
+    rows::forget_registrations(conn, i64::MAX)?;
+    Ok(None)
 }
 
 async fn blocking(path: PathBuf, run: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), StoreError> {

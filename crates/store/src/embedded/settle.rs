@@ -217,6 +217,10 @@ impl Turn<'_> {
         };
         let decision = routing::decide(&context.policy, &view, what.event, context.now);
         let alerts: Vec<Alert> = decision.alerts().cloned().collect();
+        if let Some(row) = alert.as_ref().filter(|row| !own_chain && !row.dirty && row.stored.is_none()) {
+            // Another node's, which becomes a row here.
+            self.count_state(None, Some(&row.value));
+        }
         let mut call_box = Row { value: view.call_box, ..call_box };
         let mut alert = alert;
         let prev = if own_chain {

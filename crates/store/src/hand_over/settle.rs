@@ -139,7 +139,7 @@ impl Shared {
             // Only reading the place finds it elsewhere.
             Ok(None) | Err(Failed::Elsewhere(_)) => {
                 let text = "the batch was not given to the database".to_owned();
-                return Err(Unsettled::Decided(settled, Fault { class: Class::Other, text }));
+                return Err(Unsettled::Decided(settled, Fault { class: Class::Busy, text }));
             }
             Err(Failed::Here(error)) => {
                 let text = format!("this node can't write the batch: {error}");

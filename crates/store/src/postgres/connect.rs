@@ -74,6 +74,14 @@ pub(crate) struct Session {
 /// What moves a connection's messages; ends when it is dropped.
 struct Task(Option<JoinHandle<()>>);
 
+/// The addresses of a name.
+enum Names {
+    /// As the name server has just said.
+    Told(Vec<IpAddr>),
+    /// As it said once.
+    Remembered(Vec<IpAddr>),
+}
+
 /// A step of the race.
 enum Step {
     /// A name's addresses.
@@ -273,14 +281,18 @@ impl Connector {
         };
         Box::pin(async move {
             let name = place.name.clone();
+            let at = |address: IpAddr, connect: Duration| {
+                let mut config = place.config.clone();
+                config.hostaddr(address).connect_timeout(connect);
+                config
+            };
             match self.addresses(host).await {
-                Ok(found) => {
-                    let at = |address: IpAddr| {
-                        let mut config = place.config.clone();
-                        config.hostaddr(address);
-                        config
-                    };
-                    Step::Resolved(name, found.into_iter().map(at).collect())
+                Ok(Names::Told(found)) => {
+                    Step::Resolved(name, found.into_iter().map(|address| at(address, LONGEST)).collect())
+                }
+                // Another may have them by now: not waited for as long.
+                Ok(Names::Remembered(found)) => {
+                    Step::Resolved(name, found.into_iter().map(|address| at(address, HANDSHAKE)).collect())
                 }
                 Err(text) => {
                     let fault = Fault { class: Class::Away, text };
@@ -291,7 +303,7 @@ impl Connector {
     }
 
     /// The addresses of a name, at least one; where the name server is silent, those that it had last. A lookup that is too late serves the next one.
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+    async fn addresses(&self, host: &str) -> Result<Names, String> {
         let (names, key) = (Arc::clone(&self.names), host.to_owned());
         let lookup = tokio::spawn(async move {
             let found = tokio::net::lookup_host((key.as_str(), 0)).await;
@@ -306,11 +318,14 @@ impl Connector {
             Ok(found)
         });
         match timeout(NAMES, lookup).await {
-            Ok(Ok(found)) => found,
+            Ok(Ok(found)) => found.map(Names::Told),
             Ok(Err(error)) => Err(format!("the name can't be resolved: {error}")),
-            Err(_) => self.names.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned().ok_or_else(|| {
-                format!("the name was not resolved within {} ms: look at the name server", NAMES.as_millis())
-            }),
+            Err(_) => {
+                let remembered = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned();
+                remembered.map(Names::Remembered).ok_or_else(|| {
+                    format!("the name was not resolved within {} ms: look at the name server", NAMES.as_millis())
+                })
+            }
         }
     }
 

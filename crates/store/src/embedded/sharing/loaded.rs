@@ -28,7 +28,7 @@ impl Turn<'_> {
                 Event::Receipt(receipt) => {
                     let row = self.alert_of(receipt)?;
                     if row.is_none() && !given.contains(&(&receipt.smsc, &receipt.message_id)) {
-                        subjects.unknown.push((receipt.smsc.clone(), receipt.message_id.clone()));
+                        subjects.unknown.push(receipt.clone());
                     }
                     row
                 }
@@ -54,6 +54,8 @@ impl Turn<'_> {
         context: &Context,
     ) -> Result<(Settled, Work), StoreError> {
         self.write_rows()?;
+        // Whom receipts are about was not known before.
+        self.draft.held = Some(loaded.boxes.keys().copied().collect());
         self.lay_out(loaded)?;
         self.draft.rest.clear();
         self.draft.loaded = Some(Arc::clone(loaded));
@@ -111,7 +113,10 @@ impl Turn<'_> {
     fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
         let local = self.take_alert(known.alert.id)?;
         let row = match local {
-            Some(local) if known.mine && !known.alert.state.is_final() => local,
+            Some(mut local) if known.mine && !known.alert.state.is_final() => {
+                local.dirty |= local.value.learn(&known.alert);
+                local
+            }
             local => {
                 let mut value = known.alert.clone();
                 if matches!(value.state, AlertState::Queued { .. }) {

@@ -79,8 +79,8 @@ pub(crate) struct Subjects {
     pub(crate) called: Vec<Msisdn>,
     /// Alerts that events name.
     pub(crate) alerts: Vec<(Msisdn, AlertId)>,
-    /// Message ids that this node doesn't know.
-    pub(crate) unknown: Vec<(SmscName, String)>,
+    /// Receipts whose message ids this node doesn't know.
+    pub(crate) unknown: Vec<Receipt>,
 }
 
 /// A call or reply with what was decided of it.

@@ -1,9 +1,9 @@
 //! The first round trip: locks the people of a batch and reads what is known of them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use model::{AlertId, Msisdn, SmscName, Timestamp};
+use model::{AlertId, Msisdn, Receipt, SmscName, Timestamp};
 use routing::{Event, Policy, RangeName};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -117,16 +117,28 @@ async fn whole(client: &Client, subjects: &Subjects) -> Result<(Subjects, Vec<Lo
     Ok((whole, parts))
 }
 
-/// The alerts to which these message ids belong.
-pub(crate) async fn parts(client: &Client, ids: &[(SmscName, String)]) -> Result<Vec<LoadedPart>, Fault> {
-    if ids.is_empty() {
+/// The alerts to which receipts belong by their message ids. Some SMSCs give one id to many: then those of the handset, and some of the others.
+pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<LoadedPart>, Fault> {
+    let asked: BTreeSet<(&str, &str, Option<i64>)> = receipts
+        .iter()
+        .map(|receipt| (receipt.smsc.0.as_str(), receipt.message_id.as_str(), receipt.handset.map(key)))
+        .collect();
+    if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let (smscs, ids): (Vec<&str>, Vec<&str>) = ids.iter().map(|(smsc, id)| (smsc.0.as_str(), id.as_str())).unzip();
-    let parameters: [Parameter<'_>; 2] = [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY)];
-    // Some SMSCs give one id to many: nobody is found by such a one.
-    let sql = "select p.smsc, p.message_id, p.called, p.alert from unnest($1::text[], $2::text[]) u(smsc, message_id) \
-        cross join lateral (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id limit 16) p";
+    let (mut smscs, mut ids, mut handsets) = (Vec::new(), Vec::new(), Vec::new());
+    for (smsc, id, handset) in asked {
+        smscs.push(smsc);
+        ids.push(id);
+        handsets.push(handset);
+    }
+    let parameters: [Parameter<'_>; 3] =
+        [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY), (&handsets, Type::INT8_ARRAY)];
+    let sql = "select distinct p.smsc, p.message_id, p.called, p.alert \
+        from unnest($1::text[], $2::text[], $3::bigint[]) u(smsc, message_id, handset) cross join lateral ( \
+          (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id and p.called = u.handset limit 16) \
+          union (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id limit 16)) p \
+        where exists (select from alert a where a.bucket = p.bucket and a.called = p.called and a.id = p.alert)";
     let found = client.query_typed(sql, &parameters).await?;
     let part = |row: &Row| {
         let (called, alert) = (number(row.get(2))?, AlertId(row.get(3)));
@@ -136,7 +148,7 @@ pub(crate) async fn parts(client: &Client, ids: &[(SmscName, String)]) -> Result
 }
 
 fn range_names(policy: &Policy) -> Vec<&str> {
-    let names: std::collections::BTreeSet<&str> = policy.ranges.iter().map(|range| range.name.0.as_str()).collect();
+    let names: BTreeSet<&str> = policy.ranges.iter().map(|range| range.name.0.as_str()).collect();
     names.into_iter().collect()
 }
 
@@ -178,7 +190,7 @@ fn countable(batch: &[Journaled], policy: &Policy, now: Timestamp, loaded: &Load
             _ => None,
         })
         .collect();
-    let mut names = std::collections::BTreeSet::new();
+    let mut names = BTreeSet::new();
     for Journaled { event, .. } in batch {
         let Event::Call(call) = event else { continue };
         // Someone who texts in the same batch may have unsubscribed by the time of the call.

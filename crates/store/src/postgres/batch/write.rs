@@ -178,7 +178,7 @@ pub(crate) async fn write(
     let end = async {
         if !durable.await {
             let text = "given up: the batch could not be made durable here".to_owned();
-            return Ok(Err(Failed::Not(Fault { class: Class::Other, text })));
+            return Ok(Err(Failed::Not(Fault { class: Class::Busy, text })));
         }
         let place = ask(client, "update applied set seq = $2 where node = $1::bigint::integer", &place);
         together(vec![place, plain(client, "commit")]).await.map(|_| Ok(()))
@@ -295,6 +295,7 @@ fn rest(effects: &[Effect]) -> Rest {
             None => rest.gone.push(key(number)),
         }
     }
+    rest.gone.sort_unstable_by_key(|number| (number % 64, *number));
     rest
 }
 
