@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use integration_tests::outage::{register, wait_registered};
+use integration_tests::outage::{register, wait_registered, wait_whole};
 use integration_tests::sipp::{Forwarded, Play, Sipp};
-use integration_tests::{Gateway, Make, Smsc, World, wait};
+use integration_tests::{Make, Smsc, World, wait};
 use serde_json::Value;
 use throwaway_postgres::{Cluster, sql};
 
@@ -14,13 +14,6 @@ use throwaway_postgres::{Cluster, sql};
 const FIRST: u64 = integration_tests::load::FIRST_SUBSCRIBER;
 const CALLS: u64 = 600;
 const A_SECOND: u32 = 60;
-
-fn is_normal(gateway: &Gateway) -> Result<()> {
-    wait::within(Duration::from_secs(30), "the database is normal, with all there is", || {
-        let database = &gateway.admin("GET", "/v1/status", &Value::Null)?["database"];
-        Ok((database["state"] == "normal" && database["behind"] == false).then_some(()))
-    })
-}
 
 /// How many messages begin so.
 fn begin(smsc: &Smsc, text: &str) -> usize {
@@ -42,7 +35,7 @@ fn details_fallback_details() -> Result<()> {
     let mut world = World::with(&smsc)?;
     world.set("DATABASE__URL", &database);
     let gateway = world.start_bound()?;
-    is_normal(&gateway)?;
+    wait_whole(&gateway)?;
     register(&database, CALLS);
     wait_registered(&gateway, CALLS)?;
 
@@ -57,7 +50,7 @@ fn details_fallback_details() -> Result<()> {
     cluster.stop();
     told(&smsc, "Missed call:", 120)?;
     cluster.restart();
-    is_normal(&gateway)?;
+    wait_whole(&gateway)?;
     let details = begin(&smsc, "1 missed call:");
     told(&smsc, "1 missed call:", details + 60)?;
     sipp.finish()?;
@@ -65,7 +58,7 @@ fn details_fallback_details() -> Result<()> {
         let told = begin(&smsc, "1 missed call:") + begin(&smsc, "Missed call:");
         Ok((u64::try_from(told)? == CALLS).then_some(()))
     })?;
-    is_normal(&gateway)?;
+    wait_whole(&gateway)?;
     let recorded =
         sql(&database, "select count(*), count(distinct called), count(distinct body->>'id') from missed_call");
     ensure!(recorded.trim() == format!("{CALLS}|{CALLS}|{CALLS}"), "{recorded}");

@@ -58,6 +58,13 @@ impl Node {
         Self { store, health, loops }
     }
 
+    /// One that has reached its database.
+    async fn reaching(dir: &Path, url: &str) -> Self {
+        let node = Self::start(dir, url).await;
+        node.normal().await;
+        node
+    }
+
     fn context(&self) -> Context {
         Context { policy: std::sync::Arc::new(policy()), database: self.health.decides_by(), now: clock() }
     }
@@ -128,8 +135,7 @@ fn abnormal(health: &DatabaseHealth) {
 async fn what_is_decided_alone_is_in_the_database_once_and_a_refused_row_blocks_nothing() {
     let cluster = Cluster::start(&[]);
     let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
-    let node = Node::start(dir.path(), &url).await;
-    node.normal().await;
+    let node = Node::reaching(dir.path(), &url).await;
     let _ = sql(
         &url,
         &format!("insert into subscriber (number) select generate_series({0}, {0} + 99)", subscriber(0).as_u64()),
@@ -174,8 +180,7 @@ async fn what_is_decided_alone_is_in_the_database_once_and_a_refused_row_blocks_
 async fn a_node_that_starts_without_its_database_knows_its_subscribers_and_hands_over_what_an_earlier_life_decided() {
     let mut cluster = Cluster::start(&[]);
     let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
-    let node = Node::start(dir.path(), &url).await;
-    node.normal().await;
+    let node = Node::reaching(dir.path(), &url).await;
     let _ = sql(
         &url,
         &format!(
@@ -208,8 +213,7 @@ async fn a_node_that_starts_without_its_database_knows_its_subscribers_and_hands
 async fn a_failover_that_loses_the_newest_batches_has_them_again_and_nobody_is_told_twice() {
     let cluster = Cluster::start(&[]);
     let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
-    let node = Node::start(dir.path(), &url).await;
-    node.normal().await;
+    let node = Node::reaching(dir.path(), &url).await;
     assert_eq!(node.happen(vec![call("a", prospect(1))]).await, ["send teaser"]);
     let _ = sql(
         &url,
@@ -248,10 +252,8 @@ async fn a_failover_that_loses_the_newest_batches_has_them_again_and_nobody_is_t
 async fn a_receipt_that_came_to_another_node_first_counts_when_the_answer_is_handed_over() {
     let cluster = Cluster::start(&[]);
     let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let sender = Node::start(here.path(), &url).await;
-    sender.normal().await;
-    let other = Node::start(there.path(), &url).await;
-    other.normal().await;
+    let sender = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
     assert_eq!(sender.happen(vec![call("a", prospect(1))]).await, ["send teaser"]);
     let submit = sender.store.lease(10, &sender.context()).await.unwrap().remove(0);
     abnormal(&sender.health);
@@ -280,10 +282,8 @@ async fn a_receipt_that_came_to_another_node_first_counts_when_the_answer_is_han
 async fn receipts_of_two_parts_that_come_to_two_nodes_end_the_alert() {
     let cluster = Cluster::start(&[]);
     let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let sender = Node::start(here.path(), &url).await;
-    sender.normal().await;
-    let other = Node::start(there.path(), &url).await;
-    other.normal().await;
+    let sender = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
     for (who, first, second) in [(1, &other, &sender), (2, &sender, &other)] {
         let id = |part| format!("{who}{part}");
         assert_eq!(sender.happen(vec![call(&id(0), prospect(who))]).await, ["send teaser"]);
@@ -301,8 +301,7 @@ async fn receipts_of_two_parts_that_come_to_two_nodes_end_the_alert() {
 async fn a_number_that_changed_hands_is_known_by_its_new_one_alone() {
     let cluster = Cluster::start(&[]);
     let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
-    let node = Node::start(dir.path(), &url).await;
-    node.normal().await;
+    let node = Node::reaching(dir.path(), &url).await;
     let (before, after) = (subscriber(1), subscriber(2));
     let _ = sql(&url, &format!("insert into subscriber (number) values ({})", before.as_u64()));
     until("the registry is followed", || node.store.subscriber_count() == 1).await;
@@ -328,8 +327,7 @@ async fn who_left_while_a_failover_was_not_seen_is_not_registered_after_a_restar
     let name = name.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
     let both =
         format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}?sslmode=disable", primary.port(), standby.port());
-    let node = Node::start(dir.path(), &both).await;
-    node.normal().await;
+    let node = Node::reaching(dir.path(), &both).await;
     until("the standby follows", || standby.has_all_of(&primary)).await;
     // The standby never hears of this registration; the node does.
     standby.stop();

@@ -143,9 +143,8 @@ impl Patroni {
     /// What all of them logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        let log = |directory: &Path| std::fs::read_to_string(directory.join("log")).unwrap_or_default();
         let [first, second] = &self.nodes;
-        format!("first:\n{}\nsecond:\n{}\netcd:\n{}", first.log(), second.log(), log(&self.etcd.directory))
+        format!("first:\n{}\nsecond:\n{}\netcd:\n{}", first.log(), second.log(), log_in(&self.etcd.directory))
     }
 }
 
@@ -248,7 +247,7 @@ impl Node {
     /// What the agent and the server logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+        log_in(&self.directory)
     }
 
     /// The agent, its children, the server's first process, and those that this one made.
@@ -338,6 +337,10 @@ fn launch(program: &str, arguments: &[String], directory: &Path) -> Child {
     let err = log.try_clone().expect("a file can be had twice");
     command.args(arguments).stdout(log).stderr(err);
     spawn(command)
+}
+
+fn log_in(directory: &Path) -> String {
+    std::fs::read_to_string(directory.join("log")).unwrap_or_default()
 }
 
 fn with_children(pid: u32) -> impl Iterator<Item = u32> {

@@ -12,9 +12,8 @@ use futures_util::StreamExt;
 use routing::Subscriber;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::RowStream;
-use tokio_postgres::types::{ToSql, Type};
 
-use super::batch::{People, SUBSCRIBER, ask, begin, plain, subscriber, together, unsigned};
+use super::batch::{People, SUBSCRIBER, ask, begin, plain, stream, subscriber, together, unsigned};
 use super::{Class, Connector, Fault, PostgresSettings, Session, migrate};
 
 /// How long a chunk may take: some ten thousand times what it takes.
@@ -86,8 +85,7 @@ impl Bulk {
     /// # Errors
     /// When the database can't be reached, or its tables are others.
     pub async fn connect(settings: &PostgresSettings) -> Result<Self, Fault> {
-        let connector =
-            Connector::new(settings).map_err(|error| Fault { class: Class::Other, text: error.to_string() })?;
+        let connector = Connector::new(settings)?;
         let mut bulk = Self { connector, session: None };
         bulk.open().await?;
         Ok(bulk)
@@ -125,8 +123,7 @@ impl Bulk {
     pub async fn everybody(mut self) -> Result<Everybody, Fault> {
         let session = self.open().await?;
         let sql = format!("select {SUBSCRIBER} from subscriber s order by s.number");
-        let none: [(&(dyn ToSql + Sync), Type); 0] = [];
-        let rows = Box::pin(session.query_typed_raw(&sql, none).await?);
+        let rows = stream(&session, &sql).await?;
         Ok(Everybody { rows, _session: session })
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::UrlError;
+
 /// Why the database did not do something. Holds no secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -109,6 +111,12 @@ impl Fault {
             Class::Away
         };
         Self { class, text }
+    }
+}
+
+impl From<UrlError> for Fault {
+    fn from(error: UrlError) -> Self {
+        Self { class: Class::Other, text: error.to_string() }
     }
 }
 

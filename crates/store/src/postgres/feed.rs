@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, pin_mut};
+use futures_util::StreamExt;
 use roaring::RoaringTreemap;
 use routing::Subscriber;
 use tokio_postgres::Client;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
-use super::batch::{Parameter, SUBSCRIBER, number, subscriber};
+use super::batch::{Parameter, SUBSCRIBER, number, stream, subscriber};
 use super::{Class, Fault};
 use crate::embedded::{Everybody, Registrations};
 
@@ -83,11 +83,8 @@ async fn read_everybody(client: &Client) -> Result<Everybody, Fault> {
     Ok(Everybody { numbers, special, position })
 }
 
-/// Not by `COPY`, which the library can only begin with a named statement: behind PgBouncer another session's would be met.
 async fn numbers(client: &Client) -> Result<RoaringTreemap, Fault> {
-    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
-    let rows = client.query_typed_raw("select number from subscriber", none).await?;
-    pin_mut!(rows);
+    let mut rows = stream(client, "select number from subscriber").await?;
     let mut numbers = RoaringTreemap::new();
     while let Some(row) = tokio::time::timeout(SILENCE, rows.next()).await.map_err(|_| Fault::silent(SILENCE))? {
         let number: i64 = row?.get(0);

@@ -132,6 +132,6 @@ fn unmigrated(error: &refinery::Error) -> Fault {
 /// # Errors
 /// When the database can't be reached or refuses.
 pub async fn migrate_now(settings: &PostgresSettings) -> Result<Migrated, Fault> {
-    let connector = Connector::new(settings).map_err(|error| Fault { class: Class::Other, text: error.to_string() })?;
+    let connector = Connector::new(settings)?;
     migrate(&connector).await
 }

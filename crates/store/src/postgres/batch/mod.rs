@@ -26,7 +26,7 @@ use model::{AlertId, Msisdn, Timestamp};
 use routing::{Alert, Subscriber, SubscriberStatus};
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, RowStream};
 
 use super::{Class, Fault};
 use crate::StoreError;
@@ -86,6 +86,13 @@ pub(super) fn plain<'a>(client: &'a Client, sql: &'a str) -> Sent<'a> {
 
 pub(super) fn ask<'a>(client: &'a Client, sql: &'a str, parameters: &'a [Parameter<'a>]) -> Sent<'a> {
     Box::pin(async move { client.query_typed(sql, parameters).await })
+}
+
+/// Asks for many rows, which come one by one. Not by `COPY`, which the library can only begin with a named statement: behind PgBouncer another
+/// session's would be met.
+pub(super) async fn stream(client: &Client, sql: &str) -> Result<Pin<Box<RowStream>>, tokio_postgres::Error> {
+    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
+    client.query_typed_raw(sql, none).await.map(Box::pin)
 }
 
 /// Sends all in order, without waiting in between. The first error is the cause; those after it only say that the transaction is over.
