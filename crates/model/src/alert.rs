@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Msisdn};
+use crate::{Address, Msisdn, SmscName};
 
 /// Names an alert within one store; given out in increasing order, never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -71,4 +71,6 @@ pub struct Submit {
     pub text: String,
     /// How long the SMSC may try.
     pub validity: Duration,
+    /// The SMSC that could not take it before: another one is to be tried, if there is one in service.
+    pub avoid: Option<SmscName>,
 }

@@ -29,12 +29,16 @@ pub enum SubmitOutcome {
         /// `message_id` of each part's `submit_sm_resp`.
         message_ids: Vec<String>,
     },
-    /// The SMSC wants it later (`ESME_RTHROTTLED`, `ESME_RMSGQFUL` and the like): nothing was taken.
+    /// The SMSC can't take it now: nothing was taken.
     Later {
         /// `command_status` of the response.
         status: u32,
-        /// How long the link waits before it sends again.
+        /// How long to wait before it is sent again; zero where the link itself waits (`ESME_RTHROTTLED`, `ESME_RMSGQFUL` and the like): the alert keeps
+        /// its place in the queue.
         after: Duration,
+        /// The SMSC that can't, where another one is to be tried first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        avoid: Option<SmscName>,
     },
     /// The SMSC refused it for good.
     Refused {

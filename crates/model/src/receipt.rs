@@ -37,6 +37,18 @@ impl ReceiptState {
     }
 }
 
+/// How an SMSC's receipts write a message id, compared with the `submit_sm_resp` that gave it. Case and leading zeros never count.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdForm {
+    /// The same.
+    Same,
+    /// The answer is hexadecimal, receipts are the same number in decimal.
+    Decimal,
+    /// The answer is decimal, receipts are the same number in hexadecimal.
+    Hexadecimal,
+}
+
 /// A delivery receipt, as it came from an SMSC.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Receipt {
@@ -44,6 +56,9 @@ pub struct Receipt {
     pub smsc: SmscName,
     /// The message it is about, as the SMSC writes it here.
     pub message_id: String,
+    /// How this SMSC is known to write ids; `None`: every form is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_form: Option<IdForm>,
     /// What became of the message.
     pub state: ReceiptState,
     /// The handset, where the receipt names one in international form.

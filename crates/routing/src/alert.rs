@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Database, InDoubtPolicy, Limits, Tally};
 
+/// The longest wait between two attempts that an SMSC put off.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// One part of an alert that the SMSC took.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Part {
@@ -142,6 +145,9 @@ pub struct Alert {
     /// Attempts that were not answered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubts: u32,
+    /// The SMSC that could not take it at the last attempt, where another one is to be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avoid: Option<SmscName>,
     /// Where it is.
     #[serde(flatten)]
     pub state: AlertState,
@@ -191,6 +197,7 @@ impl Alert {
             destination: self.to,
             text: self.text.clone(),
             validity: self.validity.saturating_sub(now.since(self.created_at)),
+            avoid: self.avoid.take(),
         })
     }
 
@@ -242,8 +249,11 @@ impl Alert {
             _ => return Err(Refusal::Unchanged),
         }
         self.state = match outcome {
-            SubmitOutcome::Later { after, .. } => AlertState::Queued { not_before: now + *after },
-            SubmitOutcome::NotSent => AlertState::Queued { not_before: now },
+            SubmitOutcome::Later { after, avoid, .. } => {
+                self.avoid.clone_from(avoid);
+                AlertState::Queued { not_before: self.again(*after, now) }
+            }
+            SubmitOutcome::NotSent => AlertState::Queued { not_before: self.again(Duration::ZERO, now) },
             SubmitOutcome::Refused { status } => AlertState::Failed { at: now, why: FailedWhy::Refused(*status) },
             SubmitOutcome::InDoubt(_) | SubmitOutcome::Accepted { .. } => {
                 self.doubts = self.doubts.saturating_add(1);
@@ -260,6 +270,15 @@ impl Alert {
             }
         };
         Ok(())
+    }
+
+    /// When it may be sent again. What was not put off itself, but by its link, keeps its place among the others; the rest waits, the longer the more
+    /// often it was tried, so that one that no SMSC ever takes costs a few attempts an hour.
+    fn again(&self, after: Duration, now: Timestamp) -> Timestamp {
+        if after.is_zero() {
+            return self.created_at.min(now);
+        }
+        now + after.saturating_mul(1 << self.attempts.saturating_sub(1).min(16)).min(LONGEST_WAIT.max(after))
     }
 
     /// The SMSC has it. The answer to an earlier, unanswered attempt counts too, unless a later attempt is already on its way.

@@ -122,6 +122,7 @@ impl<'a> Delivery<'a> {
         Meaning::Receipt(Receipt {
             smsc: smsc.clone(),
             message_id: said.message_id,
+            id_form: None,
             state: said.state,
             handset,
             error: said.error,
@@ -135,6 +136,7 @@ impl<'a> Delivery<'a> {
             from,
             to: String::from_utf8_lossy(self.destination).into_owned(),
             text: text::decode(self.data_coding, self.user_data()),
+            part: None,
             smsc: smsc.clone(),
             at,
         })

@@ -25,37 +25,26 @@ mod status;
 mod submit;
 mod talk;
 mod text;
+mod updates;
 mod window;
+mod writing;
 
 pub use answers::Answer;
 pub use inbound::{Acknowledge, Inbound};
 pub use links::{Arrivals, Links, MAX_WINDOW, Permit, start};
-pub use settings::{LinkSettings, SettingsError};
+pub use settings::{Bind, LinkSettings, SettingsError, TlsSettings, TraceSettings, Version};
 pub use state::{AnswerSeconds, Closed, LinkCounts, LinkState, LinkStatus, Why};
+pub use status::{Status, StatusClass, StatusTable};
+pub use updates::{Message, Update, Updated};
+pub use writing::{Charset, KindWriting, Long, TonNpi, ValidityForm, Writing};
 
 #[cfg(test)]
 fn settings_for_tests() -> LinkSettings {
-    use std::time::Duration;
+    let numbering =
+        model::Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() };
+    let smsc = model::SmscName("smsc1".into());
     LinkSettings {
-        name: model::LinkName("smsc1/1".into()),
-        smsc: model::SmscName("smsc1".into()),
-        host: "127.0.0.1".into(),
-        port: 2775,
-        system_id: "afterring".into(),
-        password: model::Secret::new("secret".into()),
-        system_type: String::new(),
         window: 10,
-        rate: 0,
-        enquire_interval: Duration::from_secs(30),
-        response_timeout: Duration::from_secs(10),
-        bind_timeout: Duration::from_secs(5),
-        reconnect_min: Duration::from_secs(1),
-        reconnect_max: Duration::from_secs(30),
-        refused_wait: Duration::from_secs(60),
-        numbering: model::Numbering {
-            country_code: "86".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-        },
+        ..LinkSettings::new(smsc, "127.0.0.1", 2775, "afterring", model::Secret::new("secret".into()), numbering)
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct View {
     pub(crate) since: Timestamp,
     pub(crate) last_closed: Option<Closed>,
     pub(crate) throttled: bool,
+    pub(crate) slowed_to: Option<u32>,
+    pub(crate) throttled_for: Duration,
 }
 
 /// A link's task.
@@ -84,7 +86,14 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(settings: LinkSettings, wiring: Wiring) -> (Self, watch::Receiver<View>) {
         let Wiring { clock, gate, orders, answers, inbound, drain, seed } = wiring;
-        let view = View { state: LinkState::Connecting, since: clock(), last_closed: None, throttled: false };
+        let view = View {
+            state: LinkState::Connecting,
+            since: clock(),
+            last_closed: None,
+            throttled: false,
+            slowed_to: None,
+            throttled_for: Duration::ZERO,
+        };
         let (view, seen) = watch::channel(view);
         let session = Session::start(Instant::now(), &settings);
         let link = Self {
@@ -192,7 +201,14 @@ impl Link {
 
     fn show(&self, state: LinkState, since: Timestamp, closed: Option<Closed>) {
         self.view.send_modify(|view| {
-            *view = View { state, since, last_closed: closed.or(view.last_closed), throttled: false };
+            *view = View {
+                state,
+                since,
+                last_closed: closed.or(view.last_closed),
+                throttled: false,
+                slowed_to: None,
+                ..*view
+            };
         });
     }
 

@@ -13,7 +13,7 @@ use crate::answers::{Answer, Answers};
 use crate::gate::Gate;
 use crate::inbound::Inbound;
 use crate::link::{Link, View, Wiring};
-use crate::settings::LinkSettings;
+use crate::settings::{Bind, LinkSettings};
 use crate::state::{LinkState, LinkStatus};
 
 /// The largest window: more unanswered submits than any SMSC allows, and what a link holds in memory stays below some 30 MB.
@@ -49,6 +49,8 @@ struct Shared {
 struct Port {
     name: LinkName,
     smsc: SmscName,
+    bind: Bind,
+    rate: u32,
     gate: Arc<Gate>,
     orders: mpsc::Sender<Submit>,
     /// Weak, so that the answers end when the links' tasks do.
@@ -78,7 +80,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
         let gate = Arc::new(Gate::new(window_of(&settings), Arc::clone(&opened)));
         // An order holds a slot, so that there are never more orders than slots.
         let (orders, orders_out) = mpsc::channel(gate.window());
-        let (name, smsc) = (settings.name.clone(), settings.smsc.clone());
+        let (name, smsc, bind, rate) = (settings.name.clone(), settings.smsc.clone(), settings.bind, settings.rate);
         let wiring = Wiring {
             clock,
             gate: Arc::clone(&gate),
@@ -90,7 +92,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
         };
         let (link, view) = Link::new(settings, wiring);
         tracker.spawn(link.run());
-        ports.push(Arc::new(Port { name, smsc, gate, orders, answers: answers.downgrade(), view }));
+        ports.push(Arc::new(Port { name, smsc, bind, rate, gate, orders, answers: answers.downgrade(), view }));
     }
     let shared = Arc::new(Shared { ports, opened, drain });
     (Links { shared }, Arrivals { answers: answers_out, inbound: inbound_out })
@@ -130,6 +132,21 @@ impl Links {
             }
         }
         permits
+    }
+
+    /// Hands an order to the link of a permit; the answer comes by [`Arrivals::answers`]. Never waits.
+    ///
+    /// An order that is to avoid that SMSC goes to another one instead, of whatever priority, if one has a slot free now.
+    pub fn submit(&self, permit: Permit, order: Submit) {
+        let avoids = order.avoid.is_some() && order.avoid.as_ref() == permit.smsc();
+        let other = if avoids { self.take_from_others(permit.smsc()) } else { None };
+        other.unwrap_or(permit).submit(order);
+    }
+
+    fn take_from_others(&self, smsc: Option<&SmscName>) -> Option<Permit> {
+        let mut others = self.shared.ports.iter().filter(|port| Some(&port.smsc) != smsc);
+        let port = others.find(|port| port.gate.available() > 0 && port.gate.take(1) > 0)?;
+        Some(Permit { port: Some(Arc::clone(port)) })
     }
 
     /// Every link as it stands, in the order of the settings.
@@ -182,7 +199,11 @@ impl Port {
             state: view.state,
             since: view.since,
             last_closed: view.last_closed,
+            bind: self.bind,
             window: self.gate.window(),
+            rate: self.rate,
+            slowed_to: view.slowed_to,
+            throttled_for: view.throttled_for,
             in_flight: self.gate.meter.in_flight(),
             throttled: view.throttled,
             counts: self.gate.meter.counts(),

@@ -1,7 +1,5 @@
 //! What the SMSC says: each PDU, and what the link does about it.
 
-use std::time::Duration;
-
 use bytes::{Buf, BytesMut};
 use model::SubmitOutcome;
 use rusmpp::CommandId;
@@ -14,12 +12,9 @@ use crate::link::Link;
 use crate::meter::Count;
 use crate::session::{Event, Session};
 use crate::state::Why;
-use crate::status::{self, Class};
+use crate::status::{self, StatusClass};
 use crate::talk::{Outgoing, Talk};
-use crate::window::{Flight, Judgement, Sent};
-
-/// What is proposed to whoever gave an order that is to be tried again, when only that message was put off.
-const LATER_AFTER: Duration = Duration::from_secs(5);
+use crate::window::{Flight, Judgement, Said, Sent};
 
 impl Link {
     /// Takes all whole PDUs from the front of what was read.
@@ -109,29 +104,23 @@ impl Link {
     }
 
     fn judge(&mut self, talk: &mut Talk, flight: Flight, frame: Frame<'_>, now: Instant) -> Judgement {
-        let after = match status::class(frame.status) {
-            Class::Accepted => {
-                talk.pace.accepted(now);
-                Duration::ZERO
-            }
-            Class::Throttled => self.throttle(talk, now),
+        let (status, class) = (frame.status, self.settings.statuses.class(frame.status));
+        match class {
+            StatusClass::Accepted => talk.pace.accepted(now),
+            StatusClass::Throttled => self.throttle(talk, now),
             // The part would be next to go, so that the link has to wait for it.
-            Class::Later if flight.is_partly_taken() => self.throttle(talk, now),
-            Class::Later => LATER_AFTER,
-            Class::Refused => Duration::ZERO,
-            Class::LinkFault => {
-                self.step(Event::Failed(Why::NotBound { status: frame.status }));
-                Duration::ZERO
-            }
-        };
-        flight.answered(frame.status, deliver::message_id(frame.body), after, &self.settings.smsc)
+            StatusClass::Later | StatusClass::Elsewhere if flight.is_partly_taken() => self.throttle(talk, now),
+            StatusClass::Later | StatusClass::Elsewhere | StatusClass::Refused => {}
+            StatusClass::LinkFault => _ = self.step(Event::Failed(Why::NotBound { status })),
+        }
+        flight.answered(Said { class, status, message_id: deliver::message_id(frame.body) }, &self.settings.smsc)
     }
 
-    fn throttle(&self, talk: &mut Talk, now: Instant) -> Duration {
+    fn throttle(&self, talk: &mut Talk, now: Instant) {
         if !talk.pace.is_paused(now) {
             self.gate.meter.count(Count::Throttles);
         }
-        talk.pace.throttle(now)
+        talk.pace.throttle(now);
     }
 
     fn on_delivery(&mut self, talk: &mut Talk, frame: Frame<'_>) {

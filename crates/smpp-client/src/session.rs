@@ -174,7 +174,7 @@ impl Session {
             Event::Tick => match enquired {
                 Some(until) if now >= until => policy.down(Why::NoEnquireAnswer, failures, now),
                 None if now >= heard + policy.settings.enquire_interval => {
-                    let until = now + policy.settings.response_timeout;
+                    let until = now + policy.settings.enquire_timeout;
                     (Self::Bound { heard, enquired: Some(until), failures }, Action::Enquire)
                 }
                 Some(_) | None => (self, Action::None),
@@ -280,7 +280,7 @@ mod tests {
                     (Session::Binding { .. }, Event::Tick) => down(Why::BindTimeout, first),
                     (Session::Bound { .. }, Event::Drain(until)) => (Session::Draining { until }, Action::None),
                     (Session::Bound { heard, enquired: None, .. }, Event::Tick) => {
-                        let enquired = Some(now + settings.response_timeout);
+                        let enquired = Some(now + settings.enquire_timeout);
                         (Session::Bound { heard, enquired, failures }, Action::Enquire)
                     }
                     (Session::Bound { .. }, Event::Tick) => down(Why::NoEnquireAnswer, first),

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use model::{LinkName, SmscName, Timestamp};
 
-use crate::settings::SettingsError;
-use crate::status;
+use crate::settings::{Bind, SettingsError};
+use crate::status::{self, Status};
 
 /// Where a link stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,14 +116,14 @@ impl fmt::Display for Why {
             Self::ConnectFailed(kind) => write!(f, "no connection: {kind}"),
             Self::ConnectTimeout => f.write_str("no connection in time"),
             Self::Settings(error) => write!(f, "unusable settings: {error}"),
-            Self::BindRefused { status } => write!(f, "bind refused with status {status:#010x}"),
+            Self::BindRefused { status } => write!(f, "bind refused with status {}", Status(*status)),
             Self::BindTimeout => f.write_str("bind not answered in time"),
             Self::PeerClosed => f.write_str("closed by the SMSC"),
             Self::Broken(kind) => write!(f, "connection broken: {kind}"),
             Self::Framing { length } => write!(f, "the SMSC announced a PDU of {length} octets"),
             Self::NoEnquireAnswer => f.write_str("enquire_link not answered in time"),
             Self::PeerUnbound => f.write_str("unbound by the SMSC"),
-            Self::NotBound { status } => write!(f, "submit answered as unbound with status {status:#010x}"),
+            Self::NotBound { status } => write!(f, "submit answered as unbound with status {}", Status(*status)),
             Self::Drained => f.write_str("drained"),
         }
     }
@@ -156,8 +157,16 @@ pub struct LinkStatus {
     pub since: Timestamp,
     /// The end of its last connection or attempt.
     pub last_closed: Option<Closed>,
+    /// What it binds for.
+    pub bind: Bind,
     /// Submits that may be unanswered at a time.
     pub window: usize,
+    /// Most submits per second that it may send by its settings, 0 for no limit.
+    pub rate: u32,
+    /// Most submits per second that it allows itself since the SMSC asked to slow down; `None` while it is free.
+    pub slowed_to: Option<u32>,
+    /// How long it paused altogether because the SMSC asked to slow down.
+    pub throttled_for: Duration,
     /// Submits that are unanswered now.
     pub in_flight: usize,
     /// Whether it pauses because the SMSC asked it to slow down.

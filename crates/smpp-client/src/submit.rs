@@ -131,6 +131,7 @@ mod tests {
             destination: Msisdn::international("8613800000001").unwrap(),
             text: text.to_owned(),
             validity: Duration::from_secs(90_061),
+            avoid: None,
         }
     }
 

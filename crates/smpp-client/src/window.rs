@@ -7,10 +7,15 @@ use bytes::BytesMut;
 use model::{AlertId, NoAnswer, SmscName, SubmitOutcome};
 use tokio::time::Instant;
 
-use crate::status::{self, Class};
+use crate::status::StatusClass;
 
 /// Times that a part is sent again when the SMSC wants it later and has taken parts before it; with growing pauses that is about a minute.
 const PART_RETRIES: u8 = 8;
+
+/// What is proposed to whoever gave an order that is to be tried again, when only that message was put off.
+const LATER_AFTER: Duration = Duration::from_secs(5);
+/// The same when another SMSC may take it at once.
+const ELSEWHERE_AFTER: Duration = Duration::from_secs(1);
 
 /// Unanswered submits that are remembered for late answers: ten minutes at 100 timeouts a second, some 10 MB.
 const REMEMBERED: usize = 60_000;
@@ -26,6 +31,14 @@ pub(crate) struct Flight {
     /// The ids of the parts taken so far; the part to send is the one after them.
     taken: Vec<String>,
     retries: u8,
+}
+
+/// What an SMSC said of a part.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Said {
+    pub(crate) class: StatusClass,
+    pub(crate) status: u32,
+    pub(crate) message_id: String,
 }
 
 /// What an answer means for its alert.
@@ -47,10 +60,11 @@ impl Flight {
         self.parts.get(self.taken.len())
     }
 
-    /// The part on its way was answered; `after` is how long the link waits before it sends again.
-    pub(crate) fn answered(mut self, status: u32, message_id: String, after: Duration, smsc: &SmscName) -> Judgement {
-        match status::class(status) {
-            Class::Accepted => {
+    /// The part on its way was answered.
+    pub(crate) fn answered(mut self, said: Said, smsc: &SmscName) -> Judgement {
+        let Said { class, status, message_id } = said;
+        match class {
+            StatusClass::Accepted => {
                 self.taken.push(message_id);
                 self.retries = 0;
                 if self.part().is_some() {
@@ -58,15 +72,23 @@ impl Flight {
                 }
                 Judgement::Done(SubmitOutcome::Accepted { smsc: smsc.clone(), message_ids: self.taken })
             }
-            Class::Throttled | Class::Later if self.taken.is_empty() => {
-                Judgement::Done(SubmitOutcome::Later { status, after })
+            StatusClass::Throttled | StatusClass::Later | StatusClass::Elsewhere if self.taken.is_empty() => {
+                let (after, avoid) = match class {
+                    StatusClass::Later => (LATER_AFTER, None),
+                    StatusClass::Elsewhere => (ELSEWHERE_AFTER, Some(smsc.clone())),
+                    // The link itself waits.
+                    _ => (Duration::ZERO, None),
+                };
+                Judgement::Done(SubmitOutcome::Later { status, after, avoid })
             }
-            Class::Throttled | Class::Later if self.retries < PART_RETRIES => {
+            StatusClass::Throttled | StatusClass::Later | StatusClass::Elsewhere if self.retries < PART_RETRIES => {
                 self.retries += 1;
                 Judgement::GoOn(self)
             }
-            Class::Throttled | Class::Later | Class::Refused => Judgement::Done(SubmitOutcome::Refused { status }),
-            Class::LinkFault => Judgement::Done(self.unwritten()),
+            StatusClass::Throttled | StatusClass::Later | StatusClass::Elsewhere | StatusClass::Refused => {
+                Judgement::Done(SubmitOutcome::Refused { status })
+            }
+            StatusClass::LinkFault => Judgement::Done(self.unwritten()),
         }
     }
 
@@ -189,6 +211,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::StatusTable;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -204,7 +227,8 @@ mod tests {
     fn outcome(parts: usize, statuses: &[u32]) -> (SubmitOutcome, usize) {
         let mut flight = flight(1, parts);
         for (used, &status) in (1..).zip(statuses) {
-            match flight.answered(status, format!("id{used}"), SECOND, &smsc()) {
+            let said = Said { class: StatusTable::default().class(status), status, message_id: format!("id{used}") };
+            match flight.answered(said, &smsc()) {
                 Judgement::GoOn(next) => flight = next,
                 Judgement::Done(outcome) => return (outcome, used),
             }
@@ -218,13 +242,14 @@ mod tests {
             smsc: smsc(),
             message_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
         };
-        let later = |status| SubmitOutcome::Later { status, after: SECOND };
+        let later = |status, after, avoid| SubmitOutcome::Later { status, after, avoid };
         for (parts, statuses, expected) in [
             (1, &[0][..], accepted(&["id1"])),
             (3, &[0, 0, 0], accepted(&["id1", "id2", "id3"])),
-            (1, &[0x58], later(0x58)),
-            (3, &[0x14], later(0x14)),
-            (1, &[0x08], later(0x08)),
+            (1, &[0x58], later(0x58, Duration::ZERO, None)),
+            (3, &[0x14], later(0x14, Duration::ZERO, None)),
+            (1, &[0x64], later(0x64, LATER_AFTER, None)),
+            (1, &[0x08], later(0x08, ELSEWHERE_AFTER, Some(smsc()))),
             (3, &[0, 0x58, 0, 0], accepted(&["id1", "id3", "id4"])),
             (2, &[0, 0x0b], SubmitOutcome::Refused { status: 0x0b }),
             (3, &[0x0b], SubmitOutcome::Refused { status: 0x0b }),

@@ -178,7 +178,7 @@ async fn the_longest_waiting_alerts_leave_first_and_no_more_than_there_is_room_f
     happen(&store, (0..10).map(|n| call(&n.to_string(), subscriber(n))).collect()).await;
     let first = store.lease(4, &context(now())).await.unwrap();
     assert_eq!(first.iter().map(|submit| submit.alert.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
-    let later = SubmitOutcome::Later { status: 0x58, after: Duration::from_secs(5) };
+    let later = SubmitOutcome::Later { status: 0x58, avoid: None, after: Duration::from_secs(5) };
     let throttled = Event::Submitted { alert: first[0].alert, attempt: 1, outcome: later };
     happen(&store, vec![throttled]).await;
     let rest = store.lease(10, &context(now())).await.unwrap();

@@ -226,14 +226,11 @@ fn one(url: &str, numbering: &Numbering) -> Result<Vec<LinkSettings>, Problems> 
         return Err(Problems(reader.problems));
     }
     let name = if name.is_empty() { format!("{}:{}", pieces.host, pieces.port) } else { name };
+    // A resolver takes an IPv6 address without the brackets that a URL needs.
+    let host = pieces.host.trim_matches(['[', ']']);
+    let smsc = SmscName(name.clone());
     let link = |number: u32| LinkSettings {
         name: LinkName(format!("{name}/{number}")),
-        smsc: SmscName(name.clone()),
-        // A resolver takes an IPv6 address without the brackets that a URL needs.
-        host: pieces.host.trim_matches(['[', ']']).to_owned(),
-        port: pieces.port,
-        system_id: system_id.clone(),
-        password: Secret::new(password.clone()),
         system_type: system_type.clone(),
         // With a rate, no more than a second's worth: what is taken out of the queue can't be withdrawn any more, so it must not wait in the link.
         window: if rate == 0 { window } else { window.min(usize::try_from(rate).unwrap_or(window)) },
@@ -244,7 +241,14 @@ fn one(url: &str, numbering: &Numbering) -> Result<Vec<LinkSettings>, Problems> 
         reconnect_min,
         reconnect_max,
         refused_wait,
-        numbering: numbering.clone(),
+        ..LinkSettings::new(
+            smsc.clone(),
+            host,
+            pieces.port,
+            &system_id,
+            Secret::new(password.clone()),
+            numbering.clone(),
+        )
     };
     Ok((1..=binds).map(link).collect())
 }

@@ -48,7 +48,7 @@ pub async fn run(
         metrics.leased(&orders);
         // Whatever is leased is handed over even while stopping: a link that is closing answers that it was not sent.
         for (permit, order) in permits.into_iter().zip(orders) {
-            permit.submit(order);
+            links.submit(permit, order);
         }
         if leased < room {
             tokio::select! {

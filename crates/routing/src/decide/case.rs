@@ -84,6 +84,7 @@ impl<'a> Case<'a> {
             validity: self.policy.limits.validity.of(new.kind),
             attempts: 0,
             doubts: 0,
+            avoid: None,
             state: AlertState::Queued { not_before: self.now },
         }));
         id

@@ -100,6 +100,7 @@ fn alert(kind: Kind, state: AlertState) -> Alert {
         validity: DAY,
         attempts: 0,
         doubts: 0,
+        avoid: None,
         state,
     }
 }
@@ -130,7 +131,7 @@ fn reply(text: &str) -> Event {
 }
 
 fn reply_to(to: &str, text: &str) -> Event {
-    Event::Reply(Reply { from: called(), to: to.to_owned(), text: text.to_owned(), smsc: smsc(), at: NOW })
+    Event::Reply(Reply { from: called(), to: to.to_owned(), text: text.to_owned(), part: None, smsc: smsc(), at: NOW })
 }
 
 fn submitted(outcome: SubmitOutcome) -> Event {
@@ -139,7 +140,15 @@ fn submitted(outcome: SubmitOutcome) -> Event {
 
 fn receipt(state: ReceiptState) -> Event {
     let error = String::new();
-    Event::Receipt(Receipt { smsc: smsc(), message_id: "a".to_owned(), state, handset: None, error, at: NOW })
+    Event::Receipt(Receipt {
+        smsc: smsc(),
+        message_id: "a".to_owned(),
+        id_form: None,
+        state,
+        handset: None,
+        error,
+        at: NOW,
+    })
 }
 
 fn taken(ids: &[&str]) -> SubmitOutcome {
@@ -149,7 +158,7 @@ fn taken(ids: &[&str]) -> SubmitOutcome {
 fn outcomes() -> [SubmitOutcome; 5] {
     [
         taken(&["a"]),
-        SubmitOutcome::Later { status: 0x58, after: Duration::from_secs(5) },
+        SubmitOutcome::Later { status: 0x58, avoid: None, after: Duration::from_secs(5) },
         SubmitOutcome::Refused { status: 0x0b },
         SubmitOutcome::NotSent,
         SubmitOutcome::InDoubt(NoAnswer::Timeout),

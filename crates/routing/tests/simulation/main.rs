@@ -194,6 +194,7 @@ impl Simulation {
                 from: person(which),
                 to: code.to_owned(),
                 text: text.to_owned(),
+                part: None,
                 smsc: SmscName("smsc1".to_owned()),
                 at: self.gateway.now,
             }),

@@ -62,7 +62,7 @@ impl Network {
         }
         let sent = self.in_flight.swap_remove(rng.place(self.in_flight.len()));
         let submit = sent.submit.clone();
-        let later = SubmitOutcome::Later { status: 0x58, after: Duration::from_secs(rng.below(120)) };
+        let later = SubmitOutcome::Later { status: 0x58, avoid: None, after: Duration::from_secs(rng.below(120)) };
         let refused = SubmitOutcome::Refused { status: 0x0b };
         let outcome = match rng.below(20) {
             0..12 => self.take(rng, sent, false),
@@ -160,5 +160,5 @@ impl Network {
 }
 
 fn receipt(id: &str, state: ReceiptState, at: Timestamp) -> Receipt {
-    Receipt { smsc: smsc(), message_id: id.to_owned(), state, handset: None, error: String::new(), at }
+    Receipt { smsc: smsc(), message_id: id.to_owned(), id_form: None, state, handset: None, error: String::new(), at }
 }

@@ -24,7 +24,7 @@ async fn a_refused_password_is_tried_again_after_its_own_wait() {
     let status = gateway.until(|status| matches!(status.state, LinkState::Down { .. })).await;
     let (until, why) = (smsc::NOW + Duration::from_secs(3_600), Why::BindRefused { status: 0x0e });
     assert_eq!(status.state, LinkState::Down { until, why });
-    assert_eq!(why.to_string(), "bind refused with status 0x0000000e");
+    assert_eq!(why.to_string(), "bind refused with status 0x0000000e (ESME_RINVPASWD)");
     assert_eq!((status.counts.connects, status.counts.disconnects), (0, 0));
 }
 
@@ -79,7 +79,7 @@ async fn a_silent_peer_is_asked_and_then_given_up() {
     let smsc = Smsc::open().await;
     let mut settings = settings(smsc.port);
     settings.enquire_interval = Duration::from_millis(20);
-    settings.response_timeout = Duration::from_secs(1);
+    settings.enquire_timeout = Duration::from_secs(1);
     let mut gateway = Gateway::start(vec![settings]);
     let mut peer = smsc.bound().await;
     for _ in 0..3 {

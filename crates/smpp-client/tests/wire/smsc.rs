@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use model::{
-    Address, AlertId, Kind, LinkName, Msisdn, Secret, ShortNumber, SmscName, Submit, SubmitOutcome, Timestamp,
-};
+use model::{Address, AlertId, Kind, Msisdn, Secret, ShortNumber, SmscName, Submit, SubmitOutcome, Timestamp};
 use smpp_client::{Answer, Arrivals, Inbound, LinkSettings, LinkStatus, Links, Permit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -215,27 +213,19 @@ impl Gateway {
 }
 
 pub(crate) fn settings(port: u16) -> LinkSettings {
+    let numbering =
+        model::Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() };
+    let smsc = SmscName("smsc1".into());
     LinkSettings {
-        name: LinkName("smsc1/1".into()),
-        smsc: SmscName("smsc1".into()),
-        host: "127.0.0.1".into(),
-        port,
-        system_id: "afterring".into(),
-        password: Secret::new("secret".into()),
-        system_type: String::new(),
         window: 10,
-        rate: 0,
         enquire_interval: Duration::from_secs(60),
+        enquire_timeout: Duration::from_secs(60),
         response_timeout: Duration::from_secs(60),
         bind_timeout: Duration::from_secs(10),
         reconnect_min: Duration::from_millis(2),
         reconnect_max: Duration::from_millis(20),
         refused_wait: Duration::from_millis(50),
-        numbering: model::Numbering {
-            country_code: "86".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-        },
+        ..LinkSettings::new(smsc, "127.0.0.1", port, "afterring", Secret::new("secret".into()), numbering)
     }
 }
 
@@ -248,6 +238,7 @@ pub(crate) fn order(alert: i64, text: &str) -> Submit {
         destination: Msisdn::international("8613800000001").unwrap(),
         text: text.to_owned(),
         validity: Duration::from_secs(3_600),
+        avoid: None,
     }
 }
 

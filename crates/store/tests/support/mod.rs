@@ -95,7 +95,7 @@ pub fn call_at(id: &str, called: Msisdn, at: Timestamp) -> Event {
 }
 
 pub fn reply(from: Msisdn, text: &str) -> Event {
-    Event::Reply(Reply { from, to: "12599".to_owned(), text: text.to_owned(), smsc: smsc(), at: now() })
+    Event::Reply(Reply { from, to: "12599".to_owned(), text: text.to_owned(), part: None, smsc: smsc(), at: now() })
 }
 
 pub fn smsc() -> SmscName {
@@ -113,6 +113,7 @@ pub fn receipt(id: &str, handset: Option<Msisdn>) -> Event {
     Event::Receipt(Receipt {
         smsc,
         message_id,
+        id_form: None,
         state: ReceiptState::Delivered,
         handset,
         error: String::new(),

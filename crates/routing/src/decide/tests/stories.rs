@@ -229,7 +229,7 @@ fn a_teaser_on_its_way_when_its_offer_is_taken_is_not_sent_again() {
         let teaser = story.last().id;
         let Leased::Send(submit) = story.lease() else { panic!("not leased") };
         story.on(&reply(word));
-        let outcome = SubmitOutcome::Later { status: 0x58, after: MINUTE };
+        let outcome = SubmitOutcome::Later { status: 0x58, avoid: None, after: MINUTE };
         story.on(&Event::Submitted { alert: teaser, attempt: submit.attempt, outcome });
         assert_eq!(story.alerts[&teaser].state.as_str(), "failed", "{word}");
     }
