@@ -9,6 +9,9 @@ const HEADER: usize = 16;
 /// The longest PDU taken: a `message_payload` may fill 64 KiB, nothing that is longer is SMPP.
 const LONGEST: usize = 64 * 1024;
 
+/// A PDU up to here is passed over whole, and the session goes on; a length beyond is no length at all.
+const LONGEST_PASSED_OVER: usize = 1024 * 1024;
+
 /// The highest sequence number (SMPP 3.4 §3.2).
 const LAST_SEQUENCE: u32 = 0x7fff_ffff;
 
@@ -49,6 +52,24 @@ pub(crate) fn cut(stream: &[u8]) -> Result<Option<(Frame<'_>, usize)>, LengthErr
         body,
     };
     Ok(Some((frame, whole)))
+}
+
+/// The header of a PDU that is too long to be taken and short enough to be passed over, its body left out; and how many octets it has.
+/// `None` until the header is there, and for lengths that nothing can have.
+pub(crate) fn oversized(stream: &[u8]) -> Option<(Frame<'_>, usize)> {
+    let header = stream.get(..HEADER)?;
+    let length = usize::try_from(u32::from_be_bytes(*header.first_chunk()?)).ok()?;
+    if !(LONGEST + 1..=LONGEST_PASSED_OVER).contains(&length) {
+        return None;
+    }
+    let field = |at: usize| header.get(at..)?.first_chunk().map(|octets| u32::from_be_bytes(*octets));
+    Some((Frame { id: CommandId::from(field(4)?), status: field(8)?, sequence: field(12)?, body: &[] }, length))
+}
+
+/// Whether octets that begin so may yet become the header of a PDU that is passed over.
+pub(crate) fn may_be_oversized(error: LengthError, stream: &[u8]) -> bool {
+    let length = usize::try_from(error.length).unwrap_or(usize::MAX);
+    stream.len() < HEADER && (LONGEST + 1..=LONGEST_PASSED_OVER).contains(&length)
 }
 
 /// Appends a PDU; `body` is at most what this crate writes, some 300 octets.
@@ -114,6 +135,20 @@ mod tests {
         }
         for length in [16, 64 * 1024_u32] {
             assert_eq!(cut(&length.to_be_bytes()), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_taken_is_told_from_what_is_no_pdu() {
+        for (length, passed_over) in
+            [(64 * 1024, false), (64 * 1024 + 1, true), (1024 * 1024, true), (1024 * 1024 + 1, false)]
+        {
+            let octets = [length, 5, 0, 9_u32].map(u32::to_be_bytes).concat();
+            let whole = oversized(&octets).map(|(frame, length)| (frame.id, frame.sequence, length));
+            let expected = (CommandId::DeliverSm, 9, usize::try_from(length).unwrap());
+            assert_eq!(whole, passed_over.then_some(expected));
+            assert_eq!(oversized(&octets[..15]), None);
+            assert_eq!(may_be_oversized(LengthError { length }, &octets[..15]), passed_over);
         }
     }
 

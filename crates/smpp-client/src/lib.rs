@@ -8,6 +8,7 @@
 //! A link is one task (`link`), driven by a pure machine (`session`); what it says to and hears from its peer is in `talk` and `peer`.
 
 mod answers;
+mod connect;
 mod deliver;
 mod frame;
 mod gate;
@@ -15,6 +16,7 @@ mod inbound;
 mod link;
 mod links;
 mod meter;
+mod outbind;
 mod pace;
 mod peer;
 mod receipt;
@@ -25,6 +27,8 @@ mod status;
 mod submit;
 mod talk;
 mod text;
+mod tls;
+mod trace;
 mod updates;
 mod window;
 mod writing;
@@ -33,8 +37,9 @@ pub use answers::Answer;
 pub use inbound::{Acknowledge, Inbound};
 pub use links::{Arrivals, Links, MAX_WINDOW, Permit, start};
 pub use settings::{Bind, LinkSettings, SettingsError, TlsSettings, TraceSettings, Version};
-pub use state::{AnswerSeconds, Closed, LinkCounts, LinkState, LinkStatus, Why};
+pub use state::{AnswerSeconds, Closed, LinkCounts, LinkState, LinkStatus, TlsFault, Why};
 pub use status::{Status, StatusClass, StatusTable};
+pub use tls::TlsError;
 pub use updates::{Message, Update, Updated};
 pub use writing::{Charset, KindWriting, Long, TonNpi, ValidityForm, Writing};
 

@@ -6,21 +6,26 @@ use std::time::Duration;
 use bytes::BytesMut;
 use model::{Clock, NoAnswer, Submit, SubmitOutcome, Timestamp};
 use rusmpp::CommandId;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::answers::Answers;
-use crate::gate::Gate;
+use crate::connect::{self, Stream};
+use crate::gate::{Door, Gate};
 use crate::inbound::{Acknowledgement, Inbound};
 use crate::meter::Count;
+use crate::outbind::Called;
+use crate::pace::SmscRate;
 use crate::session::{Action, Event, Jitter, Policy, Session};
 use crate::settings::LinkSettings;
 use crate::state::{Closed, LinkState, Why};
 use crate::status;
 use crate::submit;
 use crate::talk::Talk;
+use crate::trace::Trace;
+use crate::updates::{Asking, Updated};
 use crate::window::Flight;
 
 /// Orders, or acknowledgements, that are taken at a time: they are then written together.
@@ -44,8 +49,11 @@ pub(crate) struct Wiring {
     pub(crate) clock: Clock,
     pub(crate) gate: Arc<Gate>,
     pub(crate) orders: mpsc::Receiver<Submit>,
+    pub(crate) asking: mpsc::Receiver<Asking>,
     pub(crate) answers: Answers,
     pub(crate) inbound: mpsc::Sender<Inbound>,
+    /// What all links to the SMSC may send together.
+    pub(crate) smsc_rate: Option<Arc<SmscRate>>,
     /// When answers are awaited no longer, once the links are to close.
     pub(crate) drain: watch::Receiver<Option<Instant>>,
     pub(crate) seed: u64,
@@ -71,8 +79,16 @@ pub(crate) struct Link {
     pub(crate) answers: Answers,
     pub(crate) inbound: mpsc::Sender<Inbound>,
     pub(crate) session: Session,
+    pub(crate) trace: Option<Arc<Trace>>,
+    /// Where the SMSC connects to, if it does.
+    pub(crate) listener: Option<TcpListener>,
     orders: mpsc::Receiver<Submit>,
     orders_open: bool,
+    asking: mpsc::Receiver<Asking>,
+    asking_open: bool,
+    smsc_rate: Option<Arc<SmscRate>>,
+    /// How long the connections before this one were paused.
+    paused_before: Duration,
     drain: watch::Receiver<Option<Instant>>,
     draining: bool,
     view: watch::Sender<View>,
@@ -80,14 +96,14 @@ pub(crate) struct Link {
     /// The reason that was warned of; it isn't repeated at each attempt.
     warned: Option<Why>,
     /// Joins the parts of a message on the handset.
-    reference: u8,
+    reference: u16,
 }
 
 impl Link {
     pub(crate) fn new(settings: LinkSettings, wiring: Wiring) -> (Self, watch::Receiver<View>) {
-        let Wiring { clock, gate, orders, answers, inbound, drain, seed } = wiring;
+        let Wiring { clock, gate, orders, asking, answers, inbound, smsc_rate, drain, seed } = wiring;
         let view = View {
-            state: LinkState::Connecting,
+            state: if settings.outbind.is_some() { LinkState::Awaiting } else { LinkState::Connecting },
             since: clock(),
             last_closed: None,
             throttled: false,
@@ -96,6 +112,7 @@ impl Link {
         };
         let (view, seen) = watch::channel(view);
         let session = Session::start(Instant::now(), &settings);
+        let trace = settings.trace.as_ref().and_then(|trace| Trace::start(trace, &settings.name, clock)).map(Arc::new);
         let link = Self {
             settings,
             clock,
@@ -103,8 +120,14 @@ impl Link {
             answers,
             inbound,
             session,
+            trace,
+            listener: None,
             orders,
             orders_open: true,
+            asking,
+            asking_open: true,
+            smsc_rate,
+            paused_before: Duration::ZERO,
             drain,
             draining: false,
             view,
@@ -123,9 +146,17 @@ impl Link {
                     let event = self.offline().await;
                     self.step(event);
                 }
-                Session::Connecting { .. } => {
-                    if let Some(stream) = self.connect().await {
-                        self.converse(stream).await;
+                Session::Connecting { .. } => match self.connect().await {
+                    Some(Stream::Plain(stream)) => self.converse_plainly(stream, BytesMut::new()).await,
+                    Some(Stream::Tls(stream)) => {
+                        let (reader, writer) = tokio::io::split(*stream);
+                        self.converse(reader, writer, BytesMut::new()).await;
+                    }
+                    None => {}
+                },
+                Session::Awaiting { .. } => {
+                    if let Some((stream, input)) = self.be_called().await.map(Called::into_parts) {
+                        self.converse_plainly(stream, input).await;
                     }
                 }
                 // A conversation ends in none of these.
@@ -147,7 +178,9 @@ impl Link {
             Session::Binding { .. } | Session::Bound { .. } | Session::Draining { .. } | Session::Unbinding { .. } => {
                 true
             }
-            Session::Down { .. } | Session::Connecting { .. } | Session::Closed { .. } => false,
+            Session::Down { .. } | Session::Connecting { .. } | Session::Awaiting { .. } | Session::Closed { .. } => {
+                false
+            }
         }
     }
 
@@ -167,7 +200,7 @@ impl Link {
         let name = &self.settings.name;
         let in_service = |session| matches!(session, Session::Bound { .. } | Session::Draining { .. });
         if in_service(before) && !in_service(self.session) {
-            self.gate.set_open(false);
+            self.gate.set(Door::Closed, self.gate.window());
             self.gate.meter.count(Count::Disconnects);
         }
         let at = (self.clock)();
@@ -182,6 +215,7 @@ impl Link {
                 (LinkState::Down { until: at + wait, why }, Some(Closed { why, at }))
             }
             Session::Connecting { .. } => (LinkState::Connecting, None),
+            Session::Awaiting { .. } => (LinkState::Awaiting, None),
             Session::Binding { .. } => (LinkState::Binding, None),
             Session::Bound { .. } => {
                 self.gate.meter.count(Count::Connects);
@@ -213,7 +247,7 @@ impl Link {
     }
 
     /// Without a connection: waits for the time to act, and answers orders that came too late for the last one.
-    async fn offline(&mut self) -> Event {
+    pub(crate) async fn offline(&mut self) -> Event {
         let mut orders = Vec::new();
         loop {
             for order in orders.drain(..) {
@@ -226,6 +260,8 @@ impl Link {
                 () = sleep_until(wake) => return Event::Tick,
                 changed = self.drain.changed(), if !self.draining => return self.on_drain(changed.is_err()),
                 count = self.orders.recv_many(&mut orders, BATCH), if self.orders_open => self.orders_open = count > 0,
+                // Dropped, it is not asked.
+                asking = self.asking.recv(), if self.asking_open => self.asking_open = asking.is_some(),
                 () = self.answers.room(), if !self.answers.is_empty() => {}
             }
         }
@@ -238,33 +274,21 @@ impl Link {
         Event::Drain(until.unwrap_or_else(|| Instant::now() + self.settings.response_timeout))
     }
 
-    async fn connect(&mut self) -> Option<TcpStream> {
-        let connecting = TcpStream::connect((self.settings.host.clone(), self.settings.port));
-        tokio::pin!(connecting);
-        while matches!(self.session, Session::Connecting { .. }) {
-            tokio::select! {
-                result = &mut connecting => match result {
-                    Ok(stream) => return Some(stream),
-                    Err(error) => {
-                        self.step(Event::Failed(Why::ConnectFailed(error.kind())));
-                    }
-                },
-                event = self.offline() => {
-                    self.step(event);
-                }
-            }
-        }
-        None
-    }
-
-    /// From the bind to the end of the connection.
-    async fn converse(&mut self, mut stream: TcpStream) {
+    async fn converse_plainly(&mut self, mut stream: TcpStream, input: BytesMut) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(link = %self.settings.name, %error, "TCP_NODELAY not set");
         }
-        let mut talk = Talk::new(&self.settings, Instant::now());
-        let (mut reader, mut writer) = stream.split();
-        let mut input = BytesMut::new();
+        let (reader, writer) = stream.split();
+        self.converse(reader, writer, input).await;
+    }
+
+    /// From the bind to the end of the connection; `input` was read before.
+    async fn converse<R, W>(&mut self, mut reader: R, mut writer: W, mut input: BytesMut)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut talk = Talk::new(&self.settings, self.smsc_rate.clone(), self.trace.clone(), Instant::now());
         let mut orders: Vec<Submit> = Vec::with_capacity(BATCH);
         let mut given: Vec<Acknowledgement> = Vec::with_capacity(BATCH);
         let timer = sleep_until(Instant::now());
@@ -280,17 +304,21 @@ impl Link {
                 result = writer.write_buf(&mut talk.out.buffer), if !talk.out.buffer.is_empty() => match result {
                     Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
                     Ok(_) => {}
-                    Err(error) => self.follow(Event::Failed(Why::Broken(error.kind())), &mut talk),
+                    Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
                 },
                 result = reader.read_buf(&mut input), if !talk.out.is_flooded() => match result {
                     Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
                     Ok(_) => self.on_read(&mut talk, &mut input),
-                    Err(error) => self.follow(Event::Failed(Why::Broken(error.kind())), &mut talk),
+                    Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
                 },
                 count = self.orders.recv_many(&mut orders, BATCH), if self.orders_open => {
                     self.orders_open = count > 0;
                     orders.drain(..).for_each(|order| self.take_order(&mut talk, &order));
                 }
+                asking = self.asking.recv(), if self.asking_open => match asking {
+                    Some(asking) => self.ask(&mut talk, asking),
+                    None => self.asking_open = false,
+                },
                 _ = talk.acknowledgements.recv_many(&mut given, BATCH) => {
                     given.drain(..).for_each(|given| talk.acknowledge(given));
                 }
@@ -310,11 +338,12 @@ impl Link {
         self.end(&mut talk);
     }
 
-    /// Whether the peer still listens: it waits for our answer to its unbind.
+    /// Whether the peer is still told something: the answer to its unbind, or why nothing more is understood.
     const fn is_farewell(&self) -> bool {
         matches!(
             self.session,
-            Session::Down { why: Why::PeerUnbound, .. } | Session::Closed { why: Why::PeerUnbound | Why::Drained }
+            Session::Down { why: Why::PeerUnbound | Why::Framing { .. }, .. }
+                | Session::Closed { why: Why::PeerUnbound | Why::Framing { .. } | Why::Drained }
         )
     }
 
@@ -322,7 +351,7 @@ impl Link {
     fn follow(&mut self, event: Event, talk: &mut Talk) {
         match self.step(event) {
             Action::None | Action::Connect | Action::HangUp => {}
-            Action::Bind => match submit::bind(&self.settings) {
+            Action::Bind => match self.settings.check().and_then(|()| submit::bind(&self.settings)) {
                 Ok(bind) => _ = talk.out.put_next(&bind),
                 Err(error) => _ = self.step(Event::Failed(Why::Settings(error))),
             },
@@ -340,6 +369,7 @@ impl Link {
         while let Some((alert, attempt)) = talk.window.take_overdue(now) {
             self.answers.give(alert, attempt, SubmitOutcome::InDoubt(NoAnswer::Timeout));
         }
+        talk.asked.time_out(now);
         let mut wake = self.session.wakes_at(&self.settings).unwrap_or(now + NEVER);
         let may_send = matches!(self.session, Session::Bound { .. } | Session::Draining { .. });
         if may_send {
@@ -349,18 +379,59 @@ impl Link {
         }
         self.answers.flush();
         let paused_until = talk.pace.paused_until(now);
-        self.gate.set_open(matches!(self.session, Session::Bound { .. }) && paused_until.is_none());
-        self.view.send_if_modified(|view| {
-            let throttled = paused_until.is_some();
-            std::mem::replace(&mut view.throttled, throttled) != throttled
-        });
+        self.open_gate(talk, paused_until.is_some());
         self.gate.meter.set_in_flight(talk.window.len());
         let is_settled = talk.is_settled() && self.answers.is_empty() && self.gate.is_idle();
         if is_settled && matches!(self.session, Session::Draining { .. }) {
             self.follow(Event::Settled, talk);
             return now;
         }
-        [paused_until, talk.window.next_timeout()].into_iter().flatten().fold(wake, Instant::min)
+        [paused_until, talk.window.next_timeout(), talk.asked.next_timeout()]
+            .into_iter()
+            .flatten()
+            .fold(wake, Instant::min)
+    }
+
+    /// Gives as many permits as can go soon, and shows how the link is slowed down.
+    fn open_gate(&self, talk: &Talk, paused: bool) {
+        let door = match self.session {
+            Session::Bound { .. } if !self.settings.bind.transmits() => Door::Closed,
+            Session::Bound { .. } if paused => Door::Paused,
+            Session::Bound { .. } => Door::Open,
+            _ => Door::Closed,
+        };
+        let slowed_to = talk.pace.slowed_to();
+        let ceiling = slowed_to.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(self.gate.window());
+        self.gate.set(door, ceiling);
+        let throttled_for = self.paused_before + talk.pace.paused_for();
+        self.view.send_if_modified(|view| {
+            let before = (view.throttled, view.slowed_to, view.throttled_for);
+            (view.throttled, view.slowed_to, view.throttled_for) = (paused, slowed_to, throttled_for);
+            before != (paused, slowed_to, throttled_for)
+        });
+    }
+
+    /// Asks about a message that the SMSC has.
+    fn ask(&mut self, talk: &mut Talk, asking: Asking) {
+        let Asking { message, update, answer } = asking;
+        let asks = update.asks();
+        let known = match self.session {
+            Session::Bound { .. } => talk.asked.known(asks),
+            // Dropped, it is not asked.
+            _ => return,
+        };
+        let said = match known {
+            Some(known) => known,
+            None => match submit::update(&message, &update, &self.settings, (self.clock)()) {
+                Err(_) => Updated::Unsayable,
+                Ok(pdu) => {
+                    let sequence = talk.out.put_next(&pdu);
+                    return talk.asked.add(sequence, asks, answer, Instant::now() + self.settings.update_timeout);
+                }
+            },
+        };
+        // Whoever asked may have given up.
+        let _ = answer.send(said);
     }
 
     fn take_order(&mut self, talk: &mut Talk, order: &Submit) {
@@ -383,7 +454,9 @@ impl Link {
         self.give_up(talk, |out, sent| {
             if out.has_left(sent.ends) { SubmitOutcome::InDoubt(NoAnswer::LinkLost) } else { sent.flight.unwritten() }
         });
-        self.gate.set_open(false);
+        talk.asked.end();
+        self.paused_before += talk.pace.paused_for();
+        self.gate.set(Door::Closed, self.gate.window());
         self.gate.meter.set_in_flight(0);
         self.answers.flush();
     }
@@ -391,6 +464,7 @@ impl Link {
     /// Gives the last answers, then shows that it is closed.
     async fn close(mut self) {
         self.orders.close();
+        self.asking.close();
         while let Some(Submit { alert, attempt, .. }) = self.orders.recv().await {
             self.answers.give(alert, attempt, SubmitOutcome::NotSent);
         }

@@ -1,11 +1,12 @@
 //! All links together: permits to submit, spread over them; their status; closing them.
 
-use std::future::pending;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use model::{Clock, LinkName, SmscName, Submit, SubmitOutcome};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -13,8 +14,10 @@ use crate::answers::{Answer, Answers};
 use crate::gate::Gate;
 use crate::inbound::Inbound;
 use crate::link::{Link, View, Wiring};
+use crate::pace::SmscRate;
 use crate::settings::{Bind, LinkSettings};
 use crate::state::{LinkState, LinkStatus};
+use crate::updates::{Asking, MOST_ASKED, Message, Update, Updated};
 
 /// The largest window: more unanswered submits than any SMSC allows, and what a link holds in memory stays below some 30 MB.
 pub const MAX_WINDOW: usize = 65_536;
@@ -50,9 +53,13 @@ struct Port {
     name: LinkName,
     smsc: SmscName,
     bind: Bind,
+    priority: u32,
+    weight: u32,
+    credit: AtomicI64,
     rate: u32,
     gate: Arc<Gate>,
     orders: mpsc::Sender<Submit>,
+    asking: mpsc::Sender<Asking>,
     /// Weak, so that the answers end when the links' tasks do.
     answers: mpsc::WeakSender<Answer>,
     view: watch::Receiver<View>,
@@ -76,15 +83,23 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
     let (drain, draining) = watch::channel(None);
     let opened = Arc::new(Notify::new());
     let mut ports = Vec::with_capacity(settings.len());
+    let now = Instant::now();
+    let mut smsc_rates: HashMap<SmscName, Option<Arc<SmscRate>>> = HashMap::new();
     for (number, settings) in (1_u64..).zip(settings) {
         let gate = Arc::new(Gate::new(window_of(&settings), Arc::clone(&opened)));
         // An order holds a slot, so that there are never more orders than slots.
         let (orders, orders_out) = mpsc::channel(gate.window());
+        let (asking, asked) = mpsc::channel(MOST_ASKED);
+        let smsc_rate =
+            smsc_rates.entry(settings.smsc.clone()).or_insert_with(|| SmscRate::new(settings.smsc_rate, now));
         let (name, smsc, bind, rate) = (settings.name.clone(), settings.smsc.clone(), settings.bind, settings.rate);
+        let (priority, weight) = (settings.priority, settings.weight.max(1));
         let wiring = Wiring {
             clock,
             gate: Arc::clone(&gate),
             orders: orders_out,
+            asking: asked,
+            smsc_rate: smsc_rate.clone(),
             answers: Answers::new(answers.clone(), Arc::clone(&gate)),
             inbound: inbound.clone(),
             drain: draining.clone(),
@@ -92,7 +107,20 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
         };
         let (link, view) = Link::new(settings, wiring);
         tracker.spawn(link.run());
-        ports.push(Arc::new(Port { name, smsc, bind, rate, gate, orders, answers: answers.downgrade(), view }));
+        ports.push(Arc::new(Port {
+            name,
+            smsc,
+            bind,
+            priority,
+            weight,
+            credit: AtomicI64::new(0),
+            rate,
+            gate,
+            orders,
+            asking,
+            answers: answers.downgrade(),
+            view,
+        }));
     }
     let shared = Arc::new(Shared { ports, opened, drain });
     (Links { shared }, Arrivals { answers: answers_out, inbound: inbound_out })
@@ -103,7 +131,8 @@ fn window_of(settings: &LinkSettings) -> usize {
 }
 
 impl Links {
-    /// Waits for at least one free slot on a link that is bound and not throttled, and takes up to `at_most`, spread over the links by what they have free.
+    /// Waits for at least one free slot on a link that is bound and not throttled, and takes up to `at_most`, spread over links by their weights. Only
+    /// the SMSCs of the best priority that has a link in service give any.
     ///
     /// Cancel safe: a permit is taken only in the same step in which it is returned. Once draining it waits for ever; so it does for `at_most` 0.
     pub async fn reserve(&self, at_most: usize) -> Vec<Permit> {
@@ -112,7 +141,7 @@ impl Links {
             tokio::pin!(opened);
             opened.as_mut().enable();
             if self.shared.drain.borrow().is_some() {
-                pending::<()>().await;
+                std::future::pending::<()>().await;
             }
             let permits = self.take(at_most);
             if !permits.is_empty() {
@@ -123,13 +152,20 @@ impl Links {
     }
 
     fn take(&self, at_most: usize) -> Vec<Permit> {
-        let available: Vec<usize> = self.shared.ports.iter().map(|port| port.gate.available()).collect();
-        let total: usize = available.iter().sum();
-        let mut permits = Vec::with_capacity(at_most.min(total));
-        for (port, share) in self.shared.ports.iter().zip(shares(&available, at_most)) {
-            for _ in 0..port.gate.take(share) {
-                permits.push(Permit { port: Some(Arc::clone(port)) });
-            }
+        let ports = &self.shared.ports;
+        let in_service = ports.iter().filter(|port| port.gate.is_in_service());
+        let Some(preferred) = in_service.map(|port| port.priority).min() else { return Vec::new() };
+        let mut ready: Vec<_> = (ports.iter().filter(|port| port.priority == preferred))
+            .map(|port| (port, port.gate.available()))
+            .filter(|(_, available)| *available > 0)
+            .collect();
+        let available: Vec<usize> = ready.iter().map(|(_, available)| *available).collect();
+        let mut turns: Vec<Turn> = ready.iter().map(|(port, _)| port.turn()).collect();
+        let shares = shares(&available, &mut turns, at_most);
+        let mut permits = Vec::with_capacity(shares.iter().sum());
+        for (((port, _), turn), share) in ready.drain(..).zip(turns).zip(shares) {
+            port.credit.store(turn.credit, Ordering::Relaxed);
+            permits.extend((0..port.gate.take(share)).map(|_| Permit { port: Some(Arc::clone(port)) }));
         }
         permits
     }
@@ -147,6 +183,20 @@ impl Links {
         let mut others = self.shared.ports.iter().filter(|port| Some(&port.smsc) != smsc);
         let port = others.find(|port| port.gate.available() > 0 && port.gate.take(1) > 0)?;
         Some(Permit { port: Some(Arc::clone(port)) })
+    }
+
+    /// Asks an SMSC about a message that it has, by a link that is bound there; one that only submits is preferred, since some SMSCs let no transceiver
+    /// replace. Answers within the link's `update_timeout`.
+    pub async fn update(&self, smsc: &SmscName, message: Message, update: Update) -> Updated {
+        let can = |port: &&Arc<Port>| port.smsc == *smsc && port.gate.is_in_service();
+        let Some(port) = self.shared.ports.iter().filter(can).min_by_key(|port| port.bind != Bind::Transmitter) else {
+            return Updated::NotAsked;
+        };
+        let (answer, answered) = oneshot::channel();
+        if port.asking.try_send(Asking { message, update, answer }).is_err() {
+            return Updated::NotAsked;
+        }
+        answered.await.unwrap_or(Updated::NotAsked)
     }
 
     /// Every link as it stands, in the order of the settings.
@@ -173,24 +223,48 @@ impl Links {
     }
 }
 
-/// Shares `at_most` among links in proportion to what each has; what rounding leaves goes to the first that have more.
-fn shares(available: &[usize], at_most: usize) -> Vec<usize> {
-    let total: usize = available.iter().sum();
-    if total <= at_most {
-        return available.to_vec();
+/// A link's place in the order in which links take their turns.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    weight: i64,
+    /// What it has waited for; the one with the most is next.
+    credit: i64,
+}
+
+/// Shares `at_most` among links by their weights, as far as each has slots (smooth weighted round robin); what one can't take goes to the others.
+fn shares(available: &[usize], turns: &mut [Turn], at_most: usize) -> Vec<usize> {
+    let mut shares = vec![0; available.len()];
+    if let ([available], [share]) = (available, shares.as_mut_slice()) {
+        *share = at_most.min(*available);
+        return shares;
     }
-    let mut shares: Vec<usize> = available.iter().map(|free| free * at_most / total).collect();
-    let mut left = at_most - shares.iter().sum::<usize>();
-    for (share, free) in shares.iter_mut().zip(available) {
-        if left > 0 && *share < *free {
+    for _ in 0..at_most {
+        let mut next: Option<usize> = None;
+        let mut all = 0;
+        for place in 0..turns.len() {
+            if shares.get(place) < available.get(place)
+                && let Some(turn) = turns.get_mut(place)
+            {
+                turn.credit += turn.weight;
+                all += turn.weight;
+                let credit = turn.credit;
+                next = next.filter(|next| turns.get(*next).is_some_and(|best| best.credit >= credit)).or(Some(place));
+            }
+        }
+        let Some(place) = next else { break };
+        if let (Some(turn), Some(share)) = (turns.get_mut(place), shares.get_mut(place)) {
+            turn.credit -= all;
             *share += 1;
-            left -= 1;
         }
     }
     shares
 }
 
 impl Port {
+    fn turn(&self) -> Turn {
+        Turn { weight: i64::from(self.weight), credit: self.credit.load(Ordering::Relaxed) }
+    }
+
     fn status(&self) -> LinkStatus {
         let view = self.view.borrow();
         LinkStatus {
@@ -253,21 +327,42 @@ mod tests {
 
     use super::*;
 
+    fn turns(weights: &[i64]) -> Vec<Turn> {
+        weights.iter().map(|weight| Turn { weight: *weight, credit: 0 }).collect()
+    }
+
     #[test]
-    fn slots_are_shared_by_what_is_free() {
-        assert_eq!(shares(&[10, 30], 100), [10, 30]);
-        assert_eq!(shares(&[10, 30], 4), [1, 3]);
-        assert_eq!(shares(&[10, 10, 10], 1), [1, 0, 0]);
-        assert_eq!(shares(&[0, 5], 1), [0, 1]);
-        assert_eq!(shares(&[], 5), [0; 0]);
+    fn slots_are_shared_by_weight_as_far_as_they_go() {
+        for (available, weights, at_most, expected) in [
+            (&[10, 30][..], &[1, 1][..], 100, &[10, 30][..]),
+            (&[10, 30], &[1, 3], 8, &[2, 6]),
+            (&[1, 30], &[1, 1], 8, &[1, 7]),
+            (&[10, 10, 10], &[1, 1, 1], 1, &[1, 0, 0]),
+            (&[0, 5], &[9, 1], 1, &[0, 1]),
+            (&[], &[], 5, &[]),
+        ] {
+            assert_eq!(shares(available, &mut turns(weights), at_most), expected, "{available:?} {weights:?}");
+        }
+    }
+
+    #[test]
+    fn one_after_the_other_they_come_to_the_same_shares() {
+        let mut turns = turns(&[1, 3]);
+        let mut all = [0, 0];
+        for _ in 0..400 {
+            let one = shares(&[5, 5], &mut turns, 1);
+            (all[0], all[1]) = (all[0] + one[0], all[1] + one[1]);
+        }
+        assert_eq!(all, [100, 300]);
     }
 
     proptest! {
         #[test]
         fn no_link_gives_more_than_it_has_and_nothing_is_left_over(
-            available in proptest::collection::vec(0usize..1000, 0..6), at_most in 0usize..3000,
+            links in proptest::collection::vec((0usize..1000, 1i64..100), 0..6), at_most in 0usize..3000,
         ) {
-            let shares = shares(&available, at_most);
+            let (available, weights): (Vec<usize>, Vec<i64>) = links.into_iter().unzip();
+            let shares = shares(&available, &mut turns(&weights), at_most);
             prop_assert!(shares.iter().zip(&available).all(|(share, free)| share <= free));
             prop_assert_eq!(shares.iter().sum::<usize>(), at_most.min(available.iter().sum()));
         }

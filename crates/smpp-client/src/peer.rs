@@ -6,7 +6,7 @@ use rusmpp::CommandId;
 use tokio::time::Instant;
 
 use crate::deliver::{self, Delivery, Meaning};
-use crate::frame::{self, Frame};
+use crate::frame::{self, Frame, LengthError};
 use crate::inbound::{Acknowledge, Acknowledgement, Inbound};
 use crate::link::Link;
 use crate::meter::Count;
@@ -14,6 +14,7 @@ use crate::session::{Event, Session};
 use crate::state::Why;
 use crate::status::{self, StatusClass};
 use crate::talk::{Outgoing, Talk};
+use crate::trace::Way;
 use crate::window::{Flight, Judgement, Said, Sent};
 
 impl Link {
@@ -23,18 +24,38 @@ impl Link {
         let now = Instant::now();
         let mut used = 0;
         while self.is_connected() {
-            match frame::cut(input.get(used..).unwrap_or_default()) {
+            let passed_over = talk.skipped.min(input.len().saturating_sub(used));
+            talk.skipped -= passed_over;
+            used += passed_over;
+            let rest = input.get(used..).unwrap_or_default();
+            match frame::cut(rest) {
                 Ok(Some((frame, length))) => {
                     used += length;
+                    if let Some(trace) = &self.trace {
+                        trace.pdu(Way::In, frame, rest.get(..length).unwrap_or_default());
+                    }
                     self.on_pdu(talk, frame, now);
                 }
                 Ok(None) => break,
-                Err(error) => {
-                    self.step(Event::Failed(Why::Framing { length: error.length }));
-                }
+                Err(error) if frame::may_be_oversized(error, rest) => break,
+                Err(error) => self.on_bad_length(talk, error, frame::oversized(rest)),
             }
         }
         input.advance(used.min(input.len()));
+    }
+
+    /// A PDU that is too long is passed over; where the next one begins after any other length, nobody knows.
+    fn on_bad_length(&mut self, talk: &mut Talk, error: LengthError, oversized: Option<(Frame<'_>, usize)>) {
+        self.gate.meter.count(Count::BadPdus);
+        let sequence = oversized.map_or(0, |(frame, _)| frame.sequence);
+        tracing::warn!(link = %self.settings.name, length = error.length, "PDU of an impossible length");
+        if oversized.is_none_or(|(frame, _)| !frame.id.is_response()) {
+            talk.out.put_response(CommandId::GenericNack, status::RINVCMDLEN, sequence);
+        }
+        match oversized {
+            Some((_, length)) => talk.skipped = length,
+            None => _ = self.step(Event::Failed(Why::Framing { length: error.length })),
+        }
     }
 
     fn on_pdu(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
@@ -51,7 +72,15 @@ impl Link {
             CommandId::UnbindResp => {
                 self.step(Event::UnbindAnswered);
             }
-            CommandId::BindTransceiverResp => self.on_bind_answer(frame.status),
+            CommandId::BindTransceiverResp | CommandId::BindTransmitterResp | CommandId::BindReceiverResp => {
+                self.on_bind_answer(frame.status);
+            }
+            CommandId::QuerySmResp | CommandId::CancelSmResp | CommandId::ReplaceSmResp => {
+                let state = deliver::query_state(frame.body).map(|(state, _)| state);
+                if !talk.asked.answered(frame.sequence, frame.status, state) {
+                    self.gate.meter.count(Count::UnknownAnswers);
+                }
+            }
             CommandId::GenericNack => self.on_generic_nack(talk, frame, now),
             // Of the first, having been heard is all that matters; the others have no response (SMPP 3.4 §4.12.1, §4.1.7).
             CommandId::EnquireLinkResp | CommandId::AlertNotification | CommandId::Outbind => {}
@@ -77,12 +106,17 @@ impl Link {
         let status = if frame.status == status::ROK { status::RUNKNOWNERR } else { frame.status };
         if matches!(self.session, Session::Binding { .. }) {
             self.step(Event::BindAnswered(status));
-        } else {
+        } else if !talk.asked.answered(frame.sequence, status, None) {
             self.on_submit_answer(talk, Frame { status, body: &[], ..frame }, now);
         }
     }
 
     fn on_submit_answer(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
+        if let Some(level) = deliver::congestion(frame.body)
+            && talk.pace.congestion(level, now)
+        {
+            self.gate.meter.count(Count::Throttles);
+        }
         if let Some(sent) = talk.window.take(frame.sequence) {
             self.gate.meter.answered_in(now.duration_since(sent.at));
             let (alert, attempt) = (sent.flight.alert, sent.flight.attempt);
@@ -117,10 +151,9 @@ impl Link {
     }
 
     fn throttle(&self, talk: &mut Talk, now: Instant) {
-        if !talk.pace.is_paused(now) {
+        if talk.pace.throttle(now) {
             self.gate.meter.count(Count::Throttles);
         }
-        talk.pace.throttle(now);
     }
 
     fn on_delivery(&mut self, talk: &mut Talk, frame: Frame<'_>) {

@@ -16,14 +16,14 @@ const UNBIND_WAIT: Duration = Duration::from_secs(1);
 /// ```text
 ///            Tick                Connected            BindAnswered(ok)
 ///   Down ───────────▶ Connecting ───────────▶ Binding ───────────────▶ Bound ◀─┐ Heard, Tick (enquire)
-///    ▲                   │                      │ refused, Tick,         │  └───┘
-///    │   Failed, Tick    │                      │ PeerUnbind, Failed     │ Failed, PeerUnbind,
+///    ▲ └────────────▶ Awaiting (outbind) ────────▲                       │  └───┘
+///    │   Failed, Tick    │                      │ refused, Tick,         │ Failed, PeerUnbind,
 ///    └───────────────────┴──────────────────────┴────────────────────────┤ no answer to the enquiry
 ///                                                                        │ Drain
 ///   Closed ◀── UnbindAnswered, Tick ── Unbinding ◀── Settled, Tick ── Draining
 ///      ▲                                   │                             │
 ///      └──────── Failed, PeerUnbind ───────┴─────────────────────────────┘
-///   Down, Connecting and Binding close at once on Drain.
+///   Down, Connecting, Awaiting and Binding close at once on Drain.
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Session {
@@ -31,6 +31,8 @@ pub(crate) enum Session {
     Down { until: Instant, why: Why, failures: u32 },
     /// A connection is being made.
     Connecting { until: Instant, failures: u32 },
+    /// The SMSC is to connect, and to say so by an outbind.
+    Awaiting { failures: u32 },
     /// The bind is on its way.
     Binding { until: Instant, failures: u32 },
     /// In service; `enquired` holds the time by which something must be heard.
@@ -93,7 +95,14 @@ pub(crate) struct Policy<'a> {
 impl Session {
     /// The state of a link that was just started.
     pub(crate) fn start(now: Instant, settings: &LinkSettings) -> Self {
-        Self::Connecting { until: now + settings.bind_timeout, failures: 0 }
+        Self::connecting(now, settings, 0)
+    }
+
+    fn connecting(now: Instant, settings: &LinkSettings, failures: u32) -> Self {
+        match settings.outbind {
+            None => Self::Connecting { until: now + settings.bind_timeout, failures },
+            Some(_) => Self::Awaiting { failures },
+        }
     }
 
     /// When the next [`Event::Tick`] is due; `None` when none ever is.
@@ -105,7 +114,7 @@ impl Session {
             | Self::Draining { until }
             | Self::Unbinding { until } => Some(until),
             Self::Bound { heard, enquired, .. } => Some(enquired.unwrap_or(heard + settings.enquire_interval)),
-            Self::Closed { .. } => None,
+            Self::Awaiting { .. } | Self::Closed { .. } => None,
         }
     }
 
@@ -113,9 +122,7 @@ impl Session {
     pub(crate) fn on(self, event: Event, now: Instant, policy: Policy<'_>) -> (Self, Action) {
         match self {
             Self::Down { until, why, failures } => match event {
-                Event::Tick if now >= until => {
-                    (Self::Connecting { until: now + policy.settings.bind_timeout, failures }, Action::Connect)
-                }
+                Event::Tick if now >= until => (Self::connecting(now, policy.settings, failures), Action::Connect),
                 Event::Drain(_) => (Self::Closed { why }, Action::None),
                 _ => (self, Action::None),
             },
@@ -125,6 +132,14 @@ impl Session {
                 }
                 Event::Failed(why) => policy.down(why, failures, now),
                 Event::Tick if now >= until => policy.down(Why::ConnectTimeout, failures, now),
+                Event::Drain(_) => (Self::Closed { why: Why::Drained }, Action::HangUp),
+                _ => (self, Action::None),
+            },
+            Self::Awaiting { failures } => match event {
+                Event::Connected => {
+                    (Self::Binding { until: now + policy.settings.bind_timeout, failures }, Action::Bind)
+                }
+                Event::Failed(why) => policy.down(why, failures, now),
                 Event::Drain(_) => (Self::Closed { why: Why::Drained }, Action::HangUp),
                 _ => (self, Action::None),
             },
@@ -254,6 +269,7 @@ mod tests {
         for state in [
             Session::Down { until, why: Why::BindTimeout, failures },
             Session::Connecting { until, failures },
+            Session::Awaiting { failures },
             Session::Binding { until, failures },
             Session::Bound { heard: now - settings.enquire_interval, enquired: None, failures },
             Session::Bound { heard: now, enquired: Some(now), failures },
@@ -267,7 +283,7 @@ mod tests {
                         (Session::Connecting { until: now + settings.bind_timeout, failures }, Action::Connect)
                     }
                     (Session::Down { why, .. }, Event::Drain(_)) => (Session::Closed { why }, Action::None),
-                    (Session::Connecting { .. }, Event::Connected) => {
+                    (Session::Connecting { .. } | Session::Awaiting { .. }, Event::Connected) => {
                         (Session::Binding { until: now + settings.bind_timeout, failures }, Action::Bind)
                     }
                     (Session::Connecting { .. }, Event::Tick) => down(Why::ConnectTimeout, first),
@@ -288,7 +304,10 @@ mod tests {
                         down(Why::PeerUnbound, first)
                     }
                     (
-                        Session::Connecting { .. } | Session::Binding { .. } | Session::Bound { .. },
+                        Session::Connecting { .. }
+                        | Session::Awaiting { .. }
+                        | Session::Binding { .. }
+                        | Session::Bound { .. },
                         Event::Failed(why),
                     ) => down(why, first),
                     (Session::Draining { .. }, Event::Settled | Event::Tick) => {
@@ -296,7 +315,10 @@ mod tests {
                     }
                     (Session::Draining { .. }, Event::Failed(why)) => closed(why),
                     (Session::Draining { .. }, Event::PeerUnbind) => closed(Why::PeerUnbound),
-                    (Session::Connecting { .. } | Session::Binding { .. }, Event::Drain(_))
+                    (
+                        Session::Connecting { .. } | Session::Awaiting { .. } | Session::Binding { .. },
+                        Event::Drain(_),
+                    )
                     | (
                         Session::Unbinding { .. },
                         Event::UnbindAnswered | Event::PeerUnbind | Event::Failed(_) | Event::Tick,
@@ -306,6 +328,18 @@ mod tests {
                 assert_eq!(state.on(event, now, policy), expected, "{state:?} {event:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_link_that_the_smsc_connects_to_awaits_it_again_after_every_end() {
+        let mut settings = crate::settings_for_tests();
+        settings.outbind = Some(([127, 0, 0, 1], 2775).into());
+        let now = Instant::now();
+        let policy = Policy { settings: &settings, jitter: 0 };
+        assert_eq!(Session::start(now, &settings), Session::Awaiting { failures: 0 });
+        assert_eq!(Session::Awaiting { failures: 0 }.wakes_at(&settings), None);
+        let down = Session::Down { until: now, why: Why::PeerClosed, failures: 2 };
+        assert_eq!(down.on(Event::Tick, now, policy), (Session::Awaiting { failures: 2 }, Action::Connect));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct TlsSettings {
 /// Where a link's PDUs are written down, for support.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TraceSettings {
-    /// The folder; the file is `<link>.log`, with `/` and `:` written as `_`.
+    /// The folder; the file is `<link>.log`, with what is no letter, digit, dot or hyphen written as `_`.
     pub dir: PathBuf,
     /// Octets at which a new file is begun.
     pub file_size: u64,

@@ -21,6 +21,8 @@ pub enum LinkState {
     },
     /// A connection is being made.
     Connecting,
+    /// The SMSC is to connect, with an outbind.
+    Awaiting,
     /// The bind is not answered yet.
     Binding,
     /// In service.
@@ -38,6 +40,7 @@ impl LinkState {
         match self {
             Self::Down { .. } => "down",
             Self::Connecting => "connecting",
+            Self::Awaiting => "awaiting",
             Self::Binding => "binding",
             Self::Bound => "bound",
             Self::Draining => "draining",
@@ -59,6 +62,10 @@ pub enum Why {
     ConnectFailed(io::ErrorKind),
     /// The SMSC's host did not answer in time.
     ConnectTimeout,
+    /// TLS could not be agreed on.
+    Tls(TlsFault),
+    /// We can't listen where the SMSC is to connect to.
+    Unlistenable(io::ErrorKind),
     /// The settings can't be put into a bind.
     Settings(SettingsError),
     /// The bind was refused.
@@ -98,6 +105,8 @@ impl Why {
             Self::Settings(_) => true,
             Self::ConnectFailed(_)
             | Self::ConnectTimeout
+            | Self::Tls(_)
+            | Self::Unlistenable(_)
             | Self::BindTimeout
             | Self::PeerClosed
             | Self::Broken(_)
@@ -115,6 +124,8 @@ impl fmt::Display for Why {
         match self {
             Self::ConnectFailed(kind) => write!(f, "no connection: {kind}"),
             Self::ConnectTimeout => f.write_str("no connection in time"),
+            Self::Tls(fault) => write!(f, "no TLS: {fault}"),
+            Self::Unlistenable(kind) => write!(f, "can't listen for the outbind: {kind}"),
             Self::Settings(error) => write!(f, "unusable settings: {error}"),
             Self::BindRefused { status } => write!(f, "bind refused with status {}", Status(*status)),
             Self::BindTimeout => f.write_str("bind not answered in time"),
@@ -126,6 +137,36 @@ impl fmt::Display for Why {
             Self::NotBound { status } => write!(f, "submit answered as unbound with status {}", Status(*status)),
             Self::Drained => f.write_str("drained"),
         }
+    }
+}
+
+/// Why TLS could not be agreed on; the log says more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TlsFault {
+    /// Our own files can't be used.
+    Files,
+    /// No known authority vouches for the SMSC's certificate.
+    Untrusted,
+    /// The SMSC's certificate is for another name.
+    WrongName,
+    /// The SMSC's certificate has expired.
+    Expired,
+    /// The SMSC refused, mostly because it wants a certificate of ours.
+    Refused,
+    /// The SMSC does not speak it, or no version of it that is safe.
+    NotSpoken,
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Files => "our own certificate files can't be used",
+            Self::Untrusted => "no known authority vouches for the SMSC's certificate",
+            Self::WrongName => "the SMSC's certificate is for another name",
+            Self::Expired => "the SMSC's certificate has expired",
+            Self::Refused => "refused by the SMSC: it may want a certificate of ours",
+            Self::NotSpoken => "the SMSC does not speak it",
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What one connection to an SMSC holds: octets to write, orders to send, answers and acknowledgements awaited.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use rusmpp::CommandId;
@@ -9,8 +10,10 @@ use tokio::time::Instant;
 
 use crate::frame::{self, Sequence};
 use crate::inbound::{Acknowledge, Acknowledgement};
-use crate::pace::Pace;
+use crate::pace::{Pace, SmscRate};
 use crate::settings::LinkSettings;
+use crate::trace::{Trace, Way};
+use crate::updates::Asked;
 use crate::window::{Flight, Sent, Window};
 
 /// Receipts and replies that one connection may have unacknowledged: more than SMSCs send ahead; the rest stays with them.
@@ -31,19 +34,29 @@ pub(crate) struct Talk {
     /// Orders and further parts that wait for the rate or for the end of a pause. Each holds a slot of the window.
     pub(crate) waiting: VecDeque<Flight>,
     pub(crate) pace: Pace,
+    pub(crate) asked: Asked,
+    /// Octets to come of a PDU that is longer than any that is taken.
+    pub(crate) skipped: usize,
     pub(crate) acknowledgements: mpsc::Receiver<Acknowledgement>,
     acknowledge: mpsc::Sender<Acknowledgement>,
     owed: usize,
 }
 
 impl Talk {
-    pub(crate) fn new(settings: &LinkSettings, now: Instant) -> Self {
+    pub(crate) fn new(
+        settings: &LinkSettings,
+        smsc_rate: Option<Arc<SmscRate>>,
+        trace: Option<Arc<Trace>>,
+        now: Instant,
+    ) -> Self {
         let (acknowledge, acknowledgements) = mpsc::channel(OWED);
         Self {
-            out: Outgoing::default(),
+            out: Outgoing { trace, ..Outgoing::default() },
             window: Window::new(settings.response_timeout),
             waiting: VecDeque::new(),
-            pace: Pace::new(settings.rate, now),
+            pace: Pace::new(settings.rate, smsc_rate, now),
+            asked: Asked::default(),
+            skipped: 0,
             acknowledgements,
             acknowledge,
             owed: 0,
@@ -95,6 +108,7 @@ pub(crate) struct Outgoing {
     /// All octets ever put into the buffer.
     queued: u64,
     sequence: Sequence,
+    trace: Option<Arc<Trace>>,
 }
 
 impl Outgoing {
@@ -138,6 +152,9 @@ impl Outgoing {
         let before = self.buffer.len();
         append(&mut self.buffer);
         self.queued += octets(self.buffer.len() - before);
+        if let Some(trace) = &self.trace {
+            trace.pdus(Way::Out, self.buffer.get(before..).unwrap_or_default());
+        }
     }
 }
 
@@ -156,7 +173,7 @@ mod tests {
     fn a_submit_has_left_when_its_last_octet_was_written() {
         let settings = crate::settings_for_tests();
         let now = Instant::now();
-        let mut talk = Talk::new(&settings, now);
+        let mut talk = Talk::new(&settings, None, None, now);
         talk.waiting.extend([1, 2].map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(20)])));
         assert_eq!(talk.send_waiting(now), (2, None));
         let (first, second) = (talk.window.take(1).unwrap().ends, talk.window.take(2).unwrap().ends);
@@ -172,7 +189,7 @@ mod tests {
     fn a_peer_that_does_not_read_gets_no_more_to_read() {
         let settings = crate::settings_for_tests();
         let now = Instant::now();
-        let mut talk = Talk::new(&settings, now);
+        let mut talk = Talk::new(&settings, None, None, now);
         talk.waiting.extend((0..300).map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(1024)])));
         assert_eq!(talk.send_waiting(now), (256, None));
         assert!(talk.out.is_full());

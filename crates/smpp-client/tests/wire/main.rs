@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test are part of it")]
 
 mod arrivals;
+mod binds;
 mod sessions;
 mod smsc;
+mod spread;
 mod storms;
 mod submits;
+mod updates;

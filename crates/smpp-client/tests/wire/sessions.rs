@@ -133,13 +133,33 @@ async fn what_can_not_be_understood_is_answered_and_the_session_lives() {
 async fn an_impossible_length_ends_the_session() {
     let smsc = Smsc::open().await;
     let gateway = Gateway::start(vec![settings(smsc.port)]);
-    for length in [15_u32, 64 * 1024 + 1] {
+    for length in [0, 15_u32, 1024 * 1024 + 1, u32::MAX] {
         let mut peer = smsc.bound().await;
         peer.write(&length.to_be_bytes()).await;
+        assert_eq!(peer.read().await, Some(pdu(GENERIC_NACK, 0x02, 0, b"")));
         peer.expect_end().await;
         let why = Why::Framing { length };
         gateway.until(|status| status.last_closed.is_some_and(|closed| closed.why == why)).await;
     }
+}
+
+#[tokio::test]
+async fn a_pdu_that_is_too_long_is_passed_over_and_the_session_lives() {
+    let smsc = Smsc::open().await;
+    let gateway = Gateway::start(vec![settings(smsc.port)]);
+    let mut peer = smsc.bound().await;
+    for (sequence, size) in [(7, 64 * 1024 - 15), (8, 1024 * 1024 - 16)] {
+        let long = pdu(DELIVER_SM, 0, sequence, &vec![0; size]).octets();
+        // The header comes in pieces.
+        for piece in [&long[..4], &long[4..15], &long[15..], &pdu(ENQUIRE_LINK, 0, 9, b"").octets()] {
+            peer.write(piece).await;
+        }
+        assert_eq!(peer.read().await, Some(pdu(GENERIC_NACK, 0x02, sequence, b"")));
+        assert_eq!(peer.read().await, Some(pdu(ENQUIRE_LINK | RESPONSE, 0, 9, b"")));
+    }
+    peer.send(&pdu(SUBMIT_SM | RESPONSE, 0, 1, &vec![0; 64 * 1024])).await;
+    peer.enquire(10).await;
+    assert_eq!((gateway.status().counts.bad_pdus, gateway.status().state), (3, LinkState::Bound));
 }
 
 #[tokio::test]

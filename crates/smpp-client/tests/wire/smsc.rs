@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use model::{Address, AlertId, Kind, Msisdn, Secret, ShortNumber, SmscName, Submit, SubmitOutcome, Timestamp};
 use smpp_client::{Answer, Arrivals, Inbound, LinkSettings, LinkStatus, Links, Permit};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+pub(crate) const BIND_RECEIVER: u32 = 0x01;
+pub(crate) const BIND_TRANSMITTER: u32 = 0x02;
+pub(crate) const QUERY_SM: u32 = 0x03;
 pub(crate) const SUBMIT_SM: u32 = 0x04;
 pub(crate) const DELIVER_SM: u32 = 0x05;
 pub(crate) const UNBIND: u32 = 0x06;
+pub(crate) const REPLACE_SM: u32 = 0x07;
+pub(crate) const CANCEL_SM: u32 = 0x08;
 pub(crate) const BIND_TRANSCEIVER: u32 = 0x09;
+pub(crate) const OUTBIND: u32 = 0x0b;
 pub(crate) const ENQUIRE_LINK: u32 = 0x15;
 pub(crate) const GENERIC_NACK: u32 = 0x8000_0000;
 pub(crate) const RESPONSE: u32 = 0x8000_0000;
@@ -58,26 +64,43 @@ impl Smsc {
         Self { listener, port }
     }
 
-    pub(crate) async fn accept(&self) -> Peer {
+    pub(crate) async fn accept_stream(&self) -> TcpStream {
         let (stream, _) = timeout(PATIENCE, self.listener.accept()).await.expect("no connection").unwrap();
         stream.set_nodelay(true).unwrap();
-        Peer { stream }
+        stream
+    }
+
+    pub(crate) async fn accept(&self) -> Peer {
+        Peer::new(self.accept_stream().await)
     }
 
     /// Accepts a connection and its bind.
     pub(crate) async fn bound(&self) -> Peer {
+        self.bound_as().await.0
+    }
+
+    /// Accepts a connection and its bind, and says what it is bound as.
+    pub(crate) async fn bound_as(&self) -> (Peer, u32) {
         let mut peer = self.accept().await;
-        let bind = peer.expect(BIND_TRANSCEIVER).await;
+        let bind = peer.read().await.expect("closed");
+        assert!([BIND_TRANSCEIVER, BIND_TRANSMITTER, BIND_RECEIVER].contains(&bind.id), "{bind:x?}");
         peer.answer(&bind, 0, b"smsc\0").await;
-        peer
+        (peer, bind.id)
     }
 }
 
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 pub(crate) struct Peer {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
 }
 
 impl Peer {
+    pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self { stream: Box::new(stream) }
+    }
+
     pub(crate) async fn read(&mut self) -> Option<Pdu> {
         let mut header = [0; 16];
         match timeout(PATIENCE, self.stream.read_exact(&mut header)).await.expect("nothing arrives") {
@@ -118,6 +141,12 @@ impl Peer {
 
     pub(crate) async fn write(&mut self, octets: &[u8]) {
         self.stream.write_all(octets).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// Writes to somebody who may have hung up.
+    pub(crate) async fn try_write(&mut self, octets: &[u8]) {
+        let _ = self.stream.write_all(octets).await;
     }
 
     pub(crate) async fn send(&mut self, pdu: &Pdu) {
@@ -206,6 +235,11 @@ impl Gateway {
         found.unwrap_or_else(|_| panic!("never seen; it is {:?}", self.status()))
     }
 
+    /// Waits until all links are seen so.
+    pub(crate) async fn until_all(&self, seen: impl Fn(&[LinkStatus]) -> bool) {
+        self.until(|_| seen(&self.links.status())).await;
+    }
+
     /// Waits until all tasks have ended.
     pub(crate) async fn ended(&self) {
         timeout(PATIENCE, self.tracker.wait()).await.expect("a task goes on");
@@ -243,8 +277,12 @@ pub(crate) fn order(alert: i64, text: &str) -> Submit {
 }
 
 pub(crate) fn accepted(ids: &[&str]) -> SubmitOutcome {
+    accepted_by("smsc1", ids)
+}
+
+pub(crate) fn accepted_by(smsc: &str, ids: &[&str]) -> SubmitOutcome {
     let message_ids = ids.iter().map(|id| (*id).to_owned()).collect();
-    SubmitOutcome::Accepted { smsc: SmscName("smsc1".into()), message_ids }
+    SubmitOutcome::Accepted { smsc: SmscName(smsc.into()), message_ids }
 }
 
 /// The body of a `deliver_sm`.
