@@ -10,6 +10,9 @@
 mod answers;
 mod deliver;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod inbound;
 mod link;
