@@ -8,6 +8,7 @@
 //! A link is one task (`link`), driven by a pure machine (`session`); what it says to and hears from its peer is in `talk` and `peer`.
 
 mod answers;
+mod charset;
 mod deliver;
 mod frame;
 #[cfg(feature = "fuzzing")]
@@ -19,8 +20,10 @@ mod link;
 mod links;
 mod meter;
 mod pace;
+mod pdu;
 mod peer;
 mod receipt;
+mod septets;
 mod session;
 mod settings;
 mod state;
