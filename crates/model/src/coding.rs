@@ -9,33 +9,50 @@ pub enum Coding {
     Ucs2,
 }
 
+/// Octets of user data in one message (3GPP TS 23.040 §9.2.3.16).
+const USER_DATA: usize = 140;
+
 impl Coding {
     /// Units (septets or 16-bit units) that a message of one part holds.
     #[must_use]
     pub const fn single(self) -> usize {
-        match self {
-            Self::Gsm7 => 160,
-            Self::Ucs2 => 70,
-        }
+        self.beside(0)
     }
 
     /// Units that each part of a longer message holds, beside a 6-octet user data header (3GPP TS 23.040 §9.2.3.24.1).
     #[must_use]
     pub const fn part(self) -> usize {
+        self.beside(6)
+    }
+
+    /// Units that one message holds beside a user data header of at most 140 octets, its length octet included. Septets begin at the first septet boundary
+    /// behind it (3GPP TS 23.040 §9.2.3.24).
+    #[must_use]
+    pub const fn beside(self, header: usize) -> usize {
+        let octets = USER_DATA.saturating_sub(header);
         match self {
-            Self::Gsm7 => 153,
-            Self::Ucs2 => 67,
+            Self::Gsm7 => octets * 8 / 7,
+            Self::Ucs2 => octets / 2,
+        }
+    }
+
+    /// Units that a character takes; `None` when the coding lacks it.
+    #[must_use]
+    pub fn units_of(self, character: char) -> Option<usize> {
+        match self {
+            Self::Gsm7 => septets(character).map(Septets::count),
+            Self::Ucs2 => Some(character.len_utf16()),
         }
     }
 }
 
 /// A text cut into the parts that are sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Segments {
+pub struct Segments<'a> {
     /// The coding of all parts.
     pub coding: Coding,
     /// The parts, in order; one for a text that fits.
-    pub parts: Vec<String>,
+    pub parts: Vec<&'a str>,
 }
 
 /// A character outside the GSM 7-bit default alphabet.
@@ -69,63 +86,90 @@ const EXTENSION: [(u8, char); 10] = [
     (0x65, '€'),
 ];
 
+#[derive(Clone, Copy)]
 enum Septets {
     One(u8),
     Escaped(u8),
 }
 
-fn septets(character: char) -> Option<Septets> {
-    // Letters, digits and most punctuation have the same code as in ASCII.
-    if matches!(character, 'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '!'..='#' | '%'..='?') {
-        return Some(Septets::One(character as u8));
+impl Septets {
+    const fn count(self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Escaped(_) => 2,
+        }
     }
-    if let Some(code) = BASIC.iter().position(|&c| c == character).filter(|&code| code != usize::from(ESCAPE)) {
-        return u8::try_from(code).ok().map(Septets::One);
-    }
-    EXTENSION.iter().find(|(_, c)| *c == character).map(|(code, _)| Septets::Escaped(*code))
 }
 
-fn units_of(character: char, coding: Coding) -> Option<usize> {
-    match coding {
-        Coding::Gsm7 => septets(character).map(|code| match code {
-            Septets::One(_) => 1,
-            Septets::Escaped(_) => 2,
-        }),
-        Coding::Ucs2 => Some(character.len_utf16()),
+/// The codes of U+0000 to U+00FF: almost every character of a text in the alphabet is found here.
+const LATIN: [Option<Septets>; 256] = latin();
+
+const fn latin() -> [Option<Septets>; 256] {
+    let mut codes = [None; 256];
+    let mut code = 0;
+    while code < 128 {
+        let character = BASIC[code as usize] as usize;
+        if character < 256 && code != ESCAPE {
+            codes[character] = Some(Septets::One(code));
+        }
+        code += 1;
+    }
+    let mut entry = 0;
+    while entry < EXTENSION.len() {
+        let (code, character) = EXTENSION[entry];
+        if (character as usize) < 256 {
+            codes[character as usize] = Some(Septets::Escaped(code));
+        }
+        entry += 1;
+    }
+    codes
+}
+
+fn septets(character: char) -> Option<Septets> {
+    match character {
+        '\0'..='ÿ' => LATIN.get(character as usize).copied().flatten(),
+        'Γ'..='Ω' => {
+            BASIC.iter().position(|&c| c == character).and_then(|code| u8::try_from(code).ok()).map(Septets::One)
+        }
+        '€' => Some(Septets::Escaped(0x65)),
+        _ => None,
     }
 }
 
 /// The coding that a text takes and how many units it has in it.
 #[must_use]
 pub fn units(text: &str) -> (Coding, usize) {
-    let gsm = text.chars().try_fold(0, |sum, c| units_of(c, Coding::Gsm7).map(|n| sum + n));
+    let gsm = text.chars().try_fold(0, |sum, c| septets(c).map(|septets| sum + septets.count()));
     match gsm {
         Some(count) => (Coding::Gsm7, count),
-        None => (Coding::Ucs2, text.chars().map(char::len_utf16).sum()),
+        None => (Coding::Ucs2, text.encode_utf16().count()),
     }
 }
 
 /// Cuts a text into parts; an escape and its character, or a surrogate pair, are never parted.
 #[must_use]
-pub fn split(text: &str) -> Segments {
+pub fn split(text: &str) -> Segments<'_> {
     let (coding, total) = units(text);
-    if total <= coding.single() {
-        return Segments { coding, parts: vec![text.to_owned()] };
-    }
-    let mut parts = Vec::with_capacity(total.div_ceil(coding.part()));
-    let mut part = String::new();
-    let mut used = 0;
-    for character in text.chars() {
-        let size = units_of(character, coding).unwrap_or(0);
-        if used + size > coding.part() {
-            parts.push(std::mem::take(&mut part));
-            used = 0;
-        }
-        part.push(character);
-        used += size;
-    }
-    parts.push(part);
+    let parts = if total <= coding.single() { vec![text] } else { cut(text, coding, coding.part(), usize::MAX) };
     Segments { coding, parts }
+}
+
+/// Cuts a text into parts of at most so many units, each at most so many octets in UTF-8; at least one part, and every part but the last as long as can be.
+/// A character that alone is more than a part holds is a part of its own.
+#[must_use]
+pub fn cut(text: &str, coding: Coding, most_units: usize, most_octets: usize) -> Vec<&str> {
+    let mut parts = Vec::with_capacity(text.len() / most_units.max(1) + 1);
+    let (mut start, mut units) = (0, 0);
+    for (place, character) in text.char_indices() {
+        let size = coding.units_of(character).unwrap_or(0);
+        if place > start && (units + size > most_units || place - start + character.len_utf8() > most_octets) {
+            parts.extend(text.get(start..place));
+            (start, units) = (place, 0);
+        }
+        units += size;
+    }
+    parts.extend(text.get(start..));
+    parts
 }
 
 /// One septet an octet, unpacked, as SMPP carries the SMSC default alphabet.
@@ -201,12 +245,36 @@ mod tests {
     #[test]
     fn one_part_holds_160_septets_or_70_units() {
         assert_eq!(split(&"a".repeat(160)).parts.len(), 1);
-        assert_eq!(split(&"a".repeat(161)).parts.iter().map(String::len).collect::<Vec<_>>(), [153, 8]);
+        assert_eq!(split(&"a".repeat(161)).parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [153, 8]);
         assert_eq!(split(&"€".repeat(80)).parts.len(), 1);
         assert_eq!(split(&"查".repeat(70)).parts.len(), 1);
-        let parts = split(&"查".repeat(71)).parts;
+        let text = "查".repeat(71);
+        let parts = split(&text).parts;
         assert_eq!(parts.iter().map(|p| p.chars().count()).collect::<Vec<_>>(), [67, 4]);
         assert_eq!(split("").parts, [""]);
+    }
+
+    #[test]
+    fn a_header_takes_its_octets_from_the_units() {
+        for (coding, [none, six, seven]) in [(Coding::Gsm7, [160, 153, 152]), (Coding::Ucs2, [70, 67, 66])] {
+            assert_eq!([0, 6, 7].map(|header| coding.beside(header)), [none, six, seven]);
+            assert_eq!((coding.single(), coding.part(), coding.beside(200)), (none, six, 0));
+        }
+    }
+
+    #[test]
+    fn a_part_holds_so_many_octets_too() {
+        assert_eq!(cut("ΩΩΩΩ", Coding::Gsm7, 153, 5), ["ΩΩ", "ΩΩ"]);
+        assert_eq!(cut("ΩΩΩΩ", Coding::Gsm7, 3, 100), ["ΩΩΩ", "Ω"]);
+        assert_eq!(cut("a€", Coding::Gsm7, 2, 100), ["a", "€"]);
+        assert_eq!(cut("😀a", Coding::Ucs2, 1, 1), ["😀", "a"]);
+        assert_eq!(cut("", Coding::Ucs2, 1, 1), [""]);
+    }
+
+    #[test]
+    fn only_the_alphabet_is_in_the_alphabet() {
+        let coded = (0..=0x2_ffff).filter_map(char::from_u32).filter(|&c| Coding::Gsm7.units_of(c).is_some()).count();
+        assert_eq!(coded, BASIC.len() - 1 + EXTENSION.len());
     }
 
     #[test]
@@ -222,7 +290,7 @@ mod tests {
         #[test]
         fn parts_join_to_the_text_and_each_fits(text in "[a-z{}€查😀é ]{0,400}") {
             let segments = split(&text);
-            prop_assert_eq!(segments.parts.concat(), text);
+            prop_assert_eq!(segments.parts.concat(), text.as_str());
             let limit = if segments.parts.len() == 1 { segments.coding.single() } else { segments.coding.part() };
             for part in &segments.parts {
                 let octets = match segments.coding {

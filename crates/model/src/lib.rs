@@ -18,7 +18,7 @@ mod time;
 pub use alert::{AlertId, Kind, Submit};
 pub use call::{CallId, CallIdError, Caller, MissedCall, Reason, Source};
 pub use coding::{
-    Coding, Segments, UnencodableCharacter, decode_gsm, decode_ucs2, encode_gsm, encode_ucs2, split, units,
+    Coding, Segments, UnencodableCharacter, cut, decode_gsm, decode_ucs2, encode_gsm, encode_ucs2, split, units,
 };
 pub use language::{Language, LanguageError};
 pub use link::{LinkName, SmscName};

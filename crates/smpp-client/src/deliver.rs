@@ -1,8 +1,9 @@
 //! Reads `deliver_sm` and `data_sm` leniently, and tells receipts from replies (SMPP 3.4 §4.6.1, §4.7.1, §5.2.12).
 
-use model::{Msisdn, Numbering, Receipt, Reply, SmscName, Timestamp};
+use model::{Msisdn, Numbering, Receipt, Reply, Timestamp};
 
 use crate::receipt;
+use crate::settings::LinkSettings;
 use crate::text;
 
 /// `receipted_message_id` (SMPP 3.4 §5.3.2.12).
@@ -100,6 +101,13 @@ impl<'a> Delivery<'a> {
         Ok(delivery.with_payload())
     }
 
+    /// A message of that class and coding from a handset to a service code.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn from_handset(esm_class: u8, data_coding: u8, message: &'a [u8]) -> Self {
+        let (source, destination) = (&b"8613800000001"[..], &b"12599"[..]);
+        Self { source_ton: TON_INTERNATIONAL, source, destination, esm_class, data_coding, message, ..Self::default() }
+    }
+
     fn with_payload(mut self) -> Self {
         if let (true, Some(payload)) = (self.message.is_empty(), self.tlvs.payload) {
             self.message = payload;
@@ -108,21 +116,21 @@ impl<'a> Delivery<'a> {
     }
 
     /// What it is: by the type bits of `esm_class`, else by the TLV, else by the text (some SMSCs leave the class 0).
-    pub(crate) fn meaning(&self, smsc: &SmscName, numbering: &Numbering, at: Timestamp) -> Meaning {
+    pub(crate) fn meaning(&self, settings: &LinkSettings, at: Timestamp) -> Meaning {
         let text = receipt::text(self.user_data());
         let is_receipt = matches!(self.esm_class & KIND, KIND_RECEIPT | KIND_INTERMEDIATE)
             || self.tlvs.message_id.is_some()
             || receipt::looks_like_one(&text);
-        let handset = subscriber(self.source_ton, self.source, numbering);
-        if is_receipt { self.receipt(&text, smsc, handset, at) } else { self.reply(smsc, handset, at) }
+        let handset = subscriber(self.source_ton, self.source, &settings.numbering);
+        if is_receipt { self.receipt(&text, settings, handset, at) } else { self.reply(settings, handset, at) }
     }
 
-    fn receipt(&self, text: &str, smsc: &SmscName, handset: Option<Msisdn>, at: Timestamp) -> Meaning {
+    fn receipt(&self, text: &str, settings: &LinkSettings, handset: Option<Msisdn>, at: Timestamp) -> Meaning {
         let Some(said) = receipt::read(text, &self.tlvs) else { return Meaning::NamelessReceipt };
         Meaning::Receipt(Receipt {
-            smsc: smsc.clone(),
+            smsc: settings.smsc.clone(),
             message_id: said.message_id,
-            id_form: None,
+            id_form: settings.id_form,
             state: said.state,
             handset,
             error: said.error,
@@ -130,14 +138,14 @@ impl<'a> Delivery<'a> {
         })
     }
 
-    fn reply(&self, smsc: &SmscName, handset: Option<Msisdn>, at: Timestamp) -> Meaning {
+    fn reply(&self, settings: &LinkSettings, handset: Option<Msisdn>, at: Timestamp) -> Meaning {
         let Some(from) = handset else { return Meaning::NotFromASubscriber };
         Meaning::Reply(Reply {
             from,
             to: String::from_utf8_lossy(self.destination).into_owned(),
             text: text::decode(self.data_coding, self.user_data()),
             part: None,
-            smsc: smsc.clone(),
+            smsc: settings.smsc.clone(),
             at,
         })
     }
@@ -234,10 +242,6 @@ mod tests {
 
     use super::*;
 
-    fn china() -> Numbering {
-        Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() }
-    }
-
     struct Sent<'a> {
         source: (u8, &'a str),
         class: u8,
@@ -264,11 +268,7 @@ mod tests {
 
     fn meaning(sent: &Sent<'_>) -> Meaning {
         let body = body(sent);
-        Delivery::read_deliver_sm(&body).unwrap().meaning(
-            &SmscName("smsc1".into()),
-            &china(),
-            Timestamp::from_millis(5),
-        )
+        Delivery::read_deliver_sm(&body).unwrap().meaning(&crate::settings_for_tests(), Timestamp::from_millis(5))
     }
 
     fn receipt(sent: &Sent<'_>) -> Receipt {
@@ -319,7 +319,7 @@ mod tests {
         let mut body = b"\0\x01\x018613800000001\0\0\x0012599\0\x04\0\0".to_vec();
         body.extend(b"\x04\x24\0\x15id:9 stat:DELIVRD err");
         let delivery = Delivery::read_data_sm(&body).unwrap();
-        let Meaning::Receipt(receipt) = delivery.meaning(&SmscName("s".into()), &china(), Timestamp::default()) else {
+        let Meaning::Receipt(receipt) = delivery.meaning(&crate::settings_for_tests(), Timestamp::default()) else {
             panic!()
         };
         assert_eq!((receipt.message_id.as_str(), receipt.state), ("9", ReceiptState::Delivered));
@@ -387,9 +387,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_octets_make_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let smsc = SmscName("smsc1".into());
+            let settings = crate::settings_for_tests();
             for delivery in [Delivery::read_deliver_sm(&body), Delivery::read_data_sm(&body)].into_iter().flatten() {
-                let _ = delivery.meaning(&smsc, &china(), Timestamp::default());
+                let _ = delivery.meaning(&settings, Timestamp::default());
             }
             let _ = message_id(&body);
         }
@@ -405,8 +405,14 @@ mod tests {
             let mut body = body(&sent);
             body.truncate(body.len().saturating_sub(cut));
             if let Ok(delivery) = Delivery::read_deliver_sm(&body) {
-                let _ = delivery.meaning(&SmscName("smsc1".into()), &china(), Timestamp::default());
+                let _ = delivery.meaning(&crate::settings_for_tests(), Timestamp::default());
             }
         }
     }
+}
+pub(crate) fn congestion(_body: &[u8]) -> Option<u8> {
+    None
+}
+pub(crate) fn query_state(_body: &[u8]) -> Option<(model::ReceiptState, u8)> {
+    None
 }

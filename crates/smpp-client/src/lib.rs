@@ -8,9 +8,13 @@
 //! A link is one task (`link`), driven by a pure machine (`session`); what it says to and hears from its peer is in `talk` and `peer`.
 
 mod answers;
+mod charset;
 mod connect;
 mod deliver;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod inbound;
 mod link;
@@ -18,8 +22,10 @@ mod links;
 mod meter;
 mod outbind;
 mod pace;
+mod pdu;
 mod peer;
 mod receipt;
+mod septets;
 mod session;
 mod settings;
 mod state;

@@ -436,13 +436,13 @@ impl Link {
 
     fn take_order(&mut self, talk: &mut Talk, order: &Submit) {
         self.reference = self.reference.wrapping_add(1);
-        match submit::pdus(order, self.reference) {
+        match submit::pdus(order, self.reference, &self.settings, (self.clock)()) {
             Ok(parts) => talk.waiting.push_back(Flight::new(order.alert, order.attempt, parts)),
             Err(error) => {
                 tracing::warn!(link = %self.settings.name, alert = %order.alert, %error, "order refused");
                 let status = match error {
                     submit::Unsendable::TooLong => status::RINVMSGLEN,
-                    submit::Unsendable::Source => status::RINVSRCADR,
+                    submit::Unsendable::Source(_) => status::RINVSRCADR,
                 };
                 self.answers.give(order.alert, order.attempt, SubmitOutcome::Refused { status });
             }

@@ -158,8 +158,7 @@ impl Link {
 
     fn on_delivery(&mut self, talk: &mut Talk, frame: Frame<'_>) {
         let read = if frame.id == CommandId::DataSm { Delivery::read_data_sm } else { Delivery::read_deliver_sm };
-        let meaning = read(frame.body)
-            .map(|delivery| delivery.meaning(&self.settings.smsc, &self.settings.numbering, (self.clock)()));
+        let meaning = read(frame.body).map(|delivery| delivery.meaning(&self.settings, (self.clock)()));
         let status = match meaning {
             Ok(Meaning::Receipt(receipt)) => {
                 return self.hand_on(talk, frame, Count::Receipts, |owed| Inbound::Receipt(receipt, owed));
