@@ -198,10 +198,9 @@ fn another(parameter: &str) -> &'static str {
         "registered_delivery" => "17",
         "priority_flag" => "2",
         "service_type" => "X",
-        "protocol_id" => "1",
         "source_ton_npi" => "0/0",
         "dest_ton_npi" => "0/1",
-        "priority" => "1",
+        "protocol_id" | "priority" => "1",
         "version" => "5.0",
         other => panic!("no other value for {other}"),
     }
