@@ -55,10 +55,17 @@ impl Page {
     pub(super) fn link(&mut self, link: &LinkStatus) {
         let name = [("link", link.name.0.as_str())];
         let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let info = [name[0], ("smsc", link.smsc.0.as_str()), ("bind", link.bind.as_str())];
+        self.sample(&LINK_INFO, &info, 1);
         self.sample(&LINK_UP, &name, u64::from(matches!(link.state, LinkState::Bound)));
         self.sample(&LINK_WINDOW, &name, count(link.window));
         self.sample(&LINK_IN_FLIGHT, &name, count(link.in_flight));
+        self.sample(&LINK_RATE, &name, u64::from(link.rate));
+        if let Some(rate) = link.slowed_to {
+            self.sample(&LINK_SLOWED_TO, &name, u64::from(rate));
+        }
         self.sample(&LINK_THROTTLED, &name, u64::from(link.throttled));
+        self.line(LINK_THROTTLED_SECONDS.name, "_total", &name, &link.throttled_for.as_secs_f64().to_string());
         let counts = &link.counts;
         self.sample(&LINK_SUBMITS, &name, counts.submits);
         for (outcome, value) in [

@@ -33,10 +33,14 @@ pub const VOCABULARY: &[Definition] = &[
     DATABASE_STATE,
     DATABASE_UNSHARED,
     DATABASE_QUARANTINED,
+    LINK_INFO,
     LINK_UP,
     LINK_WINDOW,
     LINK_IN_FLIGHT,
+    LINK_RATE,
+    LINK_SLOWED_TO,
     LINK_THROTTLED,
+    LINK_THROTTLED_SECONDS,
     LINK_SUBMITS,
     LINK_OUTCOMES,
     LINK_RECEIVED,
@@ -146,6 +150,13 @@ pub(super) const DATABASE_QUARANTINED: Definition = Definition {
     help: "Events that the database refused and that were set aside in the local store; absent without a database",
     rise: "someone changed the tables, or a fault in this program: see the table quarantine in afterring.db, and the log",
 };
+pub(super) const LINK_INFO: Definition = Definition {
+    name: "link_info",
+    kind: "gauge",
+    labels: "link, smsc, bind",
+    help: "1 for each link, with the SMSC it leads to and what it binds for (transceiver, transmitter, receiver)",
+    rise: "none: a setting",
+};
 pub(super) const LINK_UP: Definition = Definition {
     name: "link_up",
     kind: "gauge",
@@ -167,11 +178,32 @@ pub(super) const LINK_IN_FLIGHT: Definition = Definition {
     help: "Submits sent and not answered yet",
     rise: "near the window: the SMSC answers slowly; ask for a larger window",
 };
+pub(super) const LINK_RATE: Definition = Definition {
+    name: "link_rate",
+    kind: "gauge",
+    labels: "link",
+    help: "Most submit_sm per second that a link may send by its settings; 0: no limit",
+    rise: "none: a setting",
+};
+pub(super) const LINK_SLOWED_TO: Definition = Definition {
+    name: "link_slowed_to",
+    kind: "gauge",
+    labels: "link",
+    help: "Most submit_sm per second that a link allows itself since the SMSC asked to slow down; absent while it is free",
+    rise: "present for long: lower the link's rate to what the SMSC allows",
+};
 pub(super) const LINK_THROTTLED: Definition = Definition {
     name: "link_throttled",
     kind: "gauge",
     labels: "link",
     help: "1 while a link pauses because the SMSC said so (ESME_RTHROTTLED, ESME_RMSGQFUL), else 0",
+    rise: "lower the link's rate to what the SMSC allows",
+};
+pub(super) const LINK_THROTTLED_SECONDS: Definition = Definition {
+    name: "link_throttled_seconds",
+    kind: "counter",
+    labels: "link",
+    help: "Seconds that a link paused altogether because the SMSC said so (ESME_RTHROTTLED, ESME_RMSGQFUL)",
     rise: "lower the link's rate to what the SMSC allows",
 };
 pub(super) const LINK_SUBMITS: Definition = Definition {
