@@ -1,16 +1,18 @@
 //! What operators see of a running gateway: status, readiness, metrics, the database switch.
 
+mod link;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use console::{ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkView, Operators, Status};
+use console::{ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, Operators, Status};
 use ingress::Counts;
 use model::{Numbering, Secret};
 use routing::{Database, RangeName};
-use smpp_client::{LinkState, LinkStatus, Links};
+use smpp_client::{LinkState, Links};
 use store::{HandOver, Store};
 
 use crate::metrics::{DatabaseFigures, Metrics, Snapshot};
@@ -87,7 +89,7 @@ impl Admin {
                 quarantined: self.store.local().health().quarantined,
                 changes: seen.machine.changes().map(ChangeView::from).collect(),
             },
-            links: self.links.status().iter().map(link_view).collect(),
+            links: self.links.status().iter().map(link::view).collect(),
             journal: JournalView { pending: self.store.local().backlog() },
             counts: self.totals(),
         }
@@ -143,7 +145,7 @@ impl Admin {
             database: self.database(),
         };
         let mut checks = condition.checks();
-        checks.extend(links.iter().map(link_check));
+        checks.extend(links.iter().map(link::check));
         checks
     }
 
@@ -180,29 +182,4 @@ impl Admin {
             }),
         })
     }
-}
-
-fn link_view(link: &LinkStatus) -> LinkView {
-    LinkView {
-        name: link.name.0.clone(),
-        state: link.state.as_str(),
-        since: Some(link.since),
-        detail: link.last_closed.filter(|_| link.state != LinkState::Bound).map(|closed| closed.to_string()),
-    }
-}
-
-/// A link that is down never makes the gateway unready by itself: alerts wait, or take another link.
-fn link_check(link: &LinkStatus) -> Check {
-    let bound = link.state == LinkState::Bound;
-    let mut detail = format!("{}: {} since {}", link.name, link.state, link.since);
-    if let LinkState::Down { until, .. } = link.state {
-        detail = format!("{detail}, next attempt at {until}");
-    }
-    if let Some(closed) = link.last_closed.filter(|_| !bound) {
-        detail = format!("{detail}; {closed}");
-    }
-    if link.throttled {
-        detail = format!("{detail}; throttled by the SMSC");
-    }
-    Check { name: "link", ok: true, degraded: !bound, detail }
 }

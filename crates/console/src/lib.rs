@@ -9,8 +9,8 @@ mod language;
 pub mod phones;
 
 pub use api::{
-    ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView, SpanView,
-    Status, router,
+    AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
+    SpanView, Status, router,
 };
 pub use health::{Check, Condition};
 pub use language::PageLanguage;

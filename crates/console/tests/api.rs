@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use console::{Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status, router};
+use console::{
+    AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status, router,
+};
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::Condition as DatabaseState;
 use routing::text::Texts;
@@ -46,7 +48,22 @@ fn status() -> Status {
             quarantined: 0,
             changes: Vec::new(),
         },
-        links: vec![LinkView { name: "smsc1/1".into(), state: "bound", since: Some(noon()), detail: None }],
+        links: vec![LinkView {
+            name: "smsc1/1".into(),
+            smsc: "smsc1".into(),
+            bind: "transceiver",
+            state: "bound",
+            since: Some(noon()),
+            detail: None,
+            window: 100,
+            in_flight: 7,
+            rate: 50,
+            slowed_to: Some(25),
+            throttled: false,
+            throttled_ms: 1500,
+            answers: Some(AnswerView { count: 9, p50_ms: Some(10), p99_ms: None }),
+            counts: BTreeMap::from([("in_doubt", 1)]),
+        }],
         journal: JournalView { pending: 3 },
         counts: BTreeMap::from([("calls", 7), ("detail", 5)]),
     }
@@ -140,7 +157,11 @@ async fn status_has_the_documented_shape() {
                 "state": "normal", "forced": false, "configured": true, "since": "2026-11-23T04:00:00.000Z",
                 "behind": false, "quarantined": 0, "changes": [],
             },
-            "links": [{"name": "smsc1/1", "state": "bound", "since": "2026-11-23T04:00:00.000Z"}],
+            "links": [{
+                "name": "smsc1/1", "smsc": "smsc1", "bind": "transceiver", "state": "bound", "since": "2026-11-23T04:00:00.000Z",
+                "window": 100, "in_flight": 7, "rate": 50, "slowed_to": 25, "throttled": false, "throttled_ms": 1500,
+                "answers": {"count": 9, "p50_ms": 10}, "counts": {"in_doubt": 1},
+            }],
             "journal": {"pending": 3},
             "counts": {"calls": 7, "detail": 5},
         })

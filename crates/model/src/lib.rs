@@ -24,7 +24,7 @@ pub use language::{Language, LanguageError};
 pub use link::{LinkName, SmscName};
 pub use number::{Address, AddressError, Msisdn, NumberError, Numbering, ShortNumber};
 pub use outcome::{NoAnswer, SubmitOutcome};
-pub use receipt::{IdForm, Receipt, ReceiptState};
+pub use receipt::{IdForm, Receipt, ReceiptState, answers_of, id_key, receipts_of};
 pub use reply::{Reply, ReplyPart};
 pub use secret::Secret;
 pub use time::{Clock, Timestamp, TimestampError};

@@ -42,6 +42,16 @@ impl Bind {
             Self::Receiver => false,
         }
     }
+
+    /// The word used in settings, metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transceiver => "transceiver",
+            Self::Transmitter => "transmitter",
+            Self::Receiver => "receiver",
+        }
+    }
 }
 
 /// TLS to an SMSC. The files are read anew for each connection, so that renewed certificates need no restart.

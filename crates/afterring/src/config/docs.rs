@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::keys::{self, Privacy};
-use super::smsc::PARAMETERS;
+use super::smsc::{Of, PARAMETERS};
 
 const HEAD: &str = "\
 # Configuration
@@ -52,13 +52,24 @@ pub fn markdown() -> String {
 fn smsc(page: &mut String) {
     let _ = writeln!(
         page,
-        "\n`smpp://system_id:password@host:port?parameter=value&…`. The port may be left out (2775). In a system id or password write `@` as `%40`, `:` \
-         as `%3A`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `%` as `%25` and a comma as `%2C`. Several URLs are separated by commas, or stand one a line in \
-         the file of `AFTERRING_SMSC__URLS_FILE`.\n\n| parameter | default | form | meaning |\n|---|---|---|---|"
+        "\n`smpp://system_id:password@host:port?parameter=value&…`, or `smpps://…` for TLS. The port may be left out (2775). In a system id or password write \
+         `@` as `%40`, `:` as `%3A`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `%` as `%25` and a comma as `%2C`; in the value of a parameter `&`, `@`, `#`, \
+         `?`, `%` and a comma likewise. Several URLs are separated by commas, or stand one a line in the file of `AFTERRING_SMSC__URLS_FILE`."
     );
-    for known in PARAMETERS {
-        let default = if known.default.is_empty() { String::new() } else { format!("`{}`", known.default) };
-        let _ = writeln!(page, "| `{}` | {default} | {} | {} |", known.name, known.form, known.meaning);
+    for (of, about) in [
+        (Of::Links, "Of the links of a URL:"),
+        (Of::Smsc, "Of the SMSC, so that all URLs of one name must say the same:"),
+        (
+            Of::Kind,
+            "Of the SMSC, and by kind of message: `priority_flag=1&priority_flag.teaser=0` is 0 for teasers and 1 for the others. Kinds: `fallback`, \
+             `detail`, `teaser`, `notice` (answers to replies).",
+        ),
+    ] {
+        let _ = writeln!(page, "\n{about}\n\n| parameter | default | form | meaning |\n|---|---|---|---|");
+        for known in PARAMETERS.iter().filter(|known| known.of == of) {
+            let default = if known.default.is_empty() { String::new() } else { format!("`{}`", known.default) };
+            let _ = writeln!(page, "| `{}` | {default} | {} | {} |", known.name, known.form, known.meaning);
+        }
     }
 }
 

@@ -210,8 +210,7 @@ pub fn in_force(sources: &Sources) -> Vec<Shown> {
 fn settings(reader: &mut Reader) -> Option<Settings> {
     let store = store(reader);
     let numbering = policy::numbering(reader);
-    let plan = numbering.clone().unwrap_or_else(smsc::no_numbering);
-    let links = reader.take("smsc.urls", |raw| smsc::links(raw, &plan));
+    let links = smsc::links(reader, numbering.as_ref());
     let sip = sip(reader);
     let http = http(reader);
     let admin = listener(reader, "admin");

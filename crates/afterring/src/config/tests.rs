@@ -209,6 +209,30 @@ fn a_database_is_used_as_it_is_told_and_a_wrong_address_says_what_is_wrong_witho
 }
 
 #[test]
+fn every_link_is_traced_as_it_is_told() {
+    let urls = ("AFTERRING_SMSC__URLS", "smpp://a:b@one,smpp://a:b@two");
+    assert!(Settings::load(&with_code(&[urls])).unwrap().links.iter().all(|link| link.trace.is_none()));
+    let given = [
+        urls,
+        ("AFTERRING_SMSC__TRACE", "/var/trace"),
+        ("AFTERRING_SMSC__TRACE_NUMBERS", "true"),
+        ("AFTERRING_SMSC__TRACE_FILE_SIZE", "1MiB"),
+        ("AFTERRING_SMSC__TRACE_FILES", "2"),
+    ];
+    let links = Settings::load(&with_code(&given)).unwrap().links;
+    let expected =
+        smpp_client::TraceSettings { dir: "/var/trace".into(), file_size: 1024 * 1024, files: 2, numbers: true };
+    assert!(links.len() == 2 && links.iter().all(|link| link.trace.as_ref() == Some(&expected)), "{links:?}");
+    let wrong = [
+        ("AFTERRING_SMSC__TRACE_NUMBERS", "yes"),
+        ("AFTERRING_SMSC__TRACE_FILE_SIZE", "1KiB"),
+        ("AFTERRING_SMSC__TRACE_FILES", "0"),
+    ];
+    let keys: Vec<String> = faults(&wrong).into_iter().map(|fault| fault.key).collect();
+    assert_eq!(keys, ["smsc.trace_numbers", "smsc.trace_file_size", "smsc.trace_files"]);
+}
+
+#[test]
 fn no_secret_is_in_anything_printed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("url");
@@ -229,7 +253,16 @@ fn no_secret_is_in_anything_printed() {
     ]);
     assert!(hidden(&sound).contains("smpp://id:***@h:1,smpp://id:***@h:2"));
     assert_eq!(Settings::load(&sound).unwrap().links.len(), 2);
-    for url in ["smpp://id:s3cret@h?x", "smpp://id:s3cret,s3cret@h", "s3cret", "smpp://id:s3cret/s3cret@h"] {
+    for url in [
+        "smpp://id:s3cret@h?x",
+        "smpp://id:s3cret,s3cret@h",
+        "s3cret",
+        "smpp://id:s3cret/s3cret@h",
+        "smpps://id:s3cret@h?tls_ca=/nowhere/ca.pem",
+        "smpps://id:s3cret?tls_ca=s3cret@h",
+        "smpp://id:s3cret@h?name=a,smpp://id:s3cret@i?name=a&charset=utf8",
+        "smpp://id:s3cret@h?bind=transmitter&name=a",
+    ] {
         hidden(&with_code(&[("AFTERRING_SMSC__URLS", url), ("AFTERRING_DATABASE__URL", "postgres://a:s3cret@h/d")]));
         hidden(&with_code(&[("AFTERRING_SMSC__URL", url), ("AFTERRING_HTTP__TOKEN", "s3cret and more")]));
         let mut flagged = with_code(&[]);

@@ -87,6 +87,10 @@ impl From<&Change> for ChangeView {
 pub struct LinkView {
     /// Its name.
     pub name: String,
+    /// The SMSC it leads to.
+    pub smsc: String,
+    /// What it binds for: `transceiver`, `transmitter` or `receiver`.
+    pub bind: &'static str,
     /// `down`, `connecting`, `binding`, `bound`, `draining` or `closed`.
     pub state: &'static str,
     /// In this state since, where that is known.
@@ -95,6 +99,37 @@ pub struct LinkView {
     /// Why it is so, where there is something to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Submits that may be unanswered at a time.
+    pub window: usize,
+    /// Submits that are unanswered now.
+    pub in_flight: usize,
+    /// Most submits per second by its settings, 0 for no limit.
+    pub rate: u32,
+    /// Most submits per second that it allows itself since the SMSC asked to slow down, while it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slowed_to: Option<u32>,
+    /// Whether it pauses because the SMSC asked to slow down.
+    pub throttled: bool,
+    /// How long it paused so since the start, in milliseconds.
+    pub throttled_ms: u64,
+    /// How long answers to submits took since the start, while there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerView>,
+    /// What it did since the start.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
+/// How long answers to submits took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct AnswerView {
+    /// Answers.
+    pub count: u64,
+    /// Half of them took at most so many milliseconds; absent where that is more than 10 seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p50_ms: Option<u64>,
+    /// So did 99 of 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<u64>,
 }
 
 /// The local journal.

@@ -1,0 +1,156 @@
+//! What operators see of one link.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use console::{AnswerView, Check, LinkView};
+use smpp_client::{AnswerSeconds, LinkState, LinkStatus};
+
+/// A link in `/v1/status`.
+pub(super) fn view(link: &LinkStatus) -> LinkView {
+    LinkView {
+        name: link.name.0.clone(),
+        smsc: link.smsc.0.clone(),
+        bind: link.bind.as_str(),
+        state: link.state.as_str(),
+        since: Some(link.since),
+        detail: link.last_closed.filter(|_| link.state != LinkState::Bound).map(|closed| closed.to_string()),
+        window: link.window,
+        in_flight: link.in_flight,
+        rate: link.rate,
+        slowed_to: link.slowed_to,
+        throttled: link.throttled,
+        throttled_ms: millis(link.throttled_for),
+        answers: answers(&link.answer_seconds),
+        counts: counts(link),
+    }
+}
+
+/// A link among the checks of `/readyz?verbose`. One that is down never makes the gateway unready by itself: alerts wait, or take another link.
+pub(super) fn check(link: &LinkStatus) -> Check {
+    let bound = link.state == LinkState::Bound;
+    let mut detail = format!("{} ({}): {} since {}", link.name, link.bind.as_str(), link.state, link.since);
+    if let LinkState::Down { until, .. } = link.state {
+        detail = format!("{detail}, next attempt at {until}");
+    }
+    if let Some(closed) = link.last_closed.filter(|_| !bound) {
+        detail = format!("{detail}; {closed}");
+    }
+    if bound && link.bind.transmits() {
+        detail = format!("{detail}; {} of {} submits unanswered", link.in_flight, link.window);
+    }
+    if link.throttled {
+        detail = format!("{detail}; throttled by the SMSC");
+    }
+    if let Some(rate) = link.slowed_to {
+        detail = format!("{detail}; slowed to {rate} a second, as the SMSC asked");
+    }
+    if let Some(AnswerView { p99_ms: Some(p99), .. }) = answers(&link.answer_seconds) {
+        detail = format!("{detail}; 99 of 100 answers within {p99} ms");
+    }
+    Check { name: "link", ok: true, degraded: !bound, detail }
+}
+
+fn counts(link: &LinkStatus) -> BTreeMap<&'static str, u64> {
+    let counts = &link.counts;
+    BTreeMap::from([
+        ("submits", counts.submits),
+        ("accepted", counts.accepted),
+        ("later", counts.later),
+        ("refused", counts.refused),
+        ("not_sent", counts.not_sent),
+        ("in_doubt", counts.in_doubt),
+        ("late_answers", counts.late_answers),
+        ("receipts", counts.receipts),
+        ("replies", counts.replies),
+        ("connects", counts.connects),
+        ("disconnects", counts.disconnects),
+        ("throttles", counts.throttles),
+        ("bad_pdus", counts.bad_pdus + counts.unknown_answers),
+    ])
+}
+
+fn answers(answers: &AnswerSeconds) -> Option<AnswerView> {
+    let count: u64 = answers.counts.iter().sum();
+    (count > 0).then(|| AnswerView { count, p50_ms: within(answers, 50), p99_ms: within(answers, 99) })
+}
+
+/// The least bound in milliseconds that so many of 100 answers were within; `None` where they took longer than every bound.
+fn within(answers: &AnswerSeconds, of_hundred: u64) -> Option<u64> {
+    let wanted = (answers.counts.iter().sum::<u64>() * of_hundred).div_ceil(100);
+    let mut sum = 0;
+    let place = answers.counts.iter().position(|count| {
+        sum += count;
+        sum >= wanted
+    });
+    answers.bounds.get(place?).map(|bound| millis(Duration::from_secs_f64(*bound)))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{LinkName, SmscName, Timestamp};
+    use smpp_client::{Bind, Closed, LinkCounts, Why};
+
+    fn link() -> LinkStatus {
+        LinkStatus {
+            name: LinkName("n/tx1".into()),
+            smsc: SmscName("n".into()),
+            state: LinkState::Bound,
+            since: Timestamp::from_millis(0),
+            last_closed: Some(Closed { why: Why::PeerUnbound, at: Timestamp::from_millis(0) }),
+            bind: Bind::Transmitter,
+            window: 10,
+            rate: 50,
+            slowed_to: Some(25),
+            throttled_for: Duration::from_millis(1500),
+            in_flight: 3,
+            throttled: true,
+            counts: LinkCounts { in_doubt: 2, bad_pdus: 1, unknown_answers: 1, ..LinkCounts::default() },
+            answer_seconds: AnswerSeconds { bounds: &[0.002, 0.01, 10.0], counts: vec![98, 1, 0, 1], sum: 1.0 },
+        }
+    }
+
+    #[test]
+    fn a_bound_link_says_how_fast_it_is() {
+        let view = view(&link());
+        assert_eq!((view.bind, view.detail, view.slowed_to, view.throttled_ms), ("transmitter", None, Some(25), 1500));
+        assert_eq!(view.answers, Some(AnswerView { count: 100, p50_ms: Some(2), p99_ms: Some(10) }));
+        assert_eq!((view.counts["in_doubt"], view.counts["bad_pdus"]), (2, 2));
+        let check = check(&link());
+        let expected = "n/tx1 (transmitter): bound since 1970-01-01T00:00:00.000Z; 3 of 10 submits unanswered; throttled by the SMSC; \
+                        slowed to 25 a second, as the SMSC asked; 99 of 100 answers within 10 ms";
+        assert_eq!((check.detail.as_str(), check.degraded), (expected, false));
+    }
+
+    #[test]
+    fn a_link_that_is_down_says_why_and_when_it_is_tried_again() {
+        let at = Timestamp::from_millis(1000);
+        let why = Why::BindRefused { status: 0x0e };
+        let down = LinkStatus {
+            state: LinkState::Down { until: at, why },
+            last_closed: Some(Closed { why, at }),
+            throttled: false,
+            slowed_to: None,
+            answer_seconds: AnswerSeconds { bounds: &[1.0], counts: vec![0, 0], sum: 0.0 },
+            ..link()
+        };
+        let detail = check(&down).detail;
+        assert!(
+            detail.contains("next attempt at 1970-01-01T00:00:01.000Z") && detail.contains("ESME_RINVPASWD"),
+            "{detail}"
+        );
+        assert_eq!(view(&down).answers, None);
+        assert!(view(&down).detail.is_some_and(|detail| detail.contains("ESME_RINVPASWD")));
+    }
+
+    #[test]
+    fn answers_that_took_longer_than_every_bound_have_none() {
+        let slow = AnswerSeconds { bounds: &[1.0], counts: vec![1, 1], sum: 0.0 };
+        assert_eq!((within(&slow, 50), within(&slow, 99)), (Some(1000), None));
+    }
+}

@@ -1,0 +1,67 @@
+//! TLS of a link: the parameters, and whether the files they name can be used.
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use smpp_client::TlsSettings;
+
+use super::given::Given;
+
+const PARAMETERS: [&str; 4] = ["tls_ca", "tls_cert", "tls_key", "tls_name"];
+
+/// What a URL says of TLS; `host` is whom it leads to.
+pub(super) fn read(given: &mut Given<'_>, tls: bool, host: &str) -> Option<TlsSettings> {
+    if !tls {
+        let useless = PARAMETERS.into_iter().filter(|name| given.has(name));
+        let problems: Vec<String> = useless.map(|name| format!("{name} needs smpps://")).collect();
+        given.problems.extend(problems);
+        return None;
+    }
+    let [ca, certificate, key, server_name] =
+        PARAMETERS.map(|name| Some(given.text(name)).filter(|text| !text.is_empty()));
+    match (&certificate, &key) {
+        (Some(_), None) => given.problems.push("tls_cert without tls_key".to_owned()),
+        (None, Some(_)) => given.problems.push("tls_key without tls_cert".to_owned()),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    if ServerName::try_from(server_name.as_deref().unwrap_or(host)).is_err() {
+        given.problems.push("no certificate can have this name: give tls_name a host name or an address".to_owned());
+    }
+    Some(TlsSettings {
+        ca: ca.map(PathBuf::from),
+        certificate: certificate.map(PathBuf::from),
+        key: key.map(PathBuf::from),
+        server_name,
+    })
+}
+
+/// What is wrong with the files: they are read anew for each connection, and a typing error is better told at the start.
+pub(super) fn check(tls: &TlsSettings) -> Vec<String> {
+    let certificates = [("tls_ca", &tls.ca), ("tls_cert", &tls.certificate)].into_iter().filter_map(|(name, path)| {
+        let path = path.as_ref()?;
+        certificates(path).err().map(|error| problem(name, path, "certificate", &error))
+    });
+    let key = tls.key.iter().filter_map(|path| {
+        PrivateKeyDer::from_pem_file(path).err().map(|error| problem("tls_key", path, "private key", &error))
+    });
+    certificates.chain(key).collect()
+}
+
+fn certificates(path: &Path) -> Result<(), pem::Error> {
+    let mut count = 0;
+    for certificate in CertificateDer::pem_file_iter(path)? {
+        certificate?;
+        count += 1;
+    }
+    if count == 0 { Err(pem::Error::NoItemsFound) } else { Ok(()) }
+}
+
+fn problem(name: &str, path: &Path, what: &str, error: &pem::Error) -> String {
+    let path: String = path.display().to_string().chars().filter(|c| !c.is_control()).collect();
+    match error {
+        pem::Error::Io(error) => format!("{name}: {path} can't be read: {error}"),
+        pem::Error::NoItemsFound => format!("{name}: no {what} in PEM form is in {path}"),
+        error => format!("{name}: {path} is not PEM: {error}"),
+    }
+}

@@ -1,0 +1,116 @@
+//! The page that is served: samples in the Prometheus text format 0.0.4.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use smpp_client::{LinkState, LinkStatus};
+
+use super::vocabulary::*;
+use super::{BUCKETS, Histogram};
+
+/// Samples as they are added; a metric's samples are brought together at the end.
+pub(super) struct Page(String);
+
+impl Page {
+    pub(super) fn new() -> Self {
+        Self(String::with_capacity(16 * 1024))
+    }
+
+    pub(super) fn sample(&mut self, of: &Definition, labels: &[(&str, &str)], value: u64) {
+        let suffix = if of.kind == "counter" { "_total" } else { "" };
+        self.line(of.name, suffix, labels, &value.to_string());
+    }
+
+    fn line(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: &str) {
+        let _ = write!(self.0, "afterring_{name}{suffix}");
+        for (place, (label, text)) in labels.iter().enumerate() {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{label}=\"{text}\"", if place == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+
+    pub(super) fn own_histogram(&mut self, of: &Definition, histogram: &Histogram) {
+        let counts = histogram.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
+        let buckets: Vec<(f64, u64)> = BUCKETS.into_iter().zip(counts).collect();
+        let sum = Duration::from_micros(histogram.micros.load(Ordering::Relaxed)).as_secs_f64();
+        self.histogram(of, &[], &buckets, sum, histogram.count.load(Ordering::Relaxed));
+    }
+
+    fn histogram(&mut self, of: &Definition, labels: &[(&str, &str)], buckets: &[(f64, u64)], sum: f64, count: u64) {
+        let mut below = 0;
+        for (bound, within) in buckets {
+            below += within;
+            let bound = bound.to_string();
+            let labels: Vec<_> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
+            self.line(of.name, "_bucket", &labels, &below.to_string());
+        }
+        let all: Vec<_> = labels.iter().copied().chain([("le", "+Inf")]).collect();
+        self.line(of.name, "_bucket", &all, &count.to_string());
+        self.line(of.name, "_sum", labels, &sum.to_string());
+        self.line(of.name, "_count", labels, &count.to_string());
+    }
+
+    pub(super) fn link(&mut self, link: &LinkStatus) {
+        let name = [("link", link.name.0.as_str())];
+        let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let info = [name[0], ("smsc", link.smsc.0.as_str()), ("bind", link.bind.as_str())];
+        self.sample(&LINK_INFO, &info, 1);
+        self.sample(&LINK_UP, &name, u64::from(matches!(link.state, LinkState::Bound)));
+        self.sample(&LINK_WINDOW, &name, count(link.window));
+        self.sample(&LINK_IN_FLIGHT, &name, count(link.in_flight));
+        self.sample(&LINK_RATE, &name, u64::from(link.rate));
+        if let Some(rate) = link.slowed_to {
+            self.sample(&LINK_SLOWED_TO, &name, u64::from(rate));
+        }
+        self.sample(&LINK_THROTTLED, &name, u64::from(link.throttled));
+        self.line(LINK_THROTTLED_SECONDS.name, "_total", &name, &link.throttled_for.as_secs_f64().to_string());
+        let counts = &link.counts;
+        self.sample(&LINK_SUBMITS, &name, counts.submits);
+        for (outcome, value) in [
+            ("accepted", counts.accepted),
+            ("later", counts.later),
+            ("refused", counts.refused),
+            ("not_sent", counts.not_sent),
+            ("in_doubt", counts.in_doubt),
+            ("late_answer", counts.late_answers),
+        ] {
+            self.sample(&LINK_OUTCOMES, &[name[0], ("outcome", outcome)], value);
+        }
+        self.sample(&LINK_RECEIVED, &[name[0], ("kind", "receipt")], counts.receipts);
+        self.sample(&LINK_RECEIVED, &[name[0], ("kind", "reply")], counts.replies);
+        self.sample(&LINK_RECEIVED, &[name[0], ("kind", "ignored")], counts.ignored_replies);
+        self.sample(&LINK_RECEIVED, &[name[0], ("kind", "refused")], counts.refused_inbound);
+        self.sample(&LINK_BAD_PDUS, &name, counts.bad_pdus + counts.unknown_answers);
+        self.sample(&LINK_CONNECTS, &name, counts.connects);
+        self.sample(&LINK_DISCONNECTS, &name, counts.disconnects);
+        self.sample(&LINK_THROTTLES, &name, counts.throttles);
+        let answers = &link.answer_seconds;
+        let buckets: Vec<(f64, u64)> = answers.bounds.iter().copied().zip(answers.counts.iter().copied()).collect();
+        self.histogram(&LINK_ANSWER_SECONDS, &name, &buckets, answers.sum, answers.counts.iter().sum());
+    }
+
+    /// Puts HELP and TYPE above each metric's samples, in the order of the vocabulary.
+    pub(super) fn sorted(self) -> String {
+        let mut page = String::with_capacity(self.0.len() * 2);
+        for Definition { name, kind, help, .. } in VOCABULARY {
+            let suffix = if *kind == "counter" { "_total" } else { "" };
+            let _ = writeln!(page, "# HELP afterring_{name}{suffix} {help}\n# TYPE afterring_{name}{suffix} {kind}");
+            let full = format!("afterring_{name}");
+            let own = |line: &&str| {
+                let rest = line.strip_prefix(full.as_str()).unwrap_or("-");
+                let rest = ["_total", "_bucket", "_sum", "_count"]
+                    .into_iter()
+                    .find_map(|part| rest.strip_prefix(part).filter(|rest| rest.starts_with(['{', ' '])))
+                    .unwrap_or(rest);
+                rest.starts_with(['{', ' '])
+            };
+            for line in self.0.lines().filter(own) {
+                page.push_str(line);
+                page.push('\n');
+            }
+        }
+        page
+    }
+}

@@ -1,0 +1,286 @@
+//! The closed vocabulary: every metric there is, what it counts, and what a rise means.
+
+use std::fmt::Write;
+
+/// One metric: its name without the prefix `afterring_`, what it counts, and what a sustained rise means.
+#[derive(Debug)]
+pub struct Definition {
+    /// Name after the prefix, without the suffix `_total` that counters get.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Labels, all with a closed set of values or one per configured link or range.
+    pub labels: &'static str,
+    /// What it counts, with its unit.
+    pub help: &'static str,
+    /// What a sustained rise means, and what to do.
+    pub rise: &'static str,
+}
+
+/// Every metric there is. `docs/metrics.md` is printed from it.
+pub const VOCABULARY: &[Definition] = &[
+    CALLS,
+    REFUSED_CALLS,
+    DECISIONS,
+    ACCEPT_TO_SUBMIT,
+    JOURNAL_PENDING,
+    JOURNAL_FAILING,
+    ALERTS,
+    SUBSCRIBERS,
+    RANGE_USED,
+    RANGE_QUOTA,
+    DATABASE_ABNORMAL,
+    DATABASE_STATE,
+    DATABASE_UNSHARED,
+    DATABASE_QUARANTINED,
+    LINK_INFO,
+    LINK_UP,
+    LINK_WINDOW,
+    LINK_IN_FLIGHT,
+    LINK_RATE,
+    LINK_SLOWED_TO,
+    LINK_THROTTLED,
+    LINK_THROTTLED_SECONDS,
+    LINK_SUBMITS,
+    LINK_OUTCOMES,
+    LINK_RECEIVED,
+    LINK_BAD_PDUS,
+    LINK_CONNECTS,
+    LINK_DISCONNECTS,
+    LINK_THROTTLES,
+    LINK_ANSWER_SECONDS,
+    BUILD_INFO,
+];
+
+pub(super) const CALLS: Definition = Definition {
+    name: "calls",
+    kind: "counter",
+    labels: "source, result",
+    help: "Missed calls offered by the core network, by the way they came (sip, http) and what was answered (accepted, duplicate, busy, unavailable)",
+    rise: "busy: more calls come than are taken; unavailable: the journal can't store (disk full or broken)",
+};
+pub(super) const REFUSED_CALLS: Definition = Definition {
+    name: "refused_calls",
+    kind: "counter",
+    labels: "source, reason",
+    help: "Missed calls refused because they can't be used, by reason",
+    rise: "the core network sends something it should not, or a numbering setting is wrong; `afterring call` shows the answer",
+};
+pub(super) const DECISIONS: Definition = Definition {
+    name: "decisions",
+    kind: "counter",
+    labels: "event, verdict, why",
+    help: "Decisions by event (call, submitted, receipt, reply, due), verdict and reason",
+    rise: "nothing/quota_used_up: raise the range's users; nothing/abnormal_…: the database is away; held/…: alerts wait for receipts",
+};
+pub(super) const ACCEPT_TO_SUBMIT: Definition = Definition {
+    name: "accept_to_submit_seconds",
+    kind: "histogram",
+    labels: "",
+    help: "Seconds from a call being durable to its alert being handed to a link, for calls that are told at once",
+    rise: "links are down, throttled or their windows full; or the disk is slow",
+};
+pub(super) const JOURNAL_PENDING: Definition = Definition {
+    name: "journal_pending",
+    kind: "gauge",
+    labels: "",
+    help: "Events in the journal that are not decided yet",
+    rise: "events come faster than they are decided, or the store fails: see the log",
+};
+pub(super) const JOURNAL_FAILING: Definition = Definition {
+    name: "journal_failing",
+    kind: "gauge",
+    labels: "",
+    help: "1 while the journal can't store, else 0",
+    rise: "disk full or broken: calls are answered 503, nothing accepted is lost; make room",
+};
+pub(super) const ALERTS: Definition = Definition {
+    name: "alerts",
+    kind: "gauge",
+    labels: "state",
+    help: "Alerts that have not ended, by state (queued, sending, in_doubt, accepted)",
+    rise: "queued: links are down or too slow; in_doubt: the SMSC does not answer; accepted: receipts do not come",
+};
+pub(super) const SUBSCRIBERS: Definition = Definition {
+    name: "subscribers",
+    kind: "gauge",
+    labels: "",
+    help: "Registered numbers in the local registry",
+    rise: "none: growth",
+};
+pub(super) const RANGE_USED: Definition = Definition {
+    name: "range_used",
+    kind: "gauge",
+    labels: "range",
+    help: "People counted in a number range",
+    rise: "as it reaches afterring_range_quota, new people in the range get no teaser",
+};
+pub(super) const RANGE_QUOTA: Definition = Definition {
+    name: "range_quota",
+    kind: "gauge",
+    labels: "range",
+    help: "People that may be counted in a number range",
+    rise: "none: a setting",
+};
+pub(super) const DATABASE_ABNORMAL: Definition = Definition {
+    name: "database_abnormal",
+    kind: "gauge",
+    labels: "",
+    help: "1 while decisions are taken without the database, else 0",
+    rise: "the database is away or was forced to abnormal: subscribers get fallback, prospects nothing",
+};
+pub(super) const DATABASE_STATE: Definition = Definition {
+    name: "database_state",
+    kind: "gauge",
+    labels: "state",
+    help: "1 for the state that the database is in (normal, suspect, abnormal, recovering), 0 for the others; absent without a database",
+    rise: "abnormal: the log and /v1/status say what the database said; see docs/when-postgres-fails.md",
+};
+pub(super) const DATABASE_UNSHARED: Definition = Definition {
+    name: "database_unshared",
+    kind: "gauge",
+    labels: "",
+    help: "Decided events that the database has not confirmed yet; absent without a database",
+    rise: "while it is abnormal: they are handed over when it is back. While it is normal: it is slow, or another session holds locks",
+};
+pub(super) const DATABASE_QUARANTINED: Definition = Definition {
+    name: "database_quarantined",
+    kind: "gauge",
+    labels: "",
+    help: "Events that the database refused and that were set aside in the local store; absent without a database",
+    rise: "someone changed the tables, or a fault in this program: see the table quarantine in afterring.db, and the log",
+};
+pub(super) const LINK_INFO: Definition = Definition {
+    name: "link_info",
+    kind: "gauge",
+    labels: "link, smsc, bind",
+    help: "1 for each link, with the SMSC it leads to and what it binds for (transceiver, transmitter, receiver)",
+    rise: "none: a setting",
+};
+pub(super) const LINK_UP: Definition = Definition {
+    name: "link_up",
+    kind: "gauge",
+    labels: "link",
+    help: "1 while a link is bound to its SMSC, else 0",
+    rise: "0: see why the last session ended in /readyz?verbose",
+};
+pub(super) const LINK_WINDOW: Definition = Definition {
+    name: "link_window",
+    kind: "gauge",
+    labels: "link",
+    help: "Unanswered submits that a link may have",
+    rise: "none: a setting",
+};
+pub(super) const LINK_IN_FLIGHT: Definition = Definition {
+    name: "link_in_flight",
+    kind: "gauge",
+    labels: "link",
+    help: "Submits sent and not answered yet",
+    rise: "near the window: the SMSC answers slowly; ask for a larger window",
+};
+pub(super) const LINK_RATE: Definition = Definition {
+    name: "link_rate",
+    kind: "gauge",
+    labels: "link",
+    help: "Most submit_sm per second that a link may send by its settings; 0: no limit",
+    rise: "none: a setting",
+};
+pub(super) const LINK_SLOWED_TO: Definition = Definition {
+    name: "link_slowed_to",
+    kind: "gauge",
+    labels: "link",
+    help: "Most submit_sm per second that a link allows itself since the SMSC asked to slow down; absent while it is free",
+    rise: "present for long: lower the link's rate to what the SMSC allows",
+};
+pub(super) const LINK_THROTTLED: Definition = Definition {
+    name: "link_throttled",
+    kind: "gauge",
+    labels: "link",
+    help: "1 while a link pauses because the SMSC said so (ESME_RTHROTTLED, ESME_RMSGQFUL), else 0",
+    rise: "lower the link's rate to what the SMSC allows",
+};
+pub(super) const LINK_THROTTLED_SECONDS: Definition = Definition {
+    name: "link_throttled_seconds",
+    kind: "counter",
+    labels: "link",
+    help: "Seconds that a link paused altogether because the SMSC said so (ESME_RTHROTTLED, ESME_RMSGQFUL)",
+    rise: "lower the link's rate to what the SMSC allows",
+};
+pub(super) const LINK_SUBMITS: Definition = Definition {
+    name: "link_submits",
+    kind: "counter",
+    labels: "link",
+    help: "submit_sm sent, parts counted one by one",
+    rise: "none: traffic",
+};
+pub(super) const LINK_OUTCOMES: Definition = Definition {
+    name: "link_outcomes",
+    kind: "counter",
+    labels: "link, outcome",
+    help: "Alerts by what became of the attempt (accepted, later, refused, not_sent, in_doubt, late_answer)",
+    rise: "refused: the log tells each with its command_status; in_doubt: the SMSC does not answer in time",
+};
+pub(super) const LINK_RECEIVED: Definition = Definition {
+    name: "link_received",
+    kind: "counter",
+    labels: "link, kind",
+    help: "deliver_sm by kind: receipt, reply, ignored (from names, codes and what is no number of a subscriber), refused (the SMSC is told to send it again)",
+    rise: "refused: what SMSCs deliver can't be journaled fast enough",
+};
+pub(super) const LINK_BAD_PDUS: Definition = Definition {
+    name: "link_bad_pdus",
+    kind: "counter",
+    labels: "link",
+    help: "PDUs that could not be understood, and answers to unknown sequence numbers",
+    rise: "the SMSC sends something unusual: the session lives on; AFTERRING_LOG__FILTER=info,smpp_client=debug shows what",
+};
+pub(super) const LINK_CONNECTS: Definition = Definition {
+    name: "link_connects",
+    kind: "counter",
+    labels: "link",
+    help: "Binds that succeeded",
+    rise: "the SMSC closes sessions",
+};
+pub(super) const LINK_DISCONNECTS: Definition = Definition {
+    name: "link_disconnects",
+    kind: "counter",
+    labels: "link",
+    help: "Bound sessions that ended",
+    rise: "see why in the log and in /readyz?verbose",
+};
+pub(super) const LINK_THROTTLES: Definition = Definition {
+    name: "link_throttles",
+    kind: "counter",
+    labels: "link",
+    help: "Times that the SMSC asked to slow down (ESME_RTHROTTLED, ESME_RMSGQFUL)",
+    rise: "lower the link's rate to what the SMSC allows",
+};
+pub(super) const LINK_ANSWER_SECONDS: Definition = Definition {
+    name: "link_answer_seconds",
+    kind: "histogram",
+    labels: "link",
+    help: "Seconds from submit_sm to submit_sm_resp",
+    rise: "the SMSC is slow",
+};
+pub(super) const BUILD_INFO: Definition = Definition {
+    name: "build_info",
+    kind: "gauge",
+    labels: "version",
+    help: "Always 1; the version is the label",
+    rise: "none",
+};
+
+/// `docs/metrics.md`.
+#[must_use]
+pub fn docs() -> String {
+    let mut page = String::from(
+        "# Metrics\n\nPrinted by `afterring config --metrics`; `/metrics` on the admin listener serves them in the Prometheus text format.\n\
+         Counters carry the suffix `_total`. All times are in seconds.\n\n| metric | kind | labels | what it counts | a sustained rise means |\n|---|---|---|---|---|\n",
+    );
+    for definition in VOCABULARY {
+        let suffix = if definition.kind == "counter" { "_total" } else { "" };
+        let Definition { name, kind, labels, help, rise } = definition;
+        let _ = writeln!(page, "| `afterring_{name}{suffix}` | {kind} | {labels} | {help} | {rise} |");
+    }
+    page
+}
