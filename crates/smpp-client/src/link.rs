@@ -28,8 +28,11 @@ use crate::trace::Trace;
 use crate::updates::{Asking, Updated};
 use crate::window::Flight;
 
-/// Orders, or acknowledgements, that are taken at a time: they are then written together.
-const BATCH: usize = 256;
+/// Orders, or acknowledgements, that are taken at a time.
+const BATCH: usize = 64;
+
+/// Submits in a row, at least, without any answer, upon which an SMSC that otherwise lives counts as one that takes none: others get them.
+const UNANSWERED: usize = 10;
 
 /// Octets read at a time, at most.
 const READ: usize = 64 * 1024;
@@ -311,7 +314,7 @@ impl Link {
                     Ok(_) => self.on_read(&mut talk, &mut input),
                     Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
                 },
-                count = self.orders.recv_many(&mut orders, BATCH), if self.orders_open => {
+                count = self.orders.recv_many(&mut orders, BATCH), if self.orders_open && !talk.out.is_worth_writing() => {
                     self.orders_open = count > 0;
                     orders.drain(..).for_each(|order| self.take_order(&mut talk, &order));
                 }
@@ -368,6 +371,11 @@ impl Link {
         let now = Instant::now();
         while let Some((alert, attempt)) = talk.window.take_overdue(now) {
             self.answers.give(alert, attempt, SubmitOutcome::InDoubt(NoAnswer::Timeout));
+            talk.unanswered += 1;
+        }
+        if talk.unanswered >= self.gate.window().max(UNANSWERED) {
+            self.step(Event::Failed(Why::NoSubmitAnswer));
+            return now;
         }
         talk.asked.time_out(now);
         let mut wake = self.session.wakes_at(&self.settings).unwrap_or(now + NEVER);

@@ -118,6 +118,7 @@ impl Link {
             self.gate.meter.count(Count::Throttles);
         }
         if let Some(sent) = talk.window.take(frame.sequence) {
+            talk.unanswered = 0;
             self.gate.meter.answered_in(now.duration_since(sent.at));
             let (alert, attempt) = (sent.flight.alert, sent.flight.attempt);
             match self.judge(talk, sent.flight, frame, now) {
@@ -126,6 +127,7 @@ impl Link {
                 Judgement::Done(outcome) => self.answers.give(alert, attempt, outcome),
             }
         } else if let Some(flight) = talk.window.take_late(frame.sequence, now) {
+            talk.unanswered = 0;
             self.gate.meter.count(Count::LateAnswers);
             let (alert, attempt) = (flight.alert, flight.attempt);
             // Of a message with parts left nothing new is known: they were not sent after the timeout.

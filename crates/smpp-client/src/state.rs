@@ -86,6 +86,8 @@ pub enum Why {
     },
     /// An `enquire_link` was not answered in time.
     NoEnquireAnswer,
+    /// As many submits as the window holds, one after another, were not answered in time.
+    NoSubmitAnswer,
     /// The SMSC sent an unbind.
     PeerUnbound,
     /// The SMSC answered a submit as if the link were not bound.
@@ -112,6 +114,7 @@ impl Why {
             | Self::Broken(_)
             | Self::Framing { .. }
             | Self::NoEnquireAnswer
+            | Self::NoSubmitAnswer
             | Self::PeerUnbound
             | Self::NotBound { .. }
             | Self::Drained => false,
@@ -133,6 +136,7 @@ impl fmt::Display for Why {
             Self::Broken(kind) => write!(f, "connection broken: {kind}"),
             Self::Framing { length } => write!(f, "the SMSC announced a PDU of {length} octets"),
             Self::NoEnquireAnswer => f.write_str("enquire_link not answered in time"),
+            Self::NoSubmitAnswer => f.write_str("no submit was answered in time for long"),
             Self::PeerUnbound => f.write_str("unbound by the SMSC"),
             Self::NotBound { status } => write!(f, "submit answered as unbound with status {}", Status(*status)),
             Self::Drained => f.write_str("drained"),

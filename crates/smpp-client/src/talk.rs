@@ -19,6 +19,9 @@ use crate::window::{Flight, Sent, Window};
 /// Receipts and replies that one connection may have unacknowledged: more than SMSCs send ahead; the rest stays with them.
 const OWED: usize = 1_024;
 
+/// Octets to write at which no more orders are taken before they are written: an SMSC that has some thirty submits can begin while we code the next.
+const WORTH_WRITING: usize = 4 * 1024;
+
 /// Octets to write at which no more submits are added: more than a kernel takes at once.
 const OUT_FULL: usize = 256 * 1024;
 
@@ -35,6 +38,8 @@ pub(crate) struct Talk {
     pub(crate) waiting: VecDeque<Flight>,
     pub(crate) pace: Pace,
     pub(crate) asked: Asked,
+    /// Submits that were not answered in time since the last that was answered.
+    pub(crate) unanswered: usize,
     /// Octets to come of a PDU that is longer than any that is taken.
     pub(crate) skipped: usize,
     pub(crate) acknowledgements: mpsc::Receiver<Acknowledgement>,
@@ -56,6 +61,7 @@ impl Talk {
             waiting: VecDeque::new(),
             pace: Pace::new(settings.rate, smsc_rate, now),
             asked: Asked::default(),
+            unanswered: 0,
             skipped: 0,
             acknowledgements,
             acknowledge,
@@ -112,6 +118,10 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    pub(crate) fn is_worth_writing(&self) -> bool {
+        self.buffer.len() >= WORTH_WRITING
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.buffer.len() >= OUT_FULL
     }

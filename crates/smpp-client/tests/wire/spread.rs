@@ -96,6 +96,34 @@ async fn an_smsc_that_answers_nothing_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn an_smsc_that_lives_and_answers_no_submit_is_left_for_another() {
+    let (sick, spare) = (Smsc::open().await, Smsc::open().await);
+    let quick = |port, name: &str, priority| LinkSettings {
+        response_timeout: Duration::from_millis(20),
+        reconnect_min: Duration::from_secs(60),
+        reconnect_max: Duration::from_secs(60),
+        priority,
+        ..named(port, name)
+    };
+    let mut gateway = Gateway::start(vec![quick(sick.port, "sick", 0), quick(spare.port, "spare", 1)]);
+    let mut sick = sick.bound().await;
+    let mut peer = spare.bound().await;
+    all_bound(&gateway).await;
+    for alert in 1..=10 {
+        gateway.submit(order(alert, "C")).await;
+        assert!(matches!(gateway.outcome().await.1, SubmitOutcome::InDoubt(_)));
+        sick.expect(SUBMIT_SM).await;
+    }
+    sick.expect_end().await;
+    gateway.until_all(|all| all[0].state != LinkState::Bound).await;
+    gateway.submit(order(11, "C")).await;
+    peer.take("s").await;
+    assert_eq!(gateway.outcome().await, (11, accepted_by("spare", &["s"])));
+    let closed = gateway.links.status()[0].last_closed.map(|closed| closed.why);
+    assert_eq!(closed, Some(smpp_client::Why::NoSubmitAnswer));
+}
+
+#[tokio::test]
 async fn what_one_smsc_cannot_take_goes_to_another_of_whatever_priority() {
     let (first, second) = (Smsc::open().await, Smsc::open().await);
     let backup = LinkSettings { priority: 1, ..named(second.port, "backup") };
