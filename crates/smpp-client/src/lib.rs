@@ -5,11 +5,13 @@
 //! Every order has exactly one [`Answer`]; one that was not answered in time may have a late one after it. What arrives is
 //! acknowledged to the SMSC by an [`Acknowledge`], once it is durable.
 //!
-//! A link is one task (`link`), driven by a pure machine (`session`); what it says to and hears from its peer is in `talk` and `peer`.
+//! A link is one task (`link`), driven by a pure machine (`session`); what it says to and hears from its peer is in
+//! `conversation`, `talk` and `peer`.
 
 mod answers;
 mod charset;
 mod connect;
+mod conversation;
 mod deliver;
 mod frame;
 #[cfg(feature = "fuzzing")]

@@ -17,6 +17,9 @@ const FIRST_PAUSE: Duration = SECOND;
 const SLOWED_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// A pause as long as this follows others after which nothing was taken: the SMSC is not of use for now.
+const STUCK: Duration = Duration::from_secs(4);
+
 /// The part of a second's submits that may go at once: timers tick every millisecond or so, and an SMSC counts by the second.
 const BURSTS_PER_SECOND: u32 = 100;
 
@@ -249,6 +252,11 @@ impl Pace {
         self.paused_until.filter(|&until| now < until)
     }
 
+    /// Whether nothing was taken after several pauses, and it pauses once more.
+    pub(crate) fn is_stuck(&self, now: Instant) -> bool {
+        self.is_paused(now) && self.pause.is_some_and(|pause| pause >= STUCK)
+    }
+
     /// What the link allows itself since it was asked to slow down, in submits per second.
     pub(crate) fn slowed_to(&self) -> Option<u32> {
         self.slowed.as_ref().map(|slowed| slowed.limit)
@@ -333,6 +341,8 @@ mod tests {
             let until = pace.paused_until(now).unwrap();
             assert_eq!(pace.take(now), Err(until));
             pauses.push((until - now).as_secs());
+            assert_eq!(pace.is_stuck(now), until - now >= STUCK);
+            assert!(!pace.is_stuck(until));
             now = until;
             assert_eq!(pace.take(now), Ok(()));
         }

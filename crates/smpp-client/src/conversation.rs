@@ -1,0 +1,229 @@
+//! One connection of a link, from the bind to its end.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use model::{NoAnswer, Submit, SubmitOutcome};
+use rusmpp::CommandId;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::connect;
+use crate::gate::Door;
+use crate::inbound::Acknowledgement;
+use crate::link::{BATCH, Link, NEVER};
+use crate::meter::Count;
+use crate::session::{Action, Event, Session};
+use crate::state::Why;
+use crate::status;
+use crate::submit;
+use crate::talk::Talk;
+use crate::updates::{Asking, Updated};
+use crate::window::Flight;
+
+/// Submits in a row, at least, without any answer, upon which an SMSC that otherwise lives counts as one that takes none: others get them.
+const UNANSWERED: usize = 10;
+
+/// Octets read at a time, at most.
+const READ: usize = 64 * 1024;
+
+/// How long the last octets to a peer that unbinds may take.
+const FAREWELL: Duration = Duration::from_millis(250);
+
+impl Link {
+    pub(crate) async fn converse_plainly(&mut self, mut stream: TcpStream, input: BytesMut) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(link = %self.settings.name, %error, "TCP_NODELAY not set");
+        }
+        let (reader, writer) = stream.split();
+        self.converse(reader, writer, input).await;
+    }
+
+    /// From the bind to the end of the connection; `input` was read before.
+    pub(crate) async fn converse<R, W>(&mut self, mut reader: R, mut writer: W, mut input: BytesMut)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut talk = Talk::new(&self.settings, self.smsc_rate.clone(), self.trace.clone(), Instant::now());
+        let mut orders: Vec<Submit> = Vec::with_capacity(BATCH);
+        let mut given: Vec<Acknowledgement> = Vec::with_capacity(BATCH);
+        let timer = sleep_until(Instant::now());
+        tokio::pin!(timer);
+        self.follow(Event::Connected, &mut talk);
+        while self.is_connected() {
+            let wake = self.settle(&mut talk);
+            if timer.is_elapsed() || wake < timer.deadline() {
+                timer.as_mut().reset(wake);
+            }
+            input.reserve(READ);
+            tokio::select! {
+                result = writer.write_buf(&mut talk.out.buffer), if !talk.out.buffer.is_empty() => match result {
+                    Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
+                    Ok(_) => {}
+                    Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
+                },
+                result = reader.read_buf(&mut input), if !talk.out.is_flooded() => match result {
+                    Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
+                    Ok(_) => self.on_read(&mut talk, &mut input),
+                    Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
+                },
+                count = self.orders.recv_many(&mut orders, BATCH), if self.orders_open && !talk.out.is_worth_writing() => {
+                    self.orders_open = count > 0;
+                    orders.drain(..).for_each(|order| self.take_order(&mut talk, &order));
+                }
+                asking = self.asking.recv(), if self.asking_open => match asking {
+                    Some(asking) => self.ask(&mut talk, asking),
+                    None => self.asking_open = false,
+                },
+                _ = talk.acknowledgements.recv_many(&mut given, BATCH) => {
+                    given.drain(..).for_each(|given| talk.acknowledge(given));
+                }
+                () = self.answers.room(), if !self.answers.is_empty() => {}
+                () = self.gate.returned(), if self.draining => {}
+                changed = self.drain.changed(), if !self.draining => {
+                    let event = self.on_drain(changed.is_err());
+                    self.follow(event, &mut talk);
+                }
+                () = timer.as_mut() => self.follow(Event::Tick, &mut talk),
+            }
+        }
+        if self.is_farewell() {
+            let _ = timeout(FAREWELL, writer.write_all_buf(&mut talk.out.buffer)).await;
+            let _ = writer.shutdown().await;
+        }
+        self.end(&mut talk);
+    }
+
+    /// Whether the peer is still told something: the answer to its unbind, or why nothing more is understood.
+    const fn is_farewell(&self) -> bool {
+        matches!(
+            self.session,
+            Session::Down { why: Why::PeerUnbound | Why::Framing { .. }, .. }
+                | Session::Closed { why: Why::PeerUnbound | Why::Framing { .. } | Why::Drained }
+        )
+    }
+
+    /// Does what an event asks for.
+    fn follow(&mut self, event: Event, talk: &mut Talk) {
+        match self.step(event) {
+            Action::None | Action::Connect | Action::HangUp => {}
+            Action::Bind => match self.settings.check().and_then(|()| submit::bind(&self.settings)) {
+                Ok(bind) => _ = talk.out.put_next(&bind),
+                Err(error) => _ = self.step(Event::Failed(Why::Settings(error))),
+            },
+            Action::Enquire => talk.out.put_request(CommandId::EnquireLink),
+            Action::Unbind => {
+                self.give_up(talk, |_, _| SubmitOutcome::InDoubt(NoAnswer::Timeout));
+                talk.out.put_request(CommandId::Unbind);
+            }
+        }
+    }
+
+    /// Brings everything up to this moment: timeouts, orders that may go, answers, the gate. Gives when that is to be done again.
+    fn settle(&mut self, talk: &mut Talk) -> Instant {
+        let now = Instant::now();
+        while let Some((alert, attempt)) = talk.window.take_overdue(now) {
+            self.answers.give(alert, attempt, SubmitOutcome::InDoubt(NoAnswer::Timeout));
+            talk.unanswered += 1;
+        }
+        if talk.unanswered >= self.gate.window().max(UNANSWERED) {
+            self.step(Event::Failed(Why::NoSubmitAnswer));
+            return now;
+        }
+        talk.asked.time_out(now);
+        let mut wake = self.session.wakes_at(&self.settings).unwrap_or(now + NEVER);
+        let may_send = matches!(self.session, Session::Bound { .. } | Session::Draining { .. });
+        if may_send {
+            let (count, next) = talk.send_waiting(now);
+            (0..count).for_each(|_| self.gate.meter.count(Count::Submits));
+            wake = next.map_or(wake, |next| wake.min(next));
+        }
+        self.answers.flush();
+        let paused_until = talk.pace.paused_until(now);
+        self.open_gate(talk, now);
+        self.gate.meter.set_in_flight(talk.window.len());
+        let is_settled = talk.is_settled() && self.answers.is_empty() && self.gate.is_idle();
+        if is_settled && matches!(self.session, Session::Draining { .. }) {
+            self.follow(Event::Settled, talk);
+            return now;
+        }
+        [paused_until, talk.window.next_timeout(), talk.asked.next_timeout()]
+            .into_iter()
+            .flatten()
+            .fold(wake, Instant::min)
+    }
+
+    /// Gives as many permits as can go soon, and shows how the link is slowed down.
+    fn open_gate(&self, talk: &Talk, now: Instant) {
+        let paused = talk.pace.is_paused(now);
+        let door = match self.session {
+            Session::Bound { .. } if !self.settings.bind.transmits() => Door::Closed,
+            // Others may take over what it would get.
+            Session::Bound { .. } if talk.pace.is_stuck(now) => Door::Closed,
+            Session::Bound { .. } if talk.pace.is_paused(now) => Door::Paused,
+            Session::Bound { .. } => Door::Open,
+            _ => Door::Closed,
+        };
+        let slowed_to = talk.pace.slowed_to();
+        let ceiling = slowed_to.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(self.gate.window());
+        self.gate.set(door, ceiling);
+        let throttled_for = self.paused_before + talk.pace.paused_for();
+        self.view.send_if_modified(|view| {
+            let before = (view.throttled, view.slowed_to, view.throttled_for);
+            (view.throttled, view.slowed_to, view.throttled_for) = (paused, slowed_to, throttled_for);
+            before != (paused, slowed_to, throttled_for)
+        });
+    }
+
+    /// Asks about a message that the SMSC has.
+    fn ask(&mut self, talk: &mut Talk, asking: Asking) {
+        let Asking { message, update, answer } = asking;
+        let asks = update.asks();
+        let known = match self.session {
+            Session::Bound { .. } => talk.asked.known(asks),
+            // Dropped, it is not asked.
+            _ => return,
+        };
+        let said = match known {
+            Some(known) => known,
+            None => match submit::update(&message, &update, &self.settings, (self.clock)()) {
+                Err(_) => Updated::Unsayable,
+                Ok(pdu) => {
+                    let sequence = talk.out.put_next(&pdu);
+                    return talk.asked.add(sequence, asks, answer, Instant::now() + self.settings.update_timeout);
+                }
+            },
+        };
+        // Whoever asked may have given up.
+        let _ = answer.send(said);
+    }
+
+    fn take_order(&mut self, talk: &mut Talk, order: &Submit) {
+        self.reference = self.reference.wrapping_add(1);
+        match submit::pdus(order, self.reference, &self.settings, (self.clock)()) {
+            Ok(parts) => talk.waiting.push_back(Flight::new(order.alert, order.attempt, parts)),
+            Err(error) => {
+                tracing::warn!(link = %self.settings.name, alert = %order.alert, %error, "order refused");
+                let status = match error {
+                    submit::Unsendable::TooLong => status::RINVMSGLEN,
+                    submit::Unsendable::Source(_) => status::RINVSRCADR,
+                };
+                self.answers.give(order.alert, order.attempt, SubmitOutcome::Refused { status });
+            }
+        }
+    }
+
+    /// The connection is gone: what left by it is in doubt, what did not was not sent.
+    fn end(&mut self, talk: &mut Talk) {
+        self.give_up(talk, |out, sent| {
+            if out.has_left(sent.ends) { SubmitOutcome::InDoubt(NoAnswer::LinkLost) } else { sent.flight.unwritten() }
+        });
+        talk.asked.end();
+        self.paused_before += talk.pace.paused_for();
+        self.gate.set(Door::Closed, self.gate.window());
+        self.gate.meter.set_in_flight(0);
+        self.answers.flush();
+    }
+}
