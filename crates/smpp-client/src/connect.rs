@@ -3,7 +3,8 @@
 use std::io;
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -13,6 +14,9 @@ use crate::session::{Event, Session};
 use crate::settings::LinkSettings;
 use crate::state::{TlsFault, Why};
 use crate::tls;
+
+/// Addresses of one host that are tried: an SMSC has a few.
+const ADDRESSES: usize = 8;
 
 /// A connection to an SMSC.
 #[derive(Debug)]
@@ -95,8 +99,7 @@ impl Link {
 }
 
 async fn dial(settings: &LinkSettings) -> Result<Stream, Why> {
-    let stream = TcpStream::connect((settings.host.clone(), settings.port)).await;
-    let stream = stream.map_err(|error| Why::ConnectFailed(error.kind()))?;
+    let stream = reach(settings).await.map_err(|error| Why::ConnectFailed(error.kind()))?;
     let Some(tls) = &settings.tls else { return Ok(Stream::Plain(stream)) };
     let link = &settings.name;
     let (config, server) = tls.load(&settings.host).map_err(|error| {
@@ -109,6 +112,21 @@ async fn dial(settings: &LinkSettings) -> Result<Stream, Why> {
         refusal(&error)
     })?;
     Ok(Stream::Tls(Box::new(stream)))
+}
+
+/// Connects to the first of the host's addresses that answers; one that is silent costs no more than its part of the time.
+async fn reach(settings: &LinkSettings) -> io::Result<TcpStream> {
+    let addresses: Vec<_> = lookup_host((settings.host.as_str(), settings.port)).await?.take(ADDRESSES).collect();
+    let each = settings.bind_timeout / u32::try_from(addresses.len().max(1)).unwrap_or(1);
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses {
+        match timeout(each, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
 }
 
 fn refusal(error: &io::Error) -> Why {

@@ -106,7 +106,7 @@ impl Link {
     }
 
     /// Does what an event asks for.
-    fn follow(&mut self, event: Event, talk: &mut Talk) {
+    pub(crate) fn follow(&mut self, event: Event, talk: &mut Talk) {
         match self.step(event) {
             Action::None | Action::Connect | Action::HangUp => {}
             Action::Bind => match self.settings.check().and_then(|()| submit::bind(&self.settings)) {
@@ -114,6 +114,12 @@ impl Link {
                 Err(error) => _ = self.step(Event::Failed(Why::Settings(error))),
             },
             Action::Enquire => talk.out.put_request(CommandId::EnquireLink),
+            Action::Part => {
+                let sequence = talk.unbind.take();
+                sequence.into_iter().for_each(|sequence| {
+                    talk.out.put_response(CommandId::UnbindResp, status::ROK, sequence);
+                });
+            }
             Action::Unbind => {
                 self.give_up(talk, |_, _| SubmitOutcome::InDoubt(NoAnswer::Timeout));
                 talk.out.put_request(CommandId::Unbind);
@@ -144,8 +150,13 @@ impl Link {
         let paused_until = talk.pace.paused_until(now);
         self.open_gate(talk, now);
         self.gate.meter.set_in_flight(talk.window.len());
-        let is_settled = talk.is_settled() && self.answers.is_empty() && self.gate.is_idle();
-        if is_settled && matches!(self.session, Session::Draining { .. }) {
+        let is_settled = match self.session {
+            Session::Draining { .. } => talk.is_settled() && self.answers.is_empty() && self.gate.is_idle(),
+            // What waits was not sent, and goes by another link.
+            Session::Parting { .. } => talk.is_answered(),
+            _ => false,
+        };
+        if is_settled {
             self.follow(Event::Settled, talk);
             return now;
         }

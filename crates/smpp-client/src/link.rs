@@ -150,6 +150,7 @@ impl Link {
                 // A conversation ends in none of these.
                 Session::Binding { .. }
                 | Session::Bound { .. }
+                | Session::Parting { .. }
                 | Session::Draining { .. }
                 | Session::Unbinding { .. } => {
                     self.step(Event::Failed(Why::PeerClosed));
@@ -163,9 +164,11 @@ impl Link {
     /// Whether there is a connection to be talked over.
     pub(crate) const fn is_connected(&self) -> bool {
         match self.session {
-            Session::Binding { .. } | Session::Bound { .. } | Session::Draining { .. } | Session::Unbinding { .. } => {
-                true
-            }
+            Session::Binding { .. }
+            | Session::Bound { .. }
+            | Session::Parting { .. }
+            | Session::Draining { .. }
+            | Session::Unbinding { .. } => true,
             Session::Down { .. } | Session::Connecting { .. } | Session::Awaiting { .. } | Session::Closed { .. } => {
                 false
             }
@@ -186,7 +189,8 @@ impl Link {
 
     fn moved(&mut self, before: Session, now: Instant) {
         let name = &self.settings.name;
-        let in_service = |session| matches!(session, Session::Bound { .. } | Session::Draining { .. });
+        let in_service =
+            |session| matches!(session, Session::Bound { .. } | Session::Parting { .. } | Session::Draining { .. });
         if in_service(before) && !in_service(self.session) {
             self.gate.set(Door::Closed, self.gate.window());
             self.gate.meter.count(Count::Disconnects);
@@ -211,7 +215,9 @@ impl Link {
                 tracing::info!(link = %name, "link bound");
                 (LinkState::Bound, None)
             }
-            Session::Draining { .. } | Session::Unbinding { .. } => (LinkState::Draining, None),
+            Session::Parting { .. } | Session::Draining { .. } | Session::Unbinding { .. } => {
+                (LinkState::Draining, None)
+            }
             // Shown by `close`, when the last answers are given.
             Session::Closed { why } => {
                 tracing::info!(link = %name, %why, "link closed");

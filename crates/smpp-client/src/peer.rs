@@ -66,8 +66,8 @@ impl Link {
                 talk.out.put_response(CommandId::EnquireLinkResp, status::ROK, frame.sequence);
             }
             CommandId::Unbind => {
-                talk.out.put_response(CommandId::UnbindResp, status::ROK, frame.sequence);
-                self.step(Event::PeerUnbind);
+                talk.unbind = Some(frame.sequence);
+                self.follow(Event::PeerUnbind, talk);
             }
             CommandId::UnbindResp => {
                 self.step(Event::UnbindAnswered);

@@ -11,14 +11,18 @@ use crate::status;
 /// How long a peer may take to answer an unbind before the connection is closed all the same.
 const UNBIND_WAIT: Duration = Duration::from_secs(1);
 
+/// How long answers are awaited of a peer that unbinds: what it still says of submits is not in doubt.
+const PARTING_WAIT: Duration = Duration::from_secs(2);
+
 /// Where a link stands.
 ///
 /// ```text
 ///            Tick                Connected            BindAnswered(ok)
 ///   Down ───────────▶ Connecting ───────────▶ Binding ───────────────▶ Bound ◀─┐ Heard, Tick (enquire)
 ///    ▲ └────────────▶ Awaiting (outbind) ────────▲                       │  └───┘
-///    │   Failed, Tick    │                      │ refused, Tick,         │ Failed, PeerUnbind,
+///    │   Failed, Tick    │                      │ refused, Tick,         │ Failed,
 ///    └───────────────────┴──────────────────────┴────────────────────────┤ no answer to the enquiry
+///    └──── Parting ◀───────────────────── PeerUnbind ────────────────────┤
 ///                                                                        │ Drain
 ///   Closed ◀── UnbindAnswered, Tick ── Unbinding ◀── Settled, Tick ── Draining
 ///      ▲                                   │                             │
@@ -37,6 +41,8 @@ pub(crate) enum Session {
     Binding { until: Instant, failures: u32 },
     /// In service; `enquired` holds the time by which something must be heard.
     Bound { heard: Instant, enquired: Option<Instant>, failures: u32 },
+    /// The peer unbinds: no new orders; what was sent may still be answered, then its unbind is.
+    Parting { until: Instant, failures: u32 },
     /// No new orders; what was sent may still be answered.
     Draining { until: Instant },
     /// The unbind is on its way.
@@ -62,7 +68,7 @@ pub(crate) enum Event {
     UnbindAnswered,
     /// The link is to close, giving answers until then.
     Drain(Instant),
-    /// While draining: nothing is unanswered any more.
+    /// While draining or parting: nothing is unanswered any more.
     Settled,
     /// Time passed.
     Tick,
@@ -81,6 +87,8 @@ pub(crate) enum Action {
     Enquire,
     /// Give up what is unanswered, and send the unbind.
     Unbind,
+    /// Answer the peer's unbind, and close the connection.
+    Part,
     /// Close the connection.
     HangUp,
 }
@@ -111,6 +119,7 @@ impl Session {
             Self::Down { until, .. }
             | Self::Connecting { until, .. }
             | Self::Binding { until, .. }
+            | Self::Parting { until, .. }
             | Self::Draining { until }
             | Self::Unbinding { until } => Some(until),
             Self::Bound { heard, enquired, .. } => Some(enquired.unwrap_or(heard + settings.enquire_interval)),
@@ -149,23 +158,29 @@ impl Session {
                 }
                 Event::BindAnswered(status) => policy.down(Why::BindRefused { status }, failures, now),
                 Event::Failed(why) => policy.down(why, failures, now),
-                Event::PeerUnbind => policy.down(Why::PeerUnbound, failures, now),
+                Event::PeerUnbind => policy.part(failures, now),
                 Event::Tick if now >= until => policy.down(Why::BindTimeout, failures, now),
                 Event::Drain(_) => (Self::Closed { why: Why::Drained }, Action::HangUp),
                 _ => (self, Action::None),
             },
             Self::Bound { heard, enquired, failures } => self.on_bound(event, now, policy, (heard, enquired, failures)),
+            Self::Parting { until, failures } => match event {
+                Event::Settled => policy.part(failures, now),
+                Event::Tick if now >= until => policy.part(failures, now),
+                Event::Failed(_) => policy.down(Why::PeerUnbound, failures, now),
+                Event::Drain(_) => (Self::Closed { why: Why::PeerUnbound }, Action::Part),
+                _ => (self, Action::None),
+            },
             Self::Draining { until } => match event {
                 Event::Settled => (Self::Unbinding { until: now + UNBIND_WAIT }, Action::Unbind),
                 Event::Tick if now >= until => (Self::Unbinding { until: now + UNBIND_WAIT }, Action::Unbind),
                 Event::Failed(why) => (Self::Closed { why }, Action::HangUp),
-                Event::PeerUnbind => (Self::Closed { why: Why::PeerUnbound }, Action::HangUp),
+                Event::PeerUnbind => (Self::Closed { why: Why::PeerUnbound }, Action::Part),
                 _ => (self, Action::None),
             },
             Self::Unbinding { until } => match event {
-                Event::UnbindAnswered | Event::PeerUnbind | Event::Failed(_) => {
-                    (Self::Closed { why: Why::Drained }, Action::HangUp)
-                }
+                Event::UnbindAnswered | Event::Failed(_) => (Self::Closed { why: Why::Drained }, Action::HangUp),
+                Event::PeerUnbind => (Self::Closed { why: Why::Drained }, Action::Part),
                 Event::Tick if now >= until => (Self::Closed { why: Why::Drained }, Action::HangUp),
                 _ => (self, Action::None),
             },
@@ -184,7 +199,7 @@ impl Session {
             // Only a peer that goes on talking after the bind has proved itself; one that binds and hangs up is waited for longer each time.
             Event::Heard => (Self::Bound { heard: now, enquired: None, failures: 0 }, Action::None),
             Event::Failed(why) => policy.down(why, failures, now),
-            Event::PeerUnbind => policy.down(Why::PeerUnbound, failures, now),
+            Event::PeerUnbind => (Session::Parting { until: now + PARTING_WAIT, failures }, Action::None),
             Event::Drain(until) => (Self::Draining { until }, Action::None),
             Event::Tick => match enquired {
                 Some(until) if now >= until => policy.down(Why::NoEnquireAnswer, failures, now),
@@ -203,6 +218,10 @@ impl Policy<'_> {
     fn down(self, why: Why, failures: u32, now: Instant) -> (Session, Action) {
         let until = now + self.wait(why, failures);
         (Session::Down { until, why, failures: failures.saturating_add(1) }, Action::HangUp)
+    }
+
+    fn part(self, failures: u32, now: Instant) -> (Session, Action) {
+        (self.down(Why::PeerUnbound, failures, now).0, Action::Part)
     }
 
     /// Doubles from `reconnect_min` to `reconnect_max`, of which the upper half is left to the jitter, so that links lost together don't come back together.
@@ -273,6 +292,7 @@ mod tests {
             Session::Binding { until, failures },
             Session::Bound { heard: now - settings.enquire_interval, enquired: None, failures },
             Session::Bound { heard: now, enquired: Some(now), failures },
+            Session::Parting { until, failures },
             Session::Draining { until },
             Session::Unbinding { until },
             Session::Closed { why: Why::Drained },
@@ -300,9 +320,14 @@ mod tests {
                         (Session::Bound { heard, enquired, failures }, Action::Enquire)
                     }
                     (Session::Bound { .. }, Event::Tick) => down(Why::NoEnquireAnswer, first),
-                    (Session::Bound { .. } | Session::Binding { .. }, Event::PeerUnbind) => {
-                        down(Why::PeerUnbound, first)
+                    (Session::Bound { .. }, Event::PeerUnbind) => {
+                        (Session::Parting { until: now + PARTING_WAIT, failures }, Action::None)
                     }
+                    (Session::Binding { .. }, Event::PeerUnbind)
+                    | (Session::Parting { .. }, Event::Settled | Event::Tick) => {
+                        (down(Why::PeerUnbound, first).0, Action::Part)
+                    }
+                    (Session::Parting { .. }, Event::Failed(_)) => down(Why::PeerUnbound, first),
                     (
                         Session::Connecting { .. }
                         | Session::Awaiting { .. }
@@ -314,15 +339,17 @@ mod tests {
                         (Session::Unbinding { until: now + UNBIND_WAIT }, Action::Unbind)
                     }
                     (Session::Draining { .. }, Event::Failed(why)) => closed(why),
-                    (Session::Draining { .. }, Event::PeerUnbind) => closed(Why::PeerUnbound),
+                    (Session::Draining { .. }, Event::PeerUnbind) | (Session::Parting { .. }, Event::Drain(_)) => {
+                        (closed(Why::PeerUnbound).0, Action::Part)
+                    }
+                    (Session::Unbinding { .. }, Event::PeerUnbind) => (closed(Why::Drained).0, Action::Part),
                     (
                         Session::Connecting { .. } | Session::Awaiting { .. } | Session::Binding { .. },
                         Event::Drain(_),
                     )
-                    | (
-                        Session::Unbinding { .. },
-                        Event::UnbindAnswered | Event::PeerUnbind | Event::Failed(_) | Event::Tick,
-                    ) => closed(Why::Drained),
+                    | (Session::Unbinding { .. }, Event::UnbindAnswered | Event::Failed(_) | Event::Tick) => {
+                        closed(Why::Drained)
+                    }
                     _ => (state, Action::None),
                 };
                 assert_eq!(state.on(event, now, policy), expected, "{state:?} {event:?}");
@@ -353,6 +380,7 @@ mod tests {
             Session::Binding { until, failures: 3 },
             Session::Bound { heard: now, enquired: None, failures: 3 },
             Session::Bound { heard: now, enquired: Some(until), failures: 3 },
+            Session::Parting { until, failures: 3 },
             Session::Draining { until },
             Session::Unbinding { until },
         ] {

@@ -40,6 +40,8 @@ pub(crate) struct Talk {
     pub(crate) asked: Asked,
     /// Submits that were not answered in time since the last that was answered.
     pub(crate) unanswered: usize,
+    /// Sequence number of the peer's unbind, to be answered when it may close.
+    pub(crate) unbind: Option<u32>,
     /// Octets to come of a PDU that is longer than any that is taken.
     pub(crate) skipped: usize,
     pub(crate) acknowledgements: mpsc::Receiver<Acknowledgement>,
@@ -62,6 +64,7 @@ impl Talk {
             pace: Pace::new(settings.rate, smsc_rate, now),
             asked: Asked::default(),
             unanswered: 0,
+            unbind: None,
             skipped: 0,
             acknowledgements,
             acknowledge,
@@ -101,9 +104,14 @@ impl Talk {
         self.out.put_delivery_response(given);
     }
 
-    /// Whether nothing is on its way in either direction.
+    /// Whether nothing that was sent is unanswered, in either direction.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.window.is_empty() && self.owed == 0
+    }
+
+    /// Whether nothing is on its way, and nothing waits for it.
     pub(crate) fn is_settled(&self) -> bool {
-        self.window.is_empty() && self.waiting.is_empty() && self.owed == 0
+        self.is_answered() && self.waiting.is_empty()
     }
 }
 

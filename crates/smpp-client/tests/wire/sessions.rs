@@ -180,6 +180,24 @@ async fn an_unbind_of_the_smsc_is_answered_and_the_link_comes_back() {
 }
 
 #[tokio::test]
+async fn what_an_smsc_that_unbinds_still_answers_is_not_in_doubt() {
+    let smsc = Smsc::open().await;
+    let mut gateway = Gateway::start(vec![settings(smsc.port)]);
+    let mut peer = smsc.bound().await;
+    gateway.submit(order(1, "C")).await;
+    let submit = peer.expect(SUBMIT_SM).await;
+    let held = gateway.reserve(1).await;
+    peer.send(&pdu(UNBIND, 0, 77, b"")).await;
+    gateway.until(|status| status.state == LinkState::Draining).await;
+    peer.answer(&submit, 0, b"1\0").await;
+    assert_eq!(peer.read().await, Some(pdu(UNBIND | RESPONSE, 0, 77, b"")));
+    peer.expect_end().await;
+    assert_eq!(gateway.outcome().await, (1, accepted(&["1"])));
+    drop(held);
+    smsc.bound().await;
+}
+
+#[tokio::test]
 async fn draining_waits_for_answers_then_unbinds() {
     let smsc = Smsc::open().await;
     let mut gateway = Gateway::start(vec![settings(smsc.port)]);
