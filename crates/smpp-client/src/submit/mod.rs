@@ -18,7 +18,7 @@ use rusmpp::CommandId;
 pub(crate) use self::address::SourceFault;
 use self::address::{destination, source};
 pub(crate) use self::bind::bind;
-use self::script::Script;
+pub(crate) use self::script::Script;
 pub(crate) use self::update::{Unsayable, update};
 use self::validity::Validity;
 use crate::pdu::Pdu;
