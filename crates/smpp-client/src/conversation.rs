@@ -200,7 +200,10 @@ impl Link {
         let said = match known {
             Some(known) => known,
             None => match submit::update(&message, &update, &self.settings, (self.clock)()) {
-                Err(_) => Updated::Unsayable,
+                Err(error) => {
+                    tracing::debug!(link = %self.settings.name, %error, "not asked about a message");
+                    Updated::Unsayable
+                }
                 Ok(pdu) => {
                     let sequence = talk.out.put_next(&pdu);
                     return talk.asked.add(sequence, asks, answer, Instant::now() + self.settings.update_timeout);

@@ -20,7 +20,7 @@ pub fn pdu(stream: &[u8]) {
 #[must_use]
 pub fn receipt(text: &[u8]) -> Option<Receipt> {
     match Delivery::from_handset(0x04, 0, text).meaning(&settings(Charset::Gsm, false), Timestamp::default()) {
-        Meaning::Receipt(receipt) => Some(receipt),
+        Meaning::Receipt { receipt, .. } => Some(receipt),
         Meaning::Reply(_) | Meaning::NamelessReceipt | Meaning::NotFromASubscriber => None,
     }
 }
@@ -30,7 +30,7 @@ pub fn receipt(text: &[u8]) -> Option<Receipt> {
 pub fn reply(data_coding: u8, octets: &[u8]) -> Option<Reply> {
     match Delivery::from_handset(0, data_coding, octets).meaning(&settings(Charset::Gsm, false), Timestamp::default()) {
         Meaning::Reply(reply) => Some(reply),
-        Meaning::Receipt(_) | Meaning::NamelessReceipt | Meaning::NotFromASubscriber => None,
+        Meaning::Receipt { .. } | Meaning::NamelessReceipt | Meaning::NotFromASubscriber => None,
     }
 }
 
@@ -42,7 +42,7 @@ fn bodies(body: &[u8]) {
             }
         }
     }
-    let _ = deliver::message_id(body);
+    let _ = (deliver::message_id(body), deliver::congestion(body), deliver::query_state(body));
 }
 
 fn settings(charset: Charset, packed: bool) -> LinkSettings {

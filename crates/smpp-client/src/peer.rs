@@ -162,7 +162,11 @@ impl Link {
         let read = if frame.id == CommandId::DataSm { Delivery::read_data_sm } else { Delivery::read_deliver_sm };
         let meaning = read(frame.body).map(|delivery| delivery.meaning(&self.settings, (self.clock)()));
         let status = match meaning {
-            Ok(Meaning::Receipt(receipt)) => {
+            Ok(Meaning::Receipt { receipt, disagrees }) => {
+                if disagrees {
+                    self.gate.meter.count(Count::DisagreeingReceipts);
+                    tracing::debug!(link = %self.settings.name, "receipt whose text and optional parameters disagree");
+                }
                 return self.hand_on(talk, frame, Count::Receipts, |owed| Inbound::Receipt(receipt, owed));
             }
             Ok(Meaning::Reply(reply)) => {

@@ -1,9 +1,11 @@
 //! Reads what a receipt says, from its TLVs and its text (SMPP 3.4 appendix B, and the forms met in the field).
 
+use std::borrow::Cow;
+
 use model::ReceiptState;
 
 use crate::deliver::Tlvs;
-use crate::text::is_wide;
+use crate::text::wide;
 
 /// What a receipt says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,14 +13,32 @@ pub(crate) struct Said {
     pub(crate) message_id: String,
     pub(crate) state: ReceiptState,
     pub(crate) error: String,
+    /// Whether text and optional parameters name different messages, or different states.
+    pub(crate) disagrees: bool,
+}
+
+/// What the text of a receipt says; what it leaves out is empty.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Written<'a> {
+    message_id: &'a str,
+    state: Option<ReceiptState>,
+    error: &'a str,
 }
 
 /// A receipt's text: ASCII whatever `data_coding` says, or UTF-16 where every other octet is 0.
-pub(crate) fn text(octets: &[u8]) -> String {
-    if is_wide(octets) {
-        return model::decode_ucs2(octets);
+pub(crate) fn text(octets: &[u8]) -> Cow<'_, str> {
+    match wide(octets) {
+        Some(text) => Cow::Owned(text),
+        None => match std::str::from_utf8(octets) {
+            Ok(text) => Cow::Borrowed(text.trim_matches('\0')),
+            Err(_) => Cow::Owned(String::from_utf8_lossy(octets).trim_matches('\0').to_owned()),
+        },
     }
-    String::from_utf8_lossy(octets).trim_matches('\0').to_owned()
+}
+
+/// Whether a text names a message, in any form of receipts.
+pub(crate) fn names_a_message(text: &str) -> bool {
+    !written(text).message_id.is_empty()
 }
 
 /// Whether a text names both a message and its state.
@@ -26,62 +46,92 @@ pub(crate) fn looks_like_one(text: &str) -> bool {
     field(text, "id").is_some() && field(text, "stat").is_some()
 }
 
+/// The message that the optional parameters name.
+pub(crate) fn named(tlvs: &Tlvs<'_>) -> Option<String> {
+    let id = String::from_utf8_lossy(tlvs.message_id?);
+    let id = id.trim_matches(['\0', ' ']);
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
 /// What is said; a TLV wins over the text. `None` when no message is named.
 pub(crate) fn read(text: &str, tlvs: &Tlvs<'_>) -> Option<Said> {
-    let said = read_csv(text).or_else(|| read_fields(text));
-    let named = tlvs.message_id.map(|id| String::from_utf8_lossy(id).trim_matches(['\0', ' ']).to_owned());
-    let message_id = named.filter(|id| !id.is_empty()).or_else(|| said.as_ref().map(|said| said.message_id.clone()))?;
-    let (state, error) = match said {
-        Some(said) => (said.state, said.error),
-        None => state_and_error(text),
-    };
-    Some(Said {
+    let written = written(text);
+    let named = named(tlvs);
+    let told = tlvs.state.and_then(state_of_number);
+    let other_id =
+        named.as_ref().is_some_and(|id| !written.message_id.is_empty() && !is_same_id(id, written.message_id));
+    let other_state = matches!((told, written.state), (Some(told), Some(written)) if told != written);
+    let message_id = named.unwrap_or_else(|| written.message_id.to_owned());
+    (!message_id.is_empty()).then(|| Said {
         message_id,
-        state: tlvs.state.map_or(state, state_of_number),
-        error: tlvs.network_error.and_then(network_error).unwrap_or(error),
+        state: told.or(written.state).unwrap_or(ReceiptState::Unknown),
+        error: tlvs.network_error.and_then(network_error).unwrap_or_else(|| written.error.to_owned()),
+        disagrees: other_id || other_state,
     })
 }
 
-/// `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…`, each of them optional but the first.
-fn read_fields(text: &str) -> Option<Said> {
-    let message_id = field(text, "id").filter(|id| !id.is_empty())?.to_owned();
-    let (state, error) = state_and_error(text);
-    Some(Said { message_id, state, error })
+/// Whether two ids name the same message: in any case, with any zeros before them, one in decimal and the other in hexadecimal.
+fn is_same_id(one: &str, other: &str) -> bool {
+    let number = |id: &str, base| u128::from_str_radix(id, base).ok();
+    let is_converted =
+        |decimal, hexadecimal| number(decimal, 10).is_some_and(|value| number(hexadecimal, 16) == Some(value));
+    one.trim_start_matches('0').eq_ignore_ascii_case(other.trim_start_matches('0'))
+        || is_converted(one, other)
+        || is_converted(other, one)
 }
 
-fn state_and_error(text: &str) -> (ReceiptState, String) {
+fn written(text: &str) -> Written<'_> {
+    read_csv(text).unwrap_or_else(|| read_fields(text))
+}
+
+/// `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…`, each of them optional (SMPP 3.4 appendix B).
+fn read_fields(text: &str) -> Written<'_> {
+    let message_id = field(text, "id").unwrap_or_default();
     let stat = field(text, "stat").unwrap_or_default();
     let error = field(text, "err").unwrap_or_default();
+    if stat.is_empty() {
+        return Written { message_id, state: None, error };
+    }
     let state = state_of_word(stat);
     // A state that isn't one of the standard's words says why only by itself.
-    let told = matches!(state, ReceiptState::Unknown) || is_gateway_code(stat);
-    (state, if told && !stat.is_empty() { stat.to_owned() } else { error.to_owned() })
+    let says_why = state == ReceiptState::Unknown || is_gateway_code(stat);
+    Written { message_id, state: Some(state), error: if says_why { stat } else { error } }
 }
 
 /// Vodafone's form: state, two times, error, destination, originator, message id.
-fn read_csv(text: &str) -> Option<Said> {
-    let [state, _, _, error, destination, _, id] = text.split(',').collect::<Vec<_>>().try_into().ok()?;
-    if !destination.bytes().all(|octet| octet.is_ascii_digit()) || id.trim().is_empty() {
-        return None;
-    }
+fn read_csv(text: &str) -> Option<Written<'_>> {
+    let mut columns = text.split(',');
+    let mut next = || columns.next().map(str::trim);
+    let (state, _at, _accepted_at, error, destination, _originator) =
+        (next()?, next()?, next()?, next()?, next()?, next()?);
+    let message_id = next().filter(|id| !id.is_empty())?;
+    let is_form = columns.next().is_none() && [state, destination].iter().all(|digits| is_number(digits));
     let state = match state {
         "00" => ReceiptState::Delivered,
         "01" => ReceiptState::Enroute,
         _ => ReceiptState::Unknown,
     };
-    Some(Said { message_id: id.trim().to_owned(), state, error: error.to_owned() })
+    is_form.then_some(Written { message_id, state: Some(state), error })
 }
 
-/// The value of the first `name:`, any case, at the beginning of a word; up to the next space.
+fn is_number(digits: &str) -> bool {
+    !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+/// The value of the first `name:`, any case, at the beginning of a word; up to the next space. What follows `text:` is of the message, not of the receipt.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let octets = text.as_bytes();
-    let begins =
-        |&start: &usize| start == 0 || octets.get(start - 1).is_some_and(|octet| !octet.is_ascii_alphanumeric());
-    let start = text.match_indices(':').filter_map(|(colon, _)| colon.checked_sub(name.len())).find(|start| {
-        begins(start)
-            && octets.get(*start..start + name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
-    })?;
-    let value = text.get(start + name.len() + 1..)?.trim_start_matches(' ');
+    let is_at = |colon: usize, name: &str| {
+        colon.checked_sub(name.len()).is_some_and(|start| {
+            let begins = start == 0 || octets.get(start - 1).is_some_and(|octet| !octet.is_ascii_alphanumeric());
+            begins && octets.get(start..colon).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+        })
+    };
+    let (colon, _) = text
+        .match_indices(':')
+        .take_while(|&(colon, _)| !is_at(colon, "text"))
+        .find(|&(colon, _)| is_at(colon, name))?;
+    let value = text.get(colon + 1..)?.trim_start_matches(' ');
     let end = value.find(|c: char| c.is_whitespace() || c == '\0').unwrap_or(value.len());
     let value = value.get(..end)?;
     Some(if is_next_field(value) { "" } else { value })
@@ -95,17 +145,43 @@ fn is_next_field(word: &str) -> bool {
         || matches!(word, "submit" | "done")
 }
 
+/// The words of the standard and those met beside them.
+const WORDS: [(&str, ReceiptState); 21] = [
+    ("DELIVRD", ReceiptState::Delivered),
+    ("DELIVERED", ReceiptState::Delivered),
+    ("EXPIRED", ReceiptState::Expired),
+    ("DELETED", ReceiptState::Deleted),
+    ("UNDELIV", ReceiptState::Undeliverable),
+    ("UNDELIVERABLE", ReceiptState::Undeliverable),
+    ("FAILED", ReceiptState::Undeliverable),
+    ("NACK", ReceiptState::Undeliverable),
+    ("NOROUTE", ReceiptState::Undeliverable),
+    ("ACCEPTD", ReceiptState::Accepted),
+    ("ACCEPTED", ReceiptState::Accepted),
+    ("REJECTD", ReceiptState::Rejected),
+    ("REJECTED", ReceiptState::Rejected),
+    ("ENROUTE", ReceiptState::Enroute),
+    ("ACKED", ReceiptState::Enroute),
+    ("BUFFRED", ReceiptState::Enroute),
+    ("BUFFERD", ReceiptState::Enroute),
+    ("BUFFERED", ReceiptState::Enroute),
+    ("SCHEDULED", ReceiptState::Enroute),
+    ("SKIPPED", ReceiptState::Unknown),
+    ("UNKNOWN", ReceiptState::Unknown),
+];
+
+/// Characters of a state's word that are enough: the last octet of a receipt is sometimes cut.
+const ENOUGH: usize = 6;
+
 fn state_of_word(stat: &str) -> ReceiptState {
-    match stat.to_ascii_uppercase().as_str() {
-        "DELIVRD" | "DELIVERED" => ReceiptState::Delivered,
-        "EXPIRED" => ReceiptState::Expired,
-        "DELETED" => ReceiptState::Deleted,
-        "UNDELIV" | "FAILED" | "NACK" | "NOROUTE" => ReceiptState::Undeliverable,
-        "ACCEPTD" | "ACCEPTED" => ReceiptState::Accepted,
-        "REJECTD" | "REJECTED" => ReceiptState::Rejected,
-        "ENROUTE" | "ACKED" | "BUFFRED" | "BUFFERD" => ReceiptState::Enroute,
-        _ if is_gateway_code(stat) => ReceiptState::Undeliverable,
-        _ => ReceiptState::Unknown,
+    let is_word = |word: &str| {
+        word.eq_ignore_ascii_case(stat)
+            || (stat.len() == ENOUGH && word.get(..ENOUGH).is_some_and(|start| start.eq_ignore_ascii_case(stat)))
+    };
+    match WORDS.iter().find(|(word, _)| is_word(word)) {
+        Some(&(_, state)) => state,
+        None if is_gateway_code(stat) => ReceiptState::Undeliverable,
+        None => ReceiptState::Unknown,
     }
 }
 
@@ -115,17 +191,18 @@ fn is_gateway_code(stat: &str) -> bool {
         if a.is_ascii_uppercase() && b.is_ascii_uppercase() && digits.len() == 4 && digits.iter().all(u8::is_ascii_digit))
 }
 
-/// SMPP 3.4 §5.2.28; 0 and 9 are from SMPP 5.0 §4.7.15.
-fn state_of_number(state: u8) -> ReceiptState {
+/// SMPP 3.4 §5.2.28; 0 and 9 are from SMPP 5.0 §4.7.15. `None` for a number that stands for nothing.
+pub(crate) fn state_of_number(state: u8) -> Option<ReceiptState> {
     match state {
-        0 | 1 => ReceiptState::Enroute,
-        2 => ReceiptState::Delivered,
-        3 => ReceiptState::Expired,
-        4 => ReceiptState::Deleted,
-        5 => ReceiptState::Undeliverable,
-        6 => ReceiptState::Accepted,
-        8 => ReceiptState::Rejected,
-        _ => ReceiptState::Unknown,
+        0 | 1 => Some(ReceiptState::Enroute),
+        2 => Some(ReceiptState::Delivered),
+        3 => Some(ReceiptState::Expired),
+        4 => Some(ReceiptState::Deleted),
+        5 => Some(ReceiptState::Undeliverable),
+        6 => Some(ReceiptState::Accepted),
+        7 | 9 => Some(ReceiptState::Unknown),
+        8 => Some(ReceiptState::Rejected),
+        _ => None,
     }
 }
 
@@ -208,7 +285,8 @@ mod tests {
         let states =
             [Enroute, Enroute, Delivered, Expired, Deleted, Undeliverable, Accepted, Unknown, Rejected, Unknown];
         for (number, state) in (0..).zip(states) {
-            assert_eq!(state_of_number(number), state, "{number}");
+            assert_eq!(state_of_number(number), Some(state), "{number}");
         }
+        assert_eq!(state_of_number(10), None);
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use model::{IdForm, LinkName, Numbering, Secret, SmscName};
+use model::{IdForm, Kind, LinkName, Numbering, Secret, SmscName};
 
 use crate::status::StatusTable;
 use crate::writing::Writing;
@@ -161,6 +161,9 @@ pub enum SettingsError {
     /// Longer than 40 characters, or not ASCII.
     #[error("address_range has at most 40 ASCII characters")]
     AddressRange,
+    /// Longer than 5 characters, or not ASCII.
+    #[error("service_type has at most 5 ASCII characters")]
+    ServiceType,
     /// A transceiver in 3.3.
     #[error("SMPP 3.3 has no transceiver: bind a transmitter and a receiver")]
     NoTransceiver,
@@ -223,6 +226,9 @@ impl LinkSettings {
         }
         if !fits(&self.address_range, 40) {
             return Err(SettingsError::AddressRange);
+        }
+        if !Kind::ALL.iter().all(|&kind| fits(&self.writing.of(kind).service_type, 5)) {
+            return Err(SettingsError::ServiceType);
         }
         if self.version == Version::V3_3 && self.bind == Bind::Transceiver {
             return Err(SettingsError::NoTransceiver);

@@ -241,6 +241,8 @@ pub struct LinkCounts {
     pub late_answers: u64,
     /// Receipts handed on.
     pub receipts: u64,
+    /// Receipts among them whose text says another id or state than their optional parameters, which count.
+    pub disagreeing_receipts: u64,
     /// Replies handed on.
     pub replies: u64,
     /// Messages from names and short numbers, acknowledged and dropped.

@@ -62,5 +62,8 @@ mod tests {
         let mut settings = crate::settings_for_tests();
         settings.password = Secret::new("123456789".into());
         assert_eq!(bind(&settings), Err(SettingsError::Password));
+        let mut settings = crate::settings_for_tests();
+        settings.writing.of_mut(model::Kind::Teaser).service_type = "ADVERT".into();
+        assert_eq!(bind(&settings), Err(SettingsError::ServiceType));
     }
 }

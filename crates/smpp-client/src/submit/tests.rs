@@ -11,7 +11,8 @@ use rusmpp::tlvs::TlvValue;
 use rusmpp::values::DataCoding;
 use rusmpp::{Command, Pdu};
 
-use super::{SourceFault, Unsayable, Unsendable, pdus, update};
+use super::update::Unsayable;
+use super::{SourceFault, Unsendable, pdus, update};
 use crate::septets;
 use crate::settings::LinkSettings;
 use crate::updates::{Message, Update};
@@ -118,7 +119,7 @@ fn what_is_set_for_a_kind_is_written_for_it_and_for_no_other() {
         destination: TonNpi { ton: 2, npi: 0 },
     };
     let pdus = pdus(&order(code(), "C"), 9, &settings, NOW).unwrap();
-    let expected = b"MCA\0\0\x0812599\0\x02\x0013800000001\0\0\x41\x02\0261126190101000+\0\x11\0\0\0\x01C";
+    let expected = b"MCA\0\0\x0812599\0\x02\x0013800000001\0\0\x41\x02\x00261126190101000+\0\x11\0\0\0\x01C";
     assert_eq!(pdus[0][16..], expected[..]);
     let other = Submit { kind: Kind::Notice, ..order(code(), "C") };
     let pdus = super::pdus(&other, 9, &settings, NOW).unwrap();
