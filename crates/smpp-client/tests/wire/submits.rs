@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{NoAnswer, SubmitOutcome};
-use smpp_client::{LinkState, Why};
+use smpp_client::{LinkState, LinkStatus, Why};
 
 use crate::smsc::{self, GENERIC_NACK, Gateway, SUBMIT_SM, Smsc, accepted, message, order, pdu, poll_once, settings};
 
@@ -103,6 +103,26 @@ async fn a_throttled_link_pauses_and_gives_no_permits_meanwhile() {
     peer.take("3").await;
     assert_eq!(gateway.outcome().await, (3, accepted(&["3"])));
     assert_eq!(gateway.reserve(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_congested_smsc_slows_the_link_down_and_then_halts_it() {
+    let smsc = Smsc::open().await;
+    let mut gateway = Gateway::start(vec![settings(smsc.port)]);
+    let mut peer = smsc.bound().await;
+    let state = |level: u8| [&b"id\0\x04\x28\0\x01"[..], &[level]].concat();
+    for (alert, level, slowed_to, throttled) in [(1, 89, None, false), (2, 90, Some(1), false), (3, 100, Some(1), true)]
+    {
+        gateway.submit(order(alert, "C")).await;
+        let submit = peer.expect(SUBMIT_SM).await;
+        peer.answer(&submit, 0, &state(level)).await;
+        assert_eq!(gateway.outcome().await, (alert, accepted(&["id"])));
+        let seen = |status: &LinkStatus| (status.slowed_to, status.throttled) == (slowed_to, throttled);
+        gateway.until(seen).await;
+    }
+    assert!(poll_once(&mut Box::pin(gateway.links.reserve(1))).await.is_none());
+    let status = gateway.status();
+    assert_eq!((status.counts.throttles, status.throttled_for.is_zero()), (1, false));
 }
 
 #[tokio::test]
