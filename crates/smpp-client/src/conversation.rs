@@ -1,5 +1,6 @@
 //! One connection of a link, from the bind to its end.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,7 +19,7 @@ use crate::session::{Action, Event, Session};
 use crate::state::Why;
 use crate::status;
 use crate::submit;
-use crate::talk::Talk;
+use crate::talk::{Outgoing, Talk};
 use crate::updates::{Asking, Updated};
 use crate::window::Flight;
 
@@ -59,9 +60,9 @@ impl Link {
             }
             input.reserve(READ);
             tokio::select! {
-                result = writer.write_buf(&mut talk.out.buffer), if !talk.out.buffer.is_empty() => match result {
-                    Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
-                    Ok(_) => {}
+                result = write(&mut writer, &mut talk.out), if !talk.out.is_written() => match result {
+                    Ok(true) => {}
+                    Ok(false) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
                     Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
                 },
                 result = reader.read_buf(&mut input), if !talk.out.is_flooded() => match result {
@@ -90,8 +91,12 @@ impl Link {
             }
         }
         if self.is_farewell() {
-            let _ = timeout(FAREWELL, writer.write_all_buf(&mut talk.out.buffer)).await;
-            let _ = writer.shutdown().await;
+            // Shutting down flushes.
+            let _ = timeout(FAREWELL, async {
+                writer.write_all_buf(&mut talk.out.buffer).await?;
+                writer.shutdown().await
+            })
+            .await;
         }
         self.end(&mut talk);
     }
@@ -240,4 +245,15 @@ impl Link {
         self.gate.meter.set_in_flight(0);
         self.answers.flush();
     }
+}
+
+/// Writes what can be written now; false when the connection takes nothing any more. TLS keeps what a full socket didn't take until it is flushed.
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut Outgoing) -> io::Result<bool> {
+    if out.buffer.is_empty() {
+        writer.flush().await?;
+        out.flushed = true;
+        return Ok(true);
+    }
+    out.flushed = false;
+    Ok(writer.write_buf(&mut out.buffer).await? > 0)
 }

@@ -58,7 +58,7 @@ impl Talk {
     ) -> Self {
         let (acknowledge, acknowledgements) = mpsc::channel(OWED);
         Self {
-            out: Outgoing { trace, ..Outgoing::default() },
+            out: Outgoing { buffer: BytesMut::new(), flushed: true, queued: 0, sequence: Sequence::default(), trace },
             window: Window::new(settings.response_timeout),
             waiting: VecDeque::new(),
             pace: Pace::new(settings.rate, smsc_rate, now),
@@ -116,9 +116,11 @@ impl Talk {
 }
 
 /// Octets on their way to the SMSC.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) buffer: BytesMut,
+    /// Whether the connection keeps nothing back of what it took.
+    pub(crate) flushed: bool,
     /// All octets ever put into the buffer.
     queued: u64,
     sequence: Sequence,
@@ -126,6 +128,10 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    pub(crate) fn is_written(&self) -> bool {
+        self.buffer.is_empty() && self.flushed
+    }
+
     pub(crate) fn is_worth_writing(&self) -> bool {
         self.buffer.len() >= WORTH_WRITING
     }
