@@ -17,12 +17,12 @@ pub(crate) struct Said {
     pub(crate) disagrees: bool,
 }
 
-/// What the text of a receipt says; what it leaves out is empty.
+/// What the text of a receipt says, as it stands there.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-struct Written<'a> {
-    message_id: &'a str,
-    state: Option<ReceiptState>,
-    error: &'a str,
+pub(crate) struct Written<'a> {
+    id: Option<&'a str>,
+    stat: Option<&'a str>,
+    err: Option<&'a str>,
 }
 
 /// A receipt's text: ASCII whatever `data_coding` says, or UTF-16 where every other octet is 0.
@@ -36,14 +36,47 @@ pub(crate) fn text(octets: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Whether a text names a message, in any form of receipts.
-pub(crate) fn names_a_message(text: &str) -> bool {
-    !written(text).message_id.is_empty()
+impl<'a> Written<'a> {
+    /// Whether both a message and its state are named.
+    pub(crate) const fn looks_like_a_receipt(self) -> bool {
+        self.id.is_some() && self.stat.is_some()
+    }
+
+    pub(crate) fn names_a_message(self) -> bool {
+        self.id.is_some_and(|id| !id.is_empty())
+    }
+
+    fn state(self) -> Option<ReceiptState> {
+        self.stat.filter(|stat| !stat.is_empty()).map(state_of_word)
+    }
+
+    /// A state that isn't one of the words says why only by itself.
+    fn error(self) -> &'a str {
+        let stat = self.stat.unwrap_or_default();
+        if stat.is_empty() || word(stat).is_some() { self.err.unwrap_or_default() } else { stat }
+    }
 }
 
-/// Whether a text names both a message and its state.
-pub(crate) fn looks_like_one(text: &str) -> bool {
-    field(text, "id").is_some() && field(text, "stat").is_some()
+/// Reads `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…`, each of them optional, in any case (SMPP 3.4 appendix B). What follows `text:`
+/// is of the message, not of the receipt.
+pub(crate) fn written(text: &str) -> Written<'_> {
+    let mut written = Written::default();
+    for (colon, _) in text.match_indices(':') {
+        let field = match word_before(text, colon) {
+            word if word.eq_ignore_ascii_case("id") => &mut written.id,
+            word if word.eq_ignore_ascii_case("stat") => &mut written.stat,
+            word if word.eq_ignore_ascii_case("err") => &mut written.err,
+            word if word.eq_ignore_ascii_case("text") => break,
+            _ => continue,
+        };
+        *field = field.or_else(|| value_behind(text, colon));
+    }
+    written
+}
+
+/// Reads Vodafone's form too, which only a receipt's class makes one: it is nothing but columns.
+pub(crate) fn written_in_receipt(text: &str) -> Written<'_> {
+    read_csv(text).unwrap_or_else(|| written(text))
 }
 
 /// The message that the optional parameters name.
@@ -54,18 +87,15 @@ pub(crate) fn named(tlvs: &Tlvs<'_>) -> Option<String> {
 }
 
 /// What is said; a TLV wins over the text. `None` when no message is named.
-pub(crate) fn read(text: &str, tlvs: &Tlvs<'_>) -> Option<Said> {
-    let written = written(text);
-    let named = named(tlvs);
-    let told = tlvs.state.and_then(state_of_number);
-    let other_id =
-        named.as_ref().is_some_and(|id| !written.message_id.is_empty() && !is_same_id(id, written.message_id));
-    let other_state = matches!((told, written.state), (Some(told), Some(written)) if told != written);
-    let message_id = named.unwrap_or_else(|| written.message_id.to_owned());
-    (!message_id.is_empty()).then(|| Said {
-        message_id,
-        state: told.or(written.state).unwrap_or(ReceiptState::Unknown),
-        error: tlvs.network_error.and_then(network_error).unwrap_or_else(|| written.error.to_owned()),
+pub(crate) fn read(written: Written<'_>, tlvs: &Tlvs<'_>) -> Option<Said> {
+    let id = written.id.filter(|id| !id.is_empty());
+    let (named, told) = (named(tlvs), tlvs.state.and_then(state_of_number));
+    let other_id = matches!((&named, id), (Some(named), Some(id)) if !is_same_id(named, id));
+    let other_state = matches!((told, written.state()), (Some(told), Some(written)) if told != written);
+    Some(Said {
+        message_id: named.or_else(|| id.map(str::to_owned))?,
+        state: told.or_else(|| written.state()).unwrap_or(ReceiptState::Unknown),
+        error: tlvs.network_error.and_then(network_error).unwrap_or_else(|| written.error().to_owned()),
         disagrees: other_id || other_state,
     })
 }
@@ -80,61 +110,37 @@ fn is_same_id(one: &str, other: &str) -> bool {
         || is_converted(other, one)
 }
 
-fn written(text: &str) -> Written<'_> {
-    read_csv(text).unwrap_or_else(|| read_fields(text))
-}
-
-/// `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…`, each of them optional (SMPP 3.4 appendix B).
-fn read_fields(text: &str) -> Written<'_> {
-    let message_id = field(text, "id").unwrap_or_default();
-    let stat = field(text, "stat").unwrap_or_default();
-    let error = field(text, "err").unwrap_or_default();
-    if stat.is_empty() {
-        return Written { message_id, state: None, error };
-    }
-    let state = state_of_word(stat);
-    // A state that isn't one of the standard's words says why only by itself.
-    let says_why = state == ReceiptState::Unknown || is_gateway_code(stat);
-    Written { message_id, state: Some(state), error: if says_why { stat } else { error } }
-}
-
 /// Vodafone's form: state, two times, error, destination, originator, message id.
 fn read_csv(text: &str) -> Option<Written<'_>> {
-    let mut columns = text.split(',');
-    let mut next = || columns.next().map(str::trim);
-    let (state, _at, _accepted_at, error, destination, _originator) =
-        (next()?, next()?, next()?, next()?, next()?, next()?);
-    let message_id = next().filter(|id| !id.is_empty())?;
-    let is_form = columns.next().is_none() && [state, destination].iter().all(|digits| is_number(digits));
-    let state = match state {
-        "00" => ReceiptState::Delivered,
-        "01" => ReceiptState::Enroute,
-        _ => ReceiptState::Unknown,
+    let mut columns = text.split(',').map(str::trim);
+    let stat = columns.next().filter(|state| is_number(state))?;
+    let (_at, _accepted_at, err) = (columns.next()?, columns.next()?, columns.next()?);
+    let (_destination, _originator) = (columns.next().filter(|digits| is_number(digits))?, columns.next()?);
+    let id = columns.next().filter(|id| !id.is_empty())?;
+    let stat = match stat {
+        "00" => "DELIVRD",
+        "01" => "ENROUTE",
+        _ => "UNKNOWN",
     };
-    is_form.then_some(Written { message_id, state: Some(state), error })
+    columns.next().is_none().then_some(Written { id: Some(id), stat: Some(stat), err: Some(err) })
 }
 
 fn is_number(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())
 }
 
-/// The value of the first `name:`, any case, at the beginning of a word; up to the next space. What follows `text:` is of the message, not of the receipt.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let octets = text.as_bytes();
-    let is_at = |colon: usize, name: &str| {
-        colon.checked_sub(name.len()).is_some_and(|start| {
-            let begins = start == 0 || octets.get(start - 1).is_some_and(|octet| !octet.is_ascii_alphanumeric());
-            begins && octets.get(start..colon).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
-        })
-    };
-    let (colon, _) = text
-        .match_indices(':')
-        .take_while(|&(colon, _)| !is_at(colon, "text"))
-        .find(|&(colon, _)| is_at(colon, name))?;
+/// The letters and digits that stand directly before a colon.
+fn word_before(text: &str, colon: usize) -> &str {
+    let before = text.get(..colon).unwrap_or_default();
+    let length = before.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
+    before.get(colon - length..).unwrap_or_default()
+}
+
+/// What follows a colon, up to the next space; empty where the next field follows.
+fn value_behind(text: &str, colon: usize) -> Option<&str> {
     let value = text.get(colon + 1..)?.trim_start_matches(' ');
     let end = value.find(|c: char| c.is_whitespace() || c == '\0').unwrap_or(value.len());
-    let value = value.get(..end)?;
-    Some(if is_next_field(value) { "" } else { value })
+    value.get(..end).map(|value| if is_next_field(value) { "" } else { value })
 }
 
 /// Whether a word begins the next field, which it does where a value is empty.
@@ -174,15 +180,16 @@ const WORDS: [(&str, ReceiptState); 21] = [
 const ENOUGH: usize = 6;
 
 fn state_of_word(stat: &str) -> ReceiptState {
-    let is_word = |word: &str| {
-        word.eq_ignore_ascii_case(stat)
-            || (stat.len() == ENOUGH && word.get(..ENOUGH).is_some_and(|start| start.eq_ignore_ascii_case(stat)))
-    };
-    match WORDS.iter().find(|(word, _)| is_word(word)) {
-        Some(&(_, state)) => state,
+    match word(stat) {
+        Some(state) => state,
         None if is_gateway_code(stat) => ReceiptState::Undeliverable,
         None => ReceiptState::Unknown,
     }
+}
+
+fn word(stat: &str) -> Option<ReceiptState> {
+    let is_cut = |word: &str| word.get(..ENOUGH).is_some_and(|start| start.eq_ignore_ascii_case(stat));
+    WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(stat) || is_cut(word)).map(|&(_, state)| state)
 }
 
 /// `CA:0051` and the like: Chinese gateways put the code of a final failure where the state belongs.
@@ -217,7 +224,7 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Option<(String, ReceiptState, String)> {
-        read(text, &Tlvs::default()).map(|said| (said.message_id, said.state, said.error))
+        read(written_in_receipt(text), &Tlvs::default()).map(|said| (said.message_id, said.state, said.error))
     }
 
     #[test]
@@ -251,6 +258,9 @@ mod tests {
             ("id:7 stat:BUFFRED err:000", "7", Enroute, "000"),
             ("id:7 stat:NOROUTE err:9", "7", Undeliverable, "9"),
             ("id:7 stat:PUZZLED err:9", "7", Unknown, "PUZZLED"),
+            ("id:7 stat:UNKNOWN err:9", "7", Unknown, "9"),
+            ("id:7 stat:00 err:9", "7", Unknown, "00"),
+            ("02,0210021543,0210021500,9,447887123456,10110200000000,7", "7", Unknown, "9"),
             ("id:7 stat: err:9", "7", Unknown, "9"),
             ("id:7", "7", Unknown, ""),
             ("id:7 stat:DELIVRD err:000 text:id:8 stat:EXPIRED err:1", "7", Delivered, "000"),
@@ -266,9 +276,9 @@ mod tests {
 
     #[test]
     fn only_a_text_with_id_and_state_looks_like_a_receipt() {
-        assert!(looks_like_one("id:7 stat:DELIVRD"));
+        assert!(written("id:7 stat:DELIVRD").looks_like_a_receipt());
         for text in ["C", "my id: 7", "stat:DELIVRD", "paid:7 stat:DELIVRD", "id 7 stat DELIVRD"] {
-            assert!(!looks_like_one(text), "{text}");
+            assert!(!written(text).looks_like_a_receipt(), "{text}");
         }
     }
 

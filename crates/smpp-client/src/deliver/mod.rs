@@ -14,7 +14,7 @@ use self::fields::Fields;
 pub(crate) use self::fields::Truncated;
 use self::header::UserData;
 pub(crate) use self::responses::{congestion, message_id, query_state};
-use crate::receipt;
+use crate::receipt::{self, Written};
 use crate::settings::LinkSettings;
 use crate::text::Body;
 
@@ -152,14 +152,19 @@ impl<'a> Delivery<'a> {
     /// What it is: by the type bits of `esm_class`, else by the TLV, else by the text (some SMSCs leave the class 0).
     pub(crate) fn meaning(&self, settings: &LinkSettings, at: Timestamp) -> Meaning {
         let data = UserData::of(self.message, self.esm_class & UDHI != 0);
-        let text = self.receipt_text(data, settings);
-        let is_receipt =
-            self.esm_class & RECEIPTS != 0 || receipt::named(&self.tlvs).is_some() || receipt::looks_like_one(&text);
-        if is_receipt { self.receipt(&text, settings, at) } else { self.reply(data, settings, at) }
+        let is_marked = self.esm_class & RECEIPTS != 0 || receipt::named(&self.tlvs).is_some();
+        let read = if is_marked { receipt::written_in_receipt } else { receipt::written };
+        let text = self.receipt_text(data, settings, read);
+        let written = read(&text);
+        if is_marked || written.looks_like_a_receipt() {
+            self.receipt(written, settings, at)
+        } else {
+            self.reply(data, settings, at)
+        }
     }
 
-    fn receipt(&self, text: &str, settings: &LinkSettings, at: Timestamp) -> Meaning {
-        let Some(said) = receipt::read(text, &self.tlvs) else { return Meaning::NamelessReceipt };
+    fn receipt(&self, written: Written<'_>, settings: &LinkSettings, at: Timestamp) -> Meaning {
+        let Some(said) = receipt::read(written, &self.tlvs) else { return Meaning::NamelessReceipt };
         // Some SMSCs leave the addresses as they were in the submit.
         let handset = subscriber(self.source_ton, self.source, &settings.numbering)
             .or_else(|| subscriber(self.destination_ton, self.destination, &settings.numbering));
@@ -176,17 +181,17 @@ impl<'a> Delivery<'a> {
     }
 
     /// The text as that of a receipt: behind the header, or all of it where there is no header in spite of the class; unpacked where that is what it takes.
-    fn receipt_text(&self, data: UserData<'a>, settings: &LinkSettings) -> Cow<'a, str> {
+    fn receipt_text(&self, data: UserData<'a>, settings: &LinkSettings, read: fn(&str) -> Written<'_>) -> Cow<'a, str> {
         let text = receipt::text(data.text);
-        if receipt::names_a_message(&text) {
+        if data.header == 0 && !settings.writing.packed || read(&text).names_a_message() {
             return text;
         }
-        let whole = receipt::text(if data.header > 0 { self.message } else { &[] });
-        if receipt::names_a_message(&whole) {
+        let whole = receipt::text(self.message);
+        if read(&whole).names_a_message() {
             return whole;
         }
         let unpacked = self.body(data, None).unpacked(&settings.writing).unwrap_or_default();
-        if receipt::names_a_message(&unpacked) { unpacked.into() } else { text }
+        if read(&unpacked).names_a_message() { unpacked.into() } else { text }
     }
 
     fn reply(&self, data: UserData<'a>, settings: &LinkSettings, at: Timestamp) -> Meaning {

@@ -28,7 +28,8 @@ impl Script {
         let packed = writing.packed && charset == Charset::Gsm;
         let (coding, units) = match model::units(text) {
             (Coding::Gsm7, units) if charset == Charset::Gsm || charset.holds(text) => (Coding::Gsm7, units),
-            (Coding::Gsm7 | Coding::Ucs2, _) => (Coding::Ucs2, text.encode_utf16().count()),
+            (Coding::Gsm7, _) => (Coding::Ucs2, text.encode_utf16().count()),
+            (Coding::Ucs2, units) => (Coding::Ucs2, units),
         };
         (Self { coding, charset, packed }, units)
     }
