@@ -57,6 +57,10 @@ impl Pdu {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rusmpp::Command;
+    use rusmpp::decode::DecodeWithLength;
+
     use super::*;
 
     #[test]
@@ -65,5 +69,24 @@ mod tests {
         pdu.text(b"7").octet(1).tlv(0x0424, b"ab");
         let expected = b"\0\0\0\x19\0\0\0\x03\0\0\0\0\0\0\0\x007\0\x01\x04\x24\0\x02ab";
         assert_eq!(pdu.end()[..], expected[..]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_codec_reads_headers_and_responses(
+            id in prop::sample::select(vec![
+                CommandId::EnquireLink, CommandId::EnquireLinkResp, CommandId::Unbind, CommandId::UnbindResp,
+                CommandId::GenericNack, CommandId::DeliverSmResp, CommandId::DataSmResp,
+            ]),
+            status in any::<u32>(), sequence in 1..=0x7fff_ffff_u32,
+        ) {
+            let answers_delivery = matches!(id, CommandId::DeliverSmResp | CommandId::DataSmResp);
+            let mut octets = BytesMut::new();
+            crate::frame::put(&mut octets, id, status, sequence, if answers_delivery { &[0] } else { &[] });
+            let length = octets.len() - 4;
+            let (command, read) = Command::decode(&mut octets.split_off(4), length).unwrap();
+            prop_assert_eq!((read, command.id(), command.sequence_number()), (length, id, sequence));
+            prop_assert_eq!(u32::from(command.status()), status);
+        }
     }
 }

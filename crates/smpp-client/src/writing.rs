@@ -45,7 +45,7 @@ impl Long {
 /// How the validity period is written (SMPP 3.4 §7.1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ValidityForm {
-    /// From the SMSC's own now on: `000001000000000R`.
+    /// From the SMSC's own now on, up to 31 days: `000001000000000R`.
     #[default]
     Relative,
     /// As a time, in UTC: `261125180000000+`.
@@ -76,7 +76,7 @@ pub struct KindWriting {
     pub protocol_id: u8,
     /// Of the originator; `None`: 1/1 for a number, 3/0 for a short code, 5/0 for a name.
     pub source: Option<TonNpi>,
-    /// Of the handset; with the national type (2) the country code is left out.
+    /// Of the handset; with the national type (2) the country code is left out, and a number of another country goes as international (1).
     pub destination: TonNpi,
 }
 

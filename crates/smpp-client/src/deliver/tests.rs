@@ -407,6 +407,8 @@ fn a_wrong_length_costs_only_what_it_covers() {
     assert_eq!(Delivery::read_deliver_sm(b"\0\x01\x01861"), Err(Truncated));
 }
 
+const TAGS: [u16; 8] = [0x001e, 0x020c, 0x020e, 0x020f, 0x0423, 0x0424, 0x0427, 0x1400];
+
 proptest! {
     #[test]
     fn no_octets_make_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
@@ -420,14 +422,16 @@ proptest! {
     fn no_text_and_no_tlvs_make_the_reader_panic(
         class in any::<u8>(), coding in any::<u8>(), ton in 0u8..8, source in "[0-9+A-Z]{0,20}",
         message in proptest::collection::vec(any::<u8>(), 0..255),
-        tag in prop::sample::select(vec![0x001e_u16, 0x0423, 0x0424, 0x0427, 0x1400]),
-        value in proptest::collection::vec(any::<u8>(), 0..80), cut in 0usize..40,
+        tags in proptest::collection::vec(prop::sample::select(TAGS.to_vec()), 0..4),
+        value in proptest::collection::vec(any::<u8>(), 0..80), cut in 0usize..40, packed in any::<bool>(),
     ) {
-        let sent = Sent { source: (ton, &source), class, coding, message: &message, tlvs: &[(tag, &value)] };
-        let mut body = body(&sent);
+        let tlvs: Vec<Tlv<'_>> = tags.into_iter().map(|tag| (tag, &*value)).collect();
+        let mut body = body(&Sent { source: (ton, &source), class, coding, message: &message, tlvs: &tlvs });
         body.truncate(body.len().saturating_sub(cut));
+        let mut settings = crate::settings_for_tests();
+        settings.writing.packed = packed;
         if let Ok(delivery) = Delivery::read_deliver_sm(&body) {
-            let _ = delivery.meaning(&crate::settings_for_tests(), Timestamp::default());
+            let _ = delivery.meaning(&settings, Timestamp::default());
         }
     }
 }

@@ -12,9 +12,9 @@ use rusmpp::values::DataCoding;
 use rusmpp::{Command, Pdu};
 
 use super::update::Unsayable;
-use super::{SourceFault, Unsendable, pdus, update};
+use super::{SourceFault, Unsendable, bind, pdus, update};
 use crate::septets;
-use crate::settings::LinkSettings;
+use crate::settings::{Bind, LinkSettings, Version};
 use crate::updates::{Message, Update};
 use crate::writing::{Charset, KindWriting, Long, TonNpi, ValidityForm};
 
@@ -150,6 +150,7 @@ fn parts_share_a_reference_and_say_so_in_the_class_or_the_parameters() {
     }
 }
 
+/// E09 and E10 of the matrix of odd input: 160/161 septets and 153 a part, 70/71 units and 67 a part.
 #[test]
 fn parts_hold_exactly_what_the_air_interface_does() {
     for (long, septets, units) in [(Long::Udh8, 153, 67), (Long::Udh16, 152, 66), (Long::Sar, 153, 67)] {
@@ -382,6 +383,35 @@ proptest! {
             whole.push_str(&carried.text);
         }
         prop_assert_eq!(whole, text);
+    }
+
+    #[test]
+    fn the_codec_reads_every_field_of_a_bind(
+        system_id in "[!-~]{0,15}", password in "[!-~]{0,8}", system_type in "[!-~]{0,12}", address_range in "[!-~]{0,40}",
+        (way, id, version, octet) in prop::sample::select(vec![
+            (Bind::Receiver, 1, Version::V5_0, 0x50_u8),
+            (Bind::Transmitter, 2, Version::V3_3, 0x33),
+            (Bind::Transceiver, 9, Version::V3_4, 0x34),
+        ]),
+    ) {
+        let settings = LinkSettings {
+            system_id: system_id.clone(),
+            password: model::Secret::new(password.clone()),
+            system_type: system_type.clone(),
+            address_range: address_range.clone(),
+            version,
+            bind: way,
+            ..crate::settings_for_tests()
+        };
+        let mut pdu = bind(&settings).unwrap();
+        prop_assert_eq!(pdu[7], id);
+        // The three PDUs differ in their id only.
+        pdu[7] = 9;
+        let Pdu::BindTransceiver(read) = decoded(&pdu) else { panic!("{pdu:?}") };
+        let kinds = (u8::from(read.addr_ton), u8::from(read.addr_npi), u8::from(read.interface_version));
+        prop_assert_eq!(kinds, (0, 0, octet));
+        let texts = [read.system_id.as_str(), read.password.as_str(), read.system_type.as_str(), read.address_range.as_str()];
+        prop_assert_eq!(texts, [&system_id[..], &password, &system_type, &address_range]);
     }
 
     #[test]
