@@ -165,19 +165,26 @@ impl<'a> Delivery<'a> {
 
     fn receipt(&self, written: Written<'_>, settings: &LinkSettings, at: Timestamp) -> Meaning {
         let Some(said) = receipt::read(written, &self.tlvs) else { return Meaning::NamelessReceipt };
-        // Some SMSCs leave the addresses as they were in the submit.
-        let handset = subscriber(self.source_ton, self.source, &settings.numbering)
-            .or_else(|| subscriber(self.destination_ton, self.destination, &settings.numbering));
         let receipt = Receipt {
             smsc: settings.smsc.clone(),
             message_id: said.message_id,
             id_form: settings.id_form,
             state: said.state,
-            handset,
+            handset: self.handset(&settings.numbering),
             error: said.error,
             at,
         };
         Meaning::Receipt { receipt, disagrees: said.disagrees }
+    }
+
+    /// The handset that a receipt is from. Some SMSCs leave the addresses as they were in the submit: then the source is a service code. Beside an IMSI or a
+    /// name, the destination may be a number of ours.
+    fn handset(&self, numbering: &Numbering) -> Option<Msisdn> {
+        let is_code = (1..=SHORT_CODE).contains(&self.source.len()) && self.source.iter().all(u8::is_ascii_digit);
+        if is_code {
+            return subscriber(self.destination_ton, self.destination, numbering);
+        }
+        subscriber(self.source_ton, self.source, numbering)
     }
 
     /// The text as that of a receipt: behind the header, or all of it where there is no header in spite of the class; unpacked where that is what it takes.

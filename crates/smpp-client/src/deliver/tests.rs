@@ -280,12 +280,20 @@ fn a_keyword_is_never_taken_for_a_receipt() {
 
 #[test]
 fn a_receipt_that_kept_the_addresses_of_the_submit_names_the_handset_too() {
-    let mut body = b"\0\x03\x0012599\0\x01\x018613800000001\0\x04\0\0\0\0\0\0\0\0".to_vec();
-    body.push(u8::try_from(TEXT.len()).unwrap());
-    body.extend(TEXT);
-    match Delivery::read_deliver_sm(&body).unwrap().meaning(&crate::settings_for_tests(), Timestamp::default()) {
-        Meaning::Receipt { receipt, .. } => assert_eq!(receipt.handset, Msisdn::international("8613800000001").ok()),
-        other => panic!("{other:?}"),
+    let handset = Msisdn::international("8613800000001").ok();
+    for (source, expected) in [
+        (&b"\x03\x0012599\0"[..], handset),
+        (b"\x00\x01460001234567890\0", None),
+        (b"\x05\0SMSC\0", None),
+        (b"\0\0\0", None),
+    ] {
+        let mut body = [b"\0", source, b"\x01\x018613800000001\0\x04\0\0\0\0\0\0\0\0"].concat();
+        body.push(u8::try_from(TEXT.len()).unwrap());
+        body.extend(TEXT);
+        match Delivery::read_deliver_sm(&body).unwrap().meaning(&crate::settings_for_tests(), Timestamp::default()) {
+            Meaning::Receipt { receipt, .. } => assert_eq!(receipt.handset, expected, "{source:?}"),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
