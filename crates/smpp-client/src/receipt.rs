@@ -100,14 +100,9 @@ pub(crate) fn read(written: Written<'_>, tlvs: &Tlvs<'_>) -> Option<Said> {
     })
 }
 
-/// Whether two ids name the same message: in any case, with any zeros before them, one in decimal and the other in hexadecimal.
+/// Whether two ids name the same message, in whatever form.
 fn is_same_id(one: &str, other: &str) -> bool {
-    let number = |id: &str, base| u128::from_str_radix(id, base).ok();
-    let is_converted =
-        |decimal, hexadecimal| number(decimal, 10).is_some_and(|value| number(hexadecimal, 16) == Some(value));
-    one.trim_start_matches('0').eq_ignore_ascii_case(other.trim_start_matches('0'))
-        || is_converted(one, other)
-        || is_converted(other, one)
+    one == other || model::answers_of(one, None).iter().any(|(_, key)| *key == model::id_key(other))
 }
 
 /// Vodafone's form: state, two times, error, destination, originator, message id.
