@@ -114,7 +114,7 @@ impl Link {
     pub(crate) fn follow(&mut self, event: Event, talk: &mut Talk) {
         match self.step(event) {
             Action::None | Action::Connect | Action::HangUp => {}
-            Action::Bind => match self.settings.check().and_then(|()| submit::bind(&self.settings)) {
+            Action::Bind => match submit::bind(&self.settings) {
                 Ok(bind) => _ = talk.out.put_next(&bind),
                 Err(error) => _ = self.step(Event::Failed(Why::Settings(error))),
             },

@@ -225,7 +225,7 @@ fn open(path: &Path) -> io::Result<(BufWriter<File>, u64)> {
 fn write_down(mut file: Rotated, lines: &Receiver<String>, missed: &AtomicU64, link: &LinkName) {
     let mut failing = false;
     while let Ok(first) = lines.recv() {
-        let written = write_all(&mut file, first, lines, missed);
+        let written = write_all(&mut file, &first, lines, missed);
         match written {
             Ok(()) => failing = false,
             Err(error) => {
@@ -238,12 +238,12 @@ fn write_down(mut file: Rotated, lines: &Receiver<String>, missed: &AtomicU64, l
     }
 }
 
-fn write_all(file: &mut Rotated, first: String, lines: &Receiver<String>, missed: &AtomicU64) -> io::Result<()> {
+fn write_all(file: &mut Rotated, first: &str, lines: &Receiver<String>, missed: &AtomicU64) -> io::Result<()> {
     let gone = missed.swap(0, Ordering::Relaxed);
     if gone > 0 {
         file.write(&format!("({gone} PDUs were not written down: the disk is too slow)\n"))?;
     }
-    file.write(&first)?;
+    file.write(first)?;
     while let Ok(line) = lines.try_recv() {
         file.write(&line)?;
     }

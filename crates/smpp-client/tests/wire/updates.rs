@@ -58,7 +58,7 @@ async fn p01_a_message_is_replaced_cancelled_and_asked_about() {
     let answering = async {
         let query = peer.expect(QUERY_SM).await;
         assert_eq!(query.body, b"4a5f\0\x03\x0012599\0");
-        peer.answer(&query, 0, b"4a5f\0261126080000000+\0\x02\x00").await;
+        peer.answer(&query, 0, b"4a5f\x00261126080000000+\0\x02\x00").await;
     };
     let (state, ()) = tokio::join!(update(&gateway, Update::Query), answering);
     assert_eq!(state, Updated::State(ReceiptState::Delivered));
