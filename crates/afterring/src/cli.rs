@@ -245,6 +245,9 @@ pub struct SmscTest {
     /// How long its receipt is waited for
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = config::length_of_time)]
     pub timeout: Duration,
+    /// Then try query_sm, replace_sm and cancel_sm on a second message; best with the phone off, so that the SMSC still has it
+    #[arg(long)]
+    pub updates: bool,
     /// Print each step as a line of JSON
     #[arg(long)]
     pub json: bool,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::{Msisdn, Timestamp};
 use serde_json::Value;
-use simulator::{Faults, ReceiptIdForm, Smsc, SmscOptions};
+use simulator::{Faults, ReceiptIdForm, Smsc, SmscOptions, Updates};
 
 const NUMBER: &str = "+8613800000001";
 
@@ -197,6 +197,25 @@ async fn without_a_receipt_it_says_what_that_can_mean() {
 }
 
 #[tokio::test]
+async fn a_second_message_is_asked_about_replaced_and_cancelled() {
+    let smsc = smsc().await;
+    smsc.add_phone(number(), false);
+    let words =
+        ["no receipt within", "query_sm: on its way (ENROUTE)", "replace_sm: done", "cancel_sm: done", "unbound"];
+    expect(&smsc, "bind=pair", &["--updates", "--timeout", "300ms"], 69, &words);
+    let counts = smsc.counts();
+    assert_eq!((counts.replaced, counts.cancelled, counts.submits), (1, 1, 2));
+    let delivered_at_once =
+        ["receipt: delivered", "query_sm: delivered (DELIVRD)", "replace_sm: refused with", "ESME_R"];
+    smsc.switch(number(), true);
+    expect(&smsc, "bind=pair", &["--updates"], 0, &delivered_at_once);
+    smsc.set_faults(Faults { updates: Updates::Refused, ..Faults::default() });
+    expect(&smsc, "", &["--updates"], 0, &["query_sm: it can't: 0x00000003 (ESME_RINVCMDID)", "bind=pair"]);
+    smsc.set_faults(Faults { updates: Updates::Silent, ..Faults::default() });
+    expect(&smsc, "update_timeout=100ms", &["--updates"], 0, &["cancel_sm: not answered within update_timeout="]);
+}
+
+#[tokio::test]
 async fn where_no_receipt_is_asked_for_none_is_waited_for() {
     let smsc = smsc().await;
     expect(&smsc, "registered_delivery=0", &[], 0, &["no receipt was asked for", "unbound; it works"]);
@@ -208,7 +227,7 @@ async fn what_others_are_sent_is_left_to_the_smsc() {
     let smsc = Smsc::start(options).await.unwrap();
     let other = Msisdn::international("8613800000009").unwrap();
     assert!(smsc.reply(other, "12599", "C"));
-    expect(&smsc, "", &[], 0, &["of others came and were not taken", "unbound; it works"]);
+    expect(&smsc, "", &[], 0, &["of others that were not taken", "unbound; it works"]);
     let counts = smsc.counts();
     assert!(counts.replies_sent > 0, "{counts:?}");
     assert_eq!((counts.replies_acked, counts.receipts_acked), (0, 1));

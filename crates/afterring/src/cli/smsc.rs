@@ -3,6 +3,7 @@
 mod advice;
 mod conversation;
 mod step;
+mod updates;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -47,7 +48,7 @@ pub(super) fn test(asked: &SmscTest, sources: &Sources, clock: Clock, terminal: 
         validity: settings.policy.limits.validity.of(asked.kind),
         avoid: None,
     };
-    let test = Test { links, order, patience: asked.timeout, clock };
+    let test = Test { links, order, updates: asked.updates, patience: asked.timeout, clock };
     let mut teller = Teller { out: &mut *terminal.out, json: asked.json };
     let delivered = within(test.run(&mut teller))??;
     Ok(if delivered { OK } else { UNAVAILABLE })

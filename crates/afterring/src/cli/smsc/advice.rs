@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use smpp_client::{StatusClass, Why};
+use smpp_client::{StatusClass, TlsFault, Why};
 
 /// Why a link is not bound.
 pub(super) const fn not_bound(why: Why) -> &'static str {
@@ -28,7 +28,27 @@ pub(super) const fn not_bound(why: Why) -> &'static str {
         Why::PeerUnbound | Why::NoEnquireAnswer | Why::NotBound { .. } => {
             "It ended the session by itself: ask its operator why, and whether the account may have another session."
         }
+        Why::NoSubmitAnswer => NO_ANSWER,
+        Why::Tls(fault) => no_tls(fault),
+        Why::Unlistenable(_) => {
+            "Is the address of outbind= one of this machine, and its port free? A running gateway listens there already: stop it for the test."
+        }
         Why::Drained => "It was stopped here.",
+    }
+}
+
+const fn no_tls(fault: TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Files => {
+            "Look at the files of tls_ca=, tls_cert= and tls_key=: the key must be that of the certificate."
+        }
+        TlsFault::Untrusted => {
+            "Ask its operator for the certificate of who vouches for it, or for its own, and name the file in tls_ca=."
+        }
+        TlsFault::WrongName => "Use the name that its certificate has as the host, or name it in tls_name=.",
+        TlsFault::Expired => "Its operator has to renew the certificate; and is the clock of this machine right?",
+        TlsFault::Refused => "Ask its operator which certificate it wants of you: tls_cert= and tls_key=.",
+        TlsFault::NotSpoken => "Look at the port: TLS mostly has one of its own. Where the SMSC has none, use smpp://.",
     }
 }
 
@@ -83,6 +103,9 @@ pub(super) const fn not_accepted(status: u32, class: StatusClass) -> &'static st
         }
     }
 }
+
+/// The SMSC was to connect by itself.
+pub(super) const NO_OUTBIND: &str = "Ask its operator which address and port it connects to for an outbind, and whether it does so now; else leave outbind= out, and we connect.";
 
 /// No `submit_sm_resp`.
 pub(super) const NO_ANSWER: &str = "Whether it was taken isn't known. If the SMSC is only slow, raise timeout=; else ask its operator what became of it.";

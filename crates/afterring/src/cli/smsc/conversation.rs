@@ -27,9 +27,19 @@ pub(super) struct Test {
     /// One that sends, and perhaps one that receives beside it.
     pub links: Vec<LinkSettings>,
     pub order: Submit,
+    /// Whether a second message is asked about, replaced and cancelled.
+    pub updates: bool,
     /// How long the receipt may take, and an SMSC that connects by itself.
     pub patience: Duration,
     pub clock: Clock,
+}
+
+/// A message that the SMSC took.
+pub(super) struct Taken {
+    /// One for each part.
+    pub message_ids: Vec<String>,
+    /// When the answer came.
+    pub answered: Instant,
 }
 
 /// A receipt that may be about this message, not acknowledged yet.
@@ -40,13 +50,13 @@ struct Early {
 }
 
 /// A test that runs.
-struct Running<'a, 'b> {
-    test: &'a Test,
-    links: Links,
+pub(super) struct Running<'a, 'b> {
+    pub test: &'a Test,
+    pub links: Links,
     arrivals: Arrivals,
     early: Vec<Early>,
     others: u64,
-    teller: &'a mut Teller<'b>,
+    pub teller: &'a mut Teller<'b>,
 }
 
 impl Test {
@@ -75,7 +85,7 @@ impl Test {
         Ok(delivered == Some(true))
     }
 
-    fn asks_for_receipts(&self) -> bool {
+    pub(super) fn asks_for_receipts(&self) -> bool {
         self.links.iter().any(|link| link.writing.of(self.order.kind).registered_delivery != 0)
     }
 
@@ -94,12 +104,27 @@ impl Running<'_, '_> {
         if !self.bind().await? {
             return Ok(None);
         }
-        let Some((message_ids, answered)) = self.submit().await? else { return Ok(Some(false)) };
-        if !self.test.asks_for_receipts() {
+        let Some(taken) = self.submit(self.test.order.clone()).await? else { return Ok(Some(false)) };
+        let delivered = if self.test.asks_for_receipts() {
+            self.delivered(&taken).await?
+        } else {
             self.teller.tell(&Step::NoReceiptAsked)?;
-            return Ok(Some(true));
+            true
+        };
+        if self.test.updates {
+            self.update().await?;
         }
-        self.receipts(&message_ids, answered).await.map(Some)
+        Ok(Some(delivered))
+    }
+
+    /// Waits for the receipts; whether all parts were delivered.
+    async fn delivered(&mut self, taken: &Taken) -> io::Result<bool> {
+        let delivered = self.receipts(taken, self.test.patience).await?;
+        if delivered.is_none() {
+            let advice = if self.test.receives() { advice::NO_RECEIPT } else { advice::NO_RECEIVER };
+            self.teller.tell(&Step::NoReceipt { within: self.test.patience, advice })?;
+        }
+        Ok(delivered == Some(true))
     }
 
     /// Waits until every link is bound, or one says why not.
@@ -126,9 +151,8 @@ impl Running<'_, '_> {
         Ok(true)
     }
 
-    /// Submits the message and waits for the answer; its ids, and when it came.
-    async fn submit(&mut self) -> io::Result<Option<(Vec<String>, Instant)>> {
-        let order = self.test.order.clone();
+    /// Submits a message and waits for the answer.
+    pub(super) async fn submit(&mut self, order: Submit) -> io::Result<Option<Taken>> {
         let response_timeout = self.test.links.iter().map(|link| link.response_timeout).max().unwrap_or_default();
         let patience = self.test.patience.max(response_timeout + LOOK);
         let start = Instant::now();
@@ -147,7 +171,7 @@ impl Running<'_, '_> {
                 let answered = Instant::now();
                 let step = Step::Accepted { message_ids: message_ids.clone(), after: answered - start, late };
                 self.teller.tell(&step)?;
-                return Ok(Some((message_ids, answered)));
+                return Ok(Some(Taken { message_ids, answered }));
             }
             SubmitOutcome::Later { status, .. } | SubmitOutcome::Refused { status } => {
                 let advice = advice::not_accepted(status, self.test.class(status));
@@ -205,9 +229,10 @@ impl Running<'_, '_> {
         }
     }
 
-    /// Waits until each part has its last receipt; whether all were delivered.
-    async fn receipts(&mut self, message_ids: &[String], answered: Instant) -> io::Result<bool> {
-        let until = answered + self.test.patience;
+    /// Waits until each part has its last receipt; whether all were delivered, `None` when it took too long.
+    pub(super) async fn receipts(&mut self, taken: &Taken, patience: Duration) -> io::Result<Option<bool>> {
+        let Taken { message_ids, answered } = taken;
+        let until = Instant::now().max(*answered) + patience;
         let mut missing: Vec<String> = message_ids.iter().map(|id| id_key(id)).collect();
         let mut strangers = BTreeSet::new();
         let mut delivered = true;
@@ -223,18 +248,15 @@ impl Running<'_, '_> {
                     delivered &= receipt.state == ReceiptState::Delivered;
                 }
                 let Receipt { message_id, state, error, .. } = receipt;
-                let after = at.saturating_duration_since(answered);
+                let after = at.saturating_duration_since(*answered);
                 self.teller.tell(&Step::Receipt { message_id, form, state, error, after })?;
             }
             if missing.is_empty() {
-                return Ok(delivered);
+                return Ok(Some(delivered));
             }
-            let Ok(Some(inbound)) = timeout_at(until, self.arrivals.inbound.recv()).await else { break };
+            let Ok(Some(inbound)) = timeout_at(until, self.arrivals.inbound.recv()).await else { return Ok(None) };
             self.keep(inbound);
         }
-        let advice = if self.test.receives() { advice::NO_RECEIPT } else { advice::NO_RECEIVER };
-        self.teller.tell(&Step::NoReceipt { within: self.test.patience, advice })?;
-        Ok(false)
     }
 
     /// A receipt that is about none of the ids: told when it names the number, each id once, however often the SMSC repeats it.
@@ -264,11 +286,20 @@ fn not_bound(link: &LinkStatus, overdue: bool) -> Option<Step> {
         LinkState::Down { why, .. } => {
             Some(Step::NotBound { link: name, why: why.to_string(), advice: advice::not_bound(why) })
         }
+        LinkState::Awaiting if overdue => {
+            let why = "the SMSC did not connect".to_owned();
+            Some(Step::NotBound { link: name, why, advice: advice::NO_OUTBIND })
+        }
         LinkState::Connecting | LinkState::Binding | LinkState::Draining | LinkState::Closed if overdue => {
             let why = Why::ConnectTimeout;
             Some(Step::NotBound { link: name, why: why.to_string(), advice: advice::not_bound(why) })
         }
-        LinkState::Connecting | LinkState::Binding | LinkState::Draining | LinkState::Closed | LinkState::Bound => None,
+        LinkState::Awaiting
+        | LinkState::Connecting
+        | LinkState::Binding
+        | LinkState::Draining
+        | LinkState::Closed
+        | LinkState::Bound => None,
     }
 }
 

@@ -71,6 +71,13 @@ pub(super) enum Step {
         within: Duration,
         advice: &'static str,
     },
+    /// `query_sm`, `replace_sm` or `cancel_sm`.
+    Update {
+        what: &'static str,
+        said: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        advice: Option<&'static str>,
+    },
     /// Receipts and replies of others, which were left to the SMSC.
     Others {
         count: u64,
@@ -124,12 +131,12 @@ impl fmt::Display for Step {
             ),
             Self::NoReceiptAsked => f.write_str("no receipt was asked for (registered_delivery=0)"),
             Self::NoReceipt { within, advice } => write!(f, "no receipt within {}\n  {advice}", Took(*within)),
-            Self::Others { count } => {
-                write!(
-                    f,
-                    "{count} receipts and replies of others came and were not taken: the SMSC delivers them again"
-                )
-            }
+            Self::Update { what, said, advice: None } => write!(f, "{what}: {said}"),
+            Self::Update { what, said, advice: Some(advice) } => write!(f, "{what}: {said}\n  {advice}"),
+            Self::Others { count } => write!(
+                f,
+                "receipts and replies of others that were not taken, so that the SMSC delivers them again: {count}"
+            ),
             Self::Unbound { delivered: true } => f.write_str("unbound; it works"),
             Self::Unbound { delivered: false } => f.write_str("unbound"),
         }
@@ -137,7 +144,7 @@ impl fmt::Display for Step {
 }
 
 /// A state in words, with how receipts abbreviate it (SMPP 3.4 appendix B).
-fn word(state: ReceiptState) -> &'static str {
+pub(super) const fn word(state: ReceiptState) -> &'static str {
     match state {
         ReceiptState::Enroute => "on its way (ENROUTE), more is to come",
         ReceiptState::Accepted => "taken (ACCEPTD), more is to come",
