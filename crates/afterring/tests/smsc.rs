@@ -164,6 +164,28 @@ fn where_nobody_listens_or_speaks_smpp_the_way_is_looked_at() {
     assert!(said.out.contains("Nothing listens there"), "{}", said.out);
 }
 
+#[test]
+fn an_smsc_that_does_not_connect_by_itself_is_told() {
+    let urls = "smpp://a:b@smsc.example?outbind=127.0.0.1:0&bind_timeout=100ms";
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = run(&urls.replace("127.0.0.1:0", &free.to_string()), &["--to", NUMBER, "--timeout", "200ms"]);
+    assert_eq!(said.code, 69, "{}{}", said.out, said.err);
+    assert!(said.out.contains(&format!("connecting to us at {free}")), "{}", said.out);
+    assert!(said.out.contains("the SMSC did not connect") && said.out.contains("leave outbind= out"), "{}", said.out);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let said = run(&urls.replace("127.0.0.1:0", &taken.local_addr().unwrap().to_string()), &["--to", NUMBER]);
+    assert_eq!(said.code, 69, "{}{}", said.out, said.err);
+    assert!(said.out.contains("its port free?"), "{}", said.out);
+}
+
+#[tokio::test]
+async fn an_smsc_without_tls_is_told() {
+    let smsc = smsc().await;
+    let said = run(&url(&smsc, "bind_timeout=1s").replace("smpp://", "smpps://"), &["--to", NUMBER]);
+    assert_eq!(said.code, 69, "{}{}", said.out, said.err);
+    assert!(said.out.contains("SMPP 3.4, TLS)") && said.out.contains("no TLS: "), "{}", said.out);
+}
+
 #[tokio::test]
 async fn what_is_not_taken_says_what_to_do() {
     let smsc = smsc().await;
