@@ -243,7 +243,7 @@ pub struct SmscTest {
     #[arg(long, default_value = "detail", value_parser = kind)]
     pub kind: Kind,
     /// How long its receipt is waited for
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = config::length_of_time)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = patience)]
     pub timeout: Duration,
     /// Then try query_sm, replace_sm and cancel_sm on a second message; best with the phone off, so that the SMSC still has it
     #[arg(long)]
@@ -251,6 +251,11 @@ pub struct SmscTest {
     /// Print each step as a line of JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Longer than a day nobody looks at a terminal.
+fn patience(text: &str) -> Result<Duration, String> {
+    config::length_of_time(text, Duration::from_millis(100), Duration::from_secs(24 * 3600))
 }
 
 fn kind(word: &str) -> Result<Kind, &'static str> {

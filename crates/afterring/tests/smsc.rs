@@ -164,6 +164,21 @@ fn where_nobody_listens_or_speaks_smpp_the_way_is_looked_at() {
     assert!(said.out.contains("Nothing listens there"), "{}", said.out);
 }
 
+#[tokio::test]
+async fn its_pdus_are_written_down_where_settings_say_without_number_and_password() {
+    let smsc = smsc().await;
+    let dir = tempfile::tempdir().unwrap();
+    let trace = format!("smsc.trace={}", dir.path().display());
+    expect(&smsc, "", &["--text", "are you there", "--set", &trace], 0, &["unbound; it works"]);
+    let text = std::fs::read_to_string(dir.path().join("north_test.log")).unwrap();
+    for pdu in ["> BindTransceiver ", "> SubmitSm ", "< SubmitSmResp ", "< DeliverSm ", "> Unbind "] {
+        assert!(text.contains(pdu), "{pdu} is not in:\n{text}");
+    }
+    for secret in ["s3cret", "8613800000001", "are you there"] {
+        assert!(!text.contains(secret), "{secret} is in:\n{text}");
+    }
+}
+
 #[test]
 fn an_smsc_that_does_not_connect_by_itself_is_told() {
     let urls = "smpp://a:b@smsc.example?outbind=127.0.0.1:0&bind_timeout=100ms";
@@ -265,6 +280,7 @@ fn what_cannot_be_tried_is_told_before_anything_is_sent() {
         ("smpp://a:b@127.0.0.1:1", &["--to", "abc"], 64, "--to: "),
         ("smpp://a:b@127.0.0.1:1", &["--to", NUMBER, "--kind", "letter"], 64, "not a kind of message"),
         ("smpp://a:b@127.0.0.1:1", &["--to", NUMBER, "--timeout", "60"], 64, "without its unit"),
+        ("smpp://a:b@127.0.0.1:1", &["--to", NUMBER, "--timeout", "2d"], 64, "at most 1d"),
         ("smpp://a:b@127.0.0.1:1", &[], 64, "--to"),
     ] {
         let said = run(urls, arguments);
