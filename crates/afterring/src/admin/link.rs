@@ -62,6 +62,7 @@ fn counts(link: &LinkStatus) -> BTreeMap<&'static str, u64> {
         ("in_doubt", counts.in_doubt),
         ("late_answers", counts.late_answers),
         ("receipts", counts.receipts),
+        ("disagreeing_receipts", counts.disagreeing_receipts),
         ("replies", counts.replies),
         ("connects", counts.connects),
         ("disconnects", counts.disconnects),

@@ -200,6 +200,14 @@ impl Registry {
     }
 }
 
+/// A length of time as settings write it (`250ms`, `60s`, `1h30m`), within bounds, both included.
+///
+/// # Errors
+/// With what is wrong with it.
+pub fn length_of_time(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    form::duration_between(text, least, most).map_err(|Problems(problems)| problems.join("; "))
+}
+
 /// Every setting in force as it may be shown, also when some are wrong.
 #[must_use]
 pub fn in_force(sources: &Sources) -> Vec<Shown> {

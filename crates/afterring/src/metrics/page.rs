@@ -82,6 +82,7 @@ impl Page {
         self.sample(&LINK_RECEIVED, &[name[0], ("kind", "reply")], counts.replies);
         self.sample(&LINK_RECEIVED, &[name[0], ("kind", "ignored")], counts.ignored_replies);
         self.sample(&LINK_RECEIVED, &[name[0], ("kind", "refused")], counts.refused_inbound);
+        self.sample(&LINK_DISAGREEING_RECEIPTS, &name, counts.disagreeing_receipts);
         self.sample(&LINK_BAD_PDUS, &name, counts.bad_pdus + counts.unknown_answers);
         self.sample(&LINK_CONNECTS, &name, counts.connects);
         self.sample(&LINK_DISCONNECTS, &name, counts.disconnects);

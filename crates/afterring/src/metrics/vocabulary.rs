@@ -44,6 +44,7 @@ pub const VOCABULARY: &[Definition] = &[
     LINK_SUBMITS,
     LINK_OUTCOMES,
     LINK_RECEIVED,
+    LINK_DISAGREEING_RECEIPTS,
     LINK_BAD_PDUS,
     LINK_CONNECTS,
     LINK_DISCONNECTS,
@@ -226,6 +227,13 @@ pub(super) const LINK_RECEIVED: Definition = Definition {
     labels: "link, kind",
     help: "deliver_sm by kind: receipt, reply, ignored (from names, codes and what is no number of a subscriber), refused (the SMSC is told to send it again)",
     rise: "refused: what SMSCs deliver can't be journaled fast enough",
+};
+pub(super) const LINK_DISAGREEING_RECEIPTS: Definition = Definition {
+    name: "link_disagreeing_receipts",
+    kind: "counter",
+    labels: "link",
+    help: "Receipts whose text says another id or state than their optional parameters, which count",
+    rise: "the SMSC is inconsistent: ask its operator which of the two is right",
 };
 pub(super) const LINK_BAD_PDUS: Definition = Definition {
     name: "link_bad_pdus",

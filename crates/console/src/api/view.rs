@@ -91,7 +91,7 @@ pub struct LinkView {
     pub smsc: String,
     /// What it binds for: `transceiver`, `transmitter` or `receiver`.
     pub bind: &'static str,
-    /// `down`, `connecting`, `binding`, `bound`, `draining` or `closed`.
+    /// `down`, `awaiting` (the SMSC is to connect), `connecting`, `binding`, `bound`, `draining` or `closed`.
     pub state: &'static str,
     /// In this state since, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
