@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use model::{Msisdn, Secret, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
-use support::{DAY, accepted, call_at, policy, prospect, receipt, reply, subscriber};
+use support::{DAY, accepted, call_at, half, policy, prospect, receipt, reply, subscriber};
 use throwaway_postgres::{Cluster, sql};
 use tokio::task::JoinHandle;
 
@@ -322,6 +322,30 @@ async fn a_receipt_in_another_form_finds_its_alert_from_another_node_at_once_ear
     assert_eq!(other.store.local().health().parked, 0);
     upkeep.abort();
     sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn parts_of_a_reply_that_came_to_two_nodes_apart_are_read_together_and_once() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let apart = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    // One person is known to the node that will be alone, with a part collected; the other is not.
+    let refuses = |who, number| half(prospect(who), number, if number == 1 { "R" } else { " " });
+    assert_eq!(apart.happen(vec![refuses(1, 1)]).await, ["reply waiting"]);
+    assert_eq!(other.happen(vec![refuses(2, 2)]).await, ["reply waiting"]);
+    abnormal(&apart.health);
+    let alone = apart.happen(vec![refuses(1, 2), refuses(2, 1)]).await;
+    assert_eq!(alone, ["reply waiting"; 2], "what the other node made of the first part is not known");
+    apart.health.tell(HealthEvent::Lift);
+    apart.normal().await;
+    let due = |who| Event::Due { called: prospect(who) };
+    assert_eq!(other.happen(vec![due(1), due(2)]).await, ["reply refused"; 2]);
+    assert_eq!(apart.happen(vec![refuses(1, 2), refuses(2, 1)]).await, ["nothing no_change"; 2]);
+    assert_eq!(sql(&url, "select count(*) from alert where kind = 'notice'").trim(), "2", "each is answered once");
+    assert_eq!(sql(&url, "select count(*) from call_box where refused_at is not null").trim(), "2");
+    apart.stop().await;
     other.stop().await;
 }
 

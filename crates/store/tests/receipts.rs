@@ -392,6 +392,23 @@ async fn a_parked_receipt_outlives_its_event_by_a_day_and_no_longer() {
 }
 
 #[tokio::test]
+async fn receipts_of_nobody_are_kept_up_to_a_bound_the_oldest_go_first_and_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 2).await;
+    let first = receipt("first", Some(subscriber(0)));
+    happen(&store, std::iter::once(first).chain((1..100_000).map(|n| receipt(&format!("x{n}"), None))).collect()).await;
+    assert_eq!((store.health().parked, store.health().parked_dropped), (100_000, 0));
+    happen(&store, vec![receipt("last", Some(subscriber(1)))]).await;
+    assert_eq!((store.health().parked, store.health().parked_dropped), (100_000, 1));
+    let answers = vec![accepted(&submits[0], &["first"]), accepted(&submits[1], &["last"])];
+    assert_eq!(verdicts(&happen(&store, answers).await), ["alert", "alert", "alert"]);
+    assert_eq!(state(&store, subscriber(0), submits[0].alert).await, "accepted", "forgotten");
+    assert_eq!(state(&store, subscriber(1), submits[1].alert).await, "delivered");
+    store.close().await;
+}
+
+#[tokio::test]
 async fn an_id_that_is_too_long_or_empty_harms_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -2,6 +2,7 @@
 
 mod alert;
 mod cells;
+mod parts;
 mod stories;
 mod verdicts;
 

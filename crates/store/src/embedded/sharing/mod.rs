@@ -371,6 +371,7 @@ impl Turn<'_> {
         row.value.open = None;
         row.value.due = None;
         row.value.deferred.clear();
+        row.value.messages.clear();
         let base = rows::write(&row.value, "box")?;
         rows::set_base(self.conn, called, Some(&RawValue::from_string(base).unwrap_or_default()))
     }

@@ -190,6 +190,8 @@ fn countable(batch: &[Journaled], policy: &Policy, now: Timestamp, loaded: &Load
         .iter()
         .filter_map(|journaled| match &journaled.event {
             Event::Reply(reply) => Some(reply.from),
+            // A look may read a message whose parts were waited for.
+            Event::Due { called } => Some(*called),
             _ => None,
         })
         .collect();
