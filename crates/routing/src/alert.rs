@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
-use model::{Address, AlertId, Kind, Msisdn, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp};
+use model::{
+    Address, AlertId, IdForm, Kind, Msisdn, Receipt, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp, id_key,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Database, InDoubtPolicy, Limits, Tally};
@@ -295,17 +297,15 @@ impl Alert {
         Ok(())
     }
 
-    /// Applies a receipt about the part named `id`. The alert ends when every part has ended: delivered when all were, expired when no part was lost
-    /// another way, else undelivered.
+    /// Applies a receipt about one of its parts ([`part_of`]). The alert ends when every part has ended: delivered when all were, expired when no part was
+    /// lost another way, else undelivered.
     ///
     /// # Errors
     /// When it is a repeat, or the alert is not waiting for one.
-    pub fn receipt(&mut self, id: &str, said: ReceiptState, now: Timestamp) -> Result<(), Refusal> {
+    pub fn receipt(&mut self, receipt: &Receipt, now: Timestamp) -> Result<(), Refusal> {
+        let said = receipt.state;
         let AlertState::Accepted { parts, .. } = &mut self.state else { return Err(Refusal::Unchanged) };
-        let Some(part) = parts.iter_mut().find(|part| part.id == id && !part.state.is_some_and(ReceiptState::is_final))
-        else {
-            return Err(Refusal::Unchanged);
-        };
+        let Some(part) = part_of(parts, receipt) else { return Err(Refusal::Unchanged) };
         if part.state == Some(said) {
             return Err(Refusal::Unchanged);
         }
@@ -353,4 +353,17 @@ impl Alert {
         }
         queued
     }
+}
+
+/// The part that a receipt is about, unless it has ended: of the parts with its id as it is spelled, else of those with its id in the first form that
+/// any part has, the first that has not ended. An SMSC may have given one id to all of them.
+fn part_of<'a>(parts: &'a mut [Part], receipt: &Receipt) -> Option<&'a mut Part> {
+    let open = |part: &Part| !part.state.is_some_and(ReceiptState::is_final);
+    if receipt.id_form.is_none_or(|form| form == IdForm::Same) && parts.iter().any(|part| part.id == receipt.message_id)
+    {
+        return parts.iter_mut().find(|part| part.id == receipt.message_id && open(part));
+    }
+    let keys = receipt.answers();
+    let key = keys.iter().map(|(_, key)| key).find(|key| parts.iter().any(|part| id_key(&part.id) == **key))?;
+    parts.iter_mut().find(|part| id_key(&part.id) == *key && open(part))
 }

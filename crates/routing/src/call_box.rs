@@ -3,7 +3,7 @@
 use model::{AlertId, Caller, Msisdn, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::RangeName;
+use crate::{Message, RangeName};
 
 /// Callers kept apart in one list; calls of further callers are counted under the oldest one dropped (`more`).
 /// Fifty lines are more than any alert shows, and bound a box to a few kilobytes.
@@ -125,6 +125,9 @@ pub struct CallBox {
     /// Replies lately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<RateWindow>,
+    /// Messages that come in parts, of which parts are missing, or that were read lately.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
     /// What waits for the database to be normal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
@@ -154,6 +157,7 @@ impl CallBox {
             alerted_at: None,
             today: None,
             replies: None,
+            messages: Vec::new(),
             deferred: Vec::new(),
             due: None,
         }

@@ -135,6 +135,8 @@ pub enum ReplyVerdict {
     NotOurNumber,
     /// Registered and suspended: gets no list, and a registration changes nothing.
     Suspended,
+    /// A part of a longer message: the others are waited for.
+    Waiting,
 }
 
 /// What was decided; kept with the event, counted and shown.
@@ -228,7 +230,7 @@ impl NothingWhy {
 
 impl ReplyVerdict {
     /// Every verdict, in the order of the documents.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Granted,
         Self::NoOffer,
         Self::OfferExpired,
@@ -243,6 +245,7 @@ impl ReplyVerdict {
         Self::Help,
         Self::NotOurNumber,
         Self::Suspended,
+        Self::Waiting,
     ];
 
     /// The word used in metrics, pages and documents.
@@ -263,6 +266,7 @@ impl ReplyVerdict {
             Self::Help => "help",
             Self::NotOurNumber => "not_our_number",
             Self::Suspended => "suspended",
+            Self::Waiting => "waiting",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use model::{Caller, Kind, Msisdn, Timestamp};
 
+use crate::parts;
 use crate::{Alert, AlertState, CallBox, Deferred, MAX_SEEN, Offer, RateWindow, Seen, Tally};
 
 /// Brings together one person's box as this node last shared it (`base`), as it is here now (`mine`), and as the database has it now (`theirs`).
@@ -37,6 +38,9 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
         }),
         today: whose(&base.today, &mine.today, &theirs.today, || sides.today()),
         replies: whose(&base.replies, &mine.replies, &theirs.replies, || sides.replies()),
+        messages: whose(&base.messages, &mine.messages, &theirs.messages, || {
+            parts::merge(&base.messages, &mine.messages, &theirs.messages)
+        }),
         deferred: sides.deferred(),
         // Each side may have left its calls to a look that the other has already taken: one too many does no harm.
         due: mine.due.into_iter().chain(theirs.due).min(),
@@ -288,12 +292,12 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use model::{Address, AlertId, ShortNumber, SmscName, Source};
+    use model::{Address, AlertId, ReplyPart, ShortNumber, SmscName, Source};
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{FailedWhy, Fetched, MAX_CALLERS, RangeName};
+    use crate::{FailedWhy, Fetched, MAX_CALLERS, MAX_MESSAGES, Message, RangeName};
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -414,6 +418,17 @@ mod tests {
         }))
     }
 
+    /// Parts of up to three messages, as a box collects them.
+    fn any_messages() -> impl Strategy<Value = Vec<Message>> {
+        vec((0_u16..2, 1_u8..4, "[ab]"), 0..6).prop_map(|parts| {
+            let mut messages = Vec::new();
+            for (reference, number, text) in parts {
+                let _ = crate::parts::collect(&mut messages, ReplyPart { reference, total: 3, number }, &text, NOW);
+            }
+            messages
+        })
+    }
+
     prop_compose! {
         fn any_box()(
             calls in vec((0_u64..200, 0_i64..300, any::<bool>(), any::<bool>()), 0..200),
@@ -423,6 +438,7 @@ mod tests {
             counted in proptest::sample::subsequence(vec!["north", "south", "east"], 0..3),
             days in (proptest::option::of((0_i32..2, 0_u32..4)), proptest::option::of((0_i64..2, 0_u32..4))),
             times in [proptest::option::of(0_i64..4), proptest::option::of(0_i64..4), proptest::option::of(0_i64..4)],
+            messages in any_messages(),
             deferred in proptest::sample::subsequence(vec![Deferred::Fetch, Deferred::Subscribe, Deferred::Calls, Deferred::Alerts], 0..4),
         ) -> CallBox {
             let mut call_box = empty();
@@ -445,6 +461,7 @@ mod tests {
             call_box.replies = days.1.map(|(since, count)| RateWindow { since: at(since), count });
             [call_box.refused_at, call_box.alerted_at, call_box.due] = times.map(|time| time.map(at));
             call_box.deferred = deferred;
+            call_box.messages = messages;
             call_box
         }
     }
@@ -479,6 +496,7 @@ mod tests {
         fn bounds_hold_whatever_is_merged(base in any_box(), mine in any_box(), theirs in any_box()) {
             let merged = merge(&base, &mine, &theirs);
             prop_assert!(merged.untold.len() <= MAX_CALLERS && merged.seen.len() <= MAX_SEEN);
+            prop_assert!(merged.messages.len() <= 2 * MAX_MESSAGES);
             prop_assert!(merged.untold.iter().all(|tally| tally.count > 0));
             prop_assert!(merged.untold.is_sorted_by_key(|tally| tally.last_at));
             let distinct: BTreeSet<_> = merged.untold.iter().map(|tally| &tally.caller).collect();

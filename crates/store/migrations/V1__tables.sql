@@ -162,7 +162,7 @@ create table part (
 create index part_created on part using brin (created_at);
 comment on table part is 'Which alert a message id belongs to: receipts may come to another node than the one that sent.';
 comment on column part.smsc is 'Who gave the id.';
-comment on column part.message_id is 'As in submit_sm_resp.';
+comment on column part.message_id is 'As in submit_sm_resp, in lower case, without spaces around it and zeros before it.';
 comment on column part.bucket is 'called % 64.';
 comment on column part.called is 'The handset.';
 comment on column part.alert is 'alert.id.';

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{AlertId, Msisdn, Submit, Timestamp};
+use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp};
 use routing::{Alert, Charge, Database, Event, Policy, RangeName, Subscriber, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,49 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The alerts it made or changed.
     pub alerts: Vec<Alert>,
+    /// Of a receipt: how it found its alert.
+    pub receipt: Option<ReceiptMatch>,
+}
+
+/// How a receipt found its alert.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReceiptMatch {
+    /// Who sent it.
+    pub smsc: SmscName,
+    /// What was found.
+    pub how: Matched,
+}
+
+/// What the message id of a receipt names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Matched {
+    /// One alert, whose answer the receipt writes in this form.
+    Alert(IdForm),
+    /// Several alerts, and nothing tells which: it is kept for a day, and belongs to none unless that becomes clear.
+    Ambiguous,
+    /// No alert known here (yet): it is kept for a day.
+    Nobody,
+}
+
+impl Matched {
+    /// Every case, in the order of the documents.
+    pub const ALL: [Self; 5] = [
+        Self::Alert(IdForm::Same),
+        Self::Alert(IdForm::Decimal),
+        Self::Alert(IdForm::Hexadecimal),
+        Self::Ambiguous,
+        Self::Nobody,
+    ];
+
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alert(form) => form.as_str(),
+            Self::Ambiguous => "ambiguous",
+            Self::Nobody => "unmatched",
+        }
+    }
 }
 
 /// What settling gives.

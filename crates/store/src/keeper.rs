@@ -1,8 +1,9 @@
 //! What goes on beside the batches as long as a gateway works with a database: the probe, the registry's feed, and the upkeep of both stores.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{IdForm, Receipt, Timestamp};
 use routing::{Condition, HealthEvent};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_postgres::Client;
@@ -183,13 +184,7 @@ impl HandOver {
         let Some(last) = parked.last().map(|(seq, _)| *seq) else { return Ok(0) };
         let receipts: Vec<_> = parked.iter().map(|(_, receipt)| receipt.clone()).collect();
         let parts = shared.ask(async |client: &Client| Ok(batch::parts(client, &receipts).await?)).await?;
-        // Nobody's, or of a handset that is not the alert's, though the id is: an SMSC may have given it before, or to many.
-        parked.retain(|(_, receipt)| {
-            let same = |part: &&LoadedPart| part.smsc == receipt.smsc && part.message_id == receipt.message_id;
-            let mut same = parts.iter().filter(same);
-            let only = same.next().filter(|_| same.next().is_none());
-            only.is_some_and(|part| receipt.handset.is_none_or(|handset| handset == part.called))
-        });
+        parked.retain(|(_, receipt)| is_known(receipt, &parts));
         if !parked.is_empty() {
             tracing::debug!(receipts = parked.len(), "receipts came before what they are for was known here");
             self.local.receive_again(parked).await?;
@@ -212,4 +207,20 @@ async fn listen(shared: &Shared) -> Option<Session> {
     let session = shared.connector.connect().await.ok()?;
     let listening = tokio::time::timeout(FEED, session.batch_execute(feed::LISTEN)).await;
     listening.is_ok_and(|answer| answer.is_ok()).then_some(session)
+}
+
+/// Whether a parked receipt would find its alert among these: the only one of its handset; where it names none, the only one, by its id as it is. An
+/// SMSC may have given an id before, or to many, and by another form it may be anyone's.
+fn is_known(receipt: &Receipt, parts: &[LoadedPart]) -> bool {
+    let keys = receipt.answers();
+    let certain = |form: IdForm| receipt.handset.is_some() || receipt.id_form.is_some() || form == IdForm::Same;
+    let mut alerts = BTreeMap::new();
+    for part in parts.iter().filter(|part| part.smsc == receipt.smsc) {
+        let form = keys.iter().find(|(_, key)| *key == part.id_key).map(|(form, _)| *form);
+        if let Some(form) = form.filter(|_| receipt.handset.is_none_or(|handset| handset == part.called)) {
+            let known = alerts.entry(part.alert).or_insert(false);
+            *known |= certain(form);
+        }
+    }
+    alerts.len() == 1 && alerts.into_values().all(|known| known)
 }

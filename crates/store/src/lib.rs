@@ -14,7 +14,8 @@ mod owed;
 mod postgres;
 
 pub use contract::{
-    AlertCounts, Appended, Context, Journaled, Outcome, Seq, Settled, Store, TimelineAlert, TimelineEntry,
+    AlertCounts, Appended, Context, Journaled, Matched, Outcome, ReceiptMatch, Seq, Settled, Store, TimelineAlert,
+    TimelineEntry,
 };
 pub use embedded::{Embedded, EmbeddedSettings, Health, Pruned};
 pub use error::StoreError;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use model::{Msisdn, Secret, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
-use support::{DAY, accepted, call_at, policy, prospect, receipt, reply, subscriber};
+use support::{DAY, accepted, call_at, half, policy, prospect, receipt, reply, subscriber};
 use throwaway_postgres::{Cluster, sql};
 use tokio::task::JoinHandle;
 
@@ -275,6 +275,77 @@ async fn a_receipt_that_came_to_another_node_first_counts_when_the_answer_is_han
     assert_eq!(sql(&url, "select state from alert").trim(), "delivered");
     upkeep.abort();
     sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_in_another_form_finds_its_alert_from_another_node_at_once_early_and_after_a_guess() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sender = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    let delivered = "select string_agg((called % 10)::text, ',' order by called) from alert where state = 'delivered'";
+    let calls = (1..=4).map(|n| call(&n.to_string(), prospect(n))).collect();
+    assert_eq!(sender.happen(calls).await, ["send teaser"; 4]);
+    let submits = sender.store.lease(10, &sender.context()).await.unwrap();
+    let submit = |n: u64| submits.iter().find(|submit| submit.destination == prospect(n)).unwrap();
+    let answers = [(1, "000001C2"), (2, "1101c1-C9D03D-F000"), (3, "1D6")].map(|(n, id)| accepted(submit(n), &[id]));
+    assert_eq!(sender.happen(answers.to_vec()).await, ["alert"; 3]);
+    assert_eq!(
+        sql(&url, "select string_agg(message_id, ',' order by message_id) from part").trim(),
+        "1101c1-c9d03d-f000,1c2,1d6"
+    );
+
+    // At once: the other node asks for every form; where no handset is named, too.
+    let receipts = vec![receipt("450", Some(prospect(1))), receipt("1101C1-C9D03D-F000", None)];
+    assert_eq!(other.happen(receipts).await, ["alert"; 2]);
+    assert_eq!(sql(&url, delivered).trim(), "1,2");
+
+    // What this node alone would have guessed is another's as well: nobody's, then.
+    assert_eq!(other.happen(vec![call("5", prospect(5))]).await, ["send teaser"]);
+    let fifth = other.store.lease(10, &other.context()).await.unwrap().remove(0);
+    assert_eq!(other.happen(vec![accepted(&fifth, &["470"])]).await, ["alert"]);
+    assert_eq!(sender.happen(vec![receipt("470", None)]).await, ["nothing unmatched"]);
+    assert_eq!(sender.happen(vec![receipt("470", Some(prospect(3)))]).await, ["alert"]);
+    assert_eq!(sql(&url, delivered).trim(), "1,2,3");
+
+    // Early: before the answer was handed over.
+    assert_eq!(other.happen(vec![receipt("451", Some(prospect(4)))]).await, ["nothing unmatched"]);
+    assert_eq!(sender.happen(vec![accepted(submit(4), &["1C3"])]).await, ["alert"]);
+    let upkeep = tokio::spawn(other.store.clone().upkeep());
+    let again =
+        tokio::time::timeout(Duration::from_secs(20), other.store.local().next(1)).await.expect("it is claimed");
+    let settled = other.store.settle(again, other.context()).await.unwrap();
+    assert_eq!(support::verdicts(&settled), ["alert"]);
+    assert_eq!(settled.outcomes[0].receipt.as_ref().unwrap().how.as_str(), "decimal");
+    assert_eq!(sql(&url, delivered).trim(), "1,2,3,4");
+    assert_eq!(other.store.local().health().parked, 0);
+    upkeep.abort();
+    sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn parts_of_a_reply_that_came_to_two_nodes_apart_are_read_together_and_once() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let apart = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    // One person is known to the node that will be alone, with a part collected; the other is not.
+    let refuses = |who, number| half(prospect(who), number, if number == 1 { "R" } else { " " });
+    assert_eq!(apart.happen(vec![refuses(1, 1)]).await, ["reply waiting"]);
+    assert_eq!(other.happen(vec![refuses(2, 2)]).await, ["reply waiting"]);
+    abnormal(&apart.health);
+    let alone = apart.happen(vec![refuses(1, 2), refuses(2, 1)]).await;
+    assert_eq!(alone, ["reply waiting"; 2], "what the other node made of the first part is not known");
+    apart.health.tell(HealthEvent::Lift);
+    apart.normal().await;
+    let due = |who| Event::Due { called: prospect(who) };
+    assert_eq!(other.happen(vec![due(1), due(2)]).await, ["reply refused"; 2]);
+    assert_eq!(apart.happen(vec![refuses(1, 2), refuses(2, 1)]).await, ["nothing no_change"; 2]);
+    assert_eq!(sql(&url, "select count(*) from alert where kind = 'notice'").trim(), "2", "each is answered once");
+    assert_eq!(sql(&url, "select count(*) from call_box where refused_at is not null").trim(), "2");
+    apart.stop().await;
     other.stop().await;
 }
 

@@ -254,3 +254,29 @@ async fn subscribers_come_and_go_and_the_registry_with_them() {
     assert_eq!(page.iter().map(|one| one.number).collect::<Vec<_>>(), [subscriber(1), subscriber(4)]);
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_reply_in_parts_is_collected_over_a_restart_and_read_once() {
+    for (first, second) in [((1, "HE"), (2, "LP")), ((2, "LP"), (1, "HE"))] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let half = |(number, text)| half(prospect(1), number, text);
+        let parts = vec![half(first), half(first), support::half(prospect(2), 1, "R")];
+        assert_eq!(verdicts(&happen(&store, parts).await), ["reply waiting", "nothing no_change", "reply waiting"]);
+        store.close().await;
+        let store = open(dir.path());
+        assert_eq!(
+            verdicts(&happen(&store, vec![half(second), half(second)]).await),
+            ["reply help", "nothing no_change"]
+        );
+        assert_eq!(store.lease(10, &context(now())).await.unwrap().len(), 1, "answered once");
+        // The other person's second part never comes.
+        let later = now() + routing::PARTS_WAIT;
+        assert_eq!(store.due(later - Duration::from_millis(1), 10, false).await.unwrap(), []);
+        let due = store.due(later, 10, false).await.unwrap();
+        assert_eq!(due, [prospect(1), prospect(2)]);
+        let looked = verdicts(&look(&store, due, &context(later)).await);
+        assert_eq!(looked, ["nothing nothing_to_tell", "reply refused"]);
+        store.close().await;
+    }
+}

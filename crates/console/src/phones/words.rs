@@ -205,7 +205,7 @@ pub(super) const fn tone(verdict: Verdict) -> Tone {
         Verdict::Held(_) => Tone::Waiting,
         Verdict::Nothing(_) => Tone::Quiet,
         Verdict::Reply(reply) => match reply {
-            ReplyVerdict::Deferred => Tone::Waiting,
+            ReplyVerdict::Deferred | ReplyVerdict::Waiting => Tone::Waiting,
             ReplyVerdict::RateLimited | ReplyVerdict::NotOurNumber => Tone::Quiet,
             ReplyVerdict::Granted
             | ReplyVerdict::NoOffer
@@ -305,6 +305,9 @@ impl Words {
             ReplyVerdict::Unsubscribed => self.pick("Unsubscribed", "已取消"),
             ReplyVerdict::Help => self.pick("Answered: the keywords", "已答复：可用指令"),
             ReplyVerdict::Suspended => self.pick("Answered: the subscription is suspended", "已答复：业务已暂停"),
+            ReplyVerdict::Waiting => {
+                self.pick("A part: waiting for the rest of the message", "长短信的一部分：等待其余部分")
+            }
             ReplyVerdict::NotOurNumber => self.pick("Not ours: sent to another number", "未处理：不是发给本业务"),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::{AlertId, Kind, Language, Timestamp};
 
+use crate::parts;
 use crate::text::Reader;
 use crate::{
     Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, Policy, ReplyVerdict, Subscriber,
@@ -151,5 +152,12 @@ impl<'a> Case<'a> {
     pub(super) fn look_again(&mut self, at: Timestamp) {
         let at = at.max(self.now + SOONEST_LOOK);
         self.call_box.due = Some(self.call_box.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Asks to be looked at when the next message in parts is no longer waited for.
+    pub(super) fn look_at_messages(&mut self) {
+        if let Some(at) = parts::next_look(&self.call_box.messages, self.now) {
+            self.look_again(at);
+        }
     }
 }

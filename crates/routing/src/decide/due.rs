@@ -2,13 +2,21 @@
 
 use super::case::Case;
 use super::{forget, reply, tell};
+use crate::parts;
 use crate::{Deferred, ReplyVerdict, Verdict};
 
 pub(super) fn looked_at(case: &mut Case<'_>) -> Verdict {
     if case.call_box.due.is_some_and(|due| due <= case.now) {
         case.call_box.due = None;
     }
-    let answered = if case.abnormal() { None } else { answer_deferred(case) };
+    let answers = !case.abnormal() && !case.call_box.deferred.is_empty();
+    // One answer a look: what else is due is looked at next.
+    if !answers && let Some(text) = parts::take_due(&mut case.call_box.messages, case.now) {
+        case.look_again(case.now);
+        return Verdict::Reply(reply::answer(case, &text));
+    }
+    case.look_at_messages();
+    let answered = if answers { answer_deferred(case) } else { None };
     let told = tell::what_waited(case);
     forget::stale(case);
     answered.map_or(told, Verdict::Reply)

@@ -4,20 +4,30 @@ use model::{Kind, Reply};
 
 use super::case::{Case, NewAlert};
 use super::tell::list_text;
+use crate::parts::{self, Collected};
 use crate::{
-    Action, Charge, Deferred, Effect, Fetched, RateWindow, ReplyVerdict, Subscriber, SubscriberStatus, Verdict,
+    Action, Charge, Deferred, Effect, Fetched, NothingWhy, RateWindow, ReplyVerdict, Subscriber, SubscriberStatus,
+    Verdict,
 };
 
 pub(super) fn replied(case: &mut Case<'_>, reply: &Reply) -> Verdict {
-    let verdict = answer(case, reply);
-    Verdict::Reply(verdict)
+    if reply.to.trim_start_matches('+') != case.policy.service.code.as_str() {
+        return Verdict::Reply(ReplyVerdict::NotOurNumber);
+    }
+    let Some(part) = reply.part else { return Verdict::Reply(answer(case, &reply.text)) };
+    let collected = parts::collect(&mut case.call_box.messages, part, &reply.text, case.now);
+    case.look_at_messages();
+    match collected {
+        Collected::Whole(text) => Verdict::Reply(answer(case, &text)),
+        Collected::Alone => Verdict::Reply(answer(case, &reply.text)),
+        Collected::Waiting => Verdict::Reply(ReplyVerdict::Waiting),
+        Collected::Repeated => Verdict::Nothing(NothingWhy::NoChange),
+    }
 }
 
-fn answer(case: &mut Case<'_>, reply: &Reply) -> ReplyVerdict {
-    if reply.to.trim_start_matches('+') != case.policy.service.code.as_str() {
-        return ReplyVerdict::NotOurNumber;
-    }
-    let action = case.policy.keywords.action(&reply.text);
+/// Decides the text of a whole message, or what came of it in time.
+pub(super) fn answer(case: &mut Case<'_>, text: &str) -> ReplyVerdict {
+    let action = case.policy.keywords.action(text);
     let over = over_the_limit(case);
     match action {
         // A refusal always counts, whatever the rate and whatever the database.

@@ -33,7 +33,7 @@ pub(super) fn receipt(case: &mut Case<'_>, receipt: &Receipt) -> Verdict {
     let now = case.now;
     let Some(alert) = case.alert.as_mut() else { return Verdict::Nothing(NothingWhy::Unmatched) };
     let before = alert.state.clone();
-    if alert.receipt(&receipt.message_id, receipt.state, now).is_err() {
+    if alert.receipt(receipt, now).is_err() {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
     let alert = alert.clone();

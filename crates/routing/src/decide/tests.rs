@@ -2,6 +2,7 @@
 
 mod alert;
 mod cells;
+mod parts;
 mod stories;
 mod verdicts;
 
@@ -9,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Address, AlertId, CallId, Caller, Kind, Language, MissedCall, Msisdn, NoAnswer, Reason, Receipt, ReceiptState,
-    Reply, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp,
+    Address, AlertId, CallId, Caller, IdForm, Kind, Language, MissedCall, Msisdn, NoAnswer, Reason, Receipt,
+    ReceiptState, Reply, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp,
 };
 
 use super::decide;

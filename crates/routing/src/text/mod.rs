@@ -112,7 +112,10 @@ impl Texts {
             ReplyVerdict::Unsubscribed => &wording.unsubscribed,
             ReplyVerdict::Help => &wording.help,
             ReplyVerdict::Suspended => &wording.suspended,
-            ReplyVerdict::Granted | ReplyVerdict::AlreadyFetched | ReplyVerdict::NotOurNumber => return None,
+            ReplyVerdict::Granted
+            | ReplyVerdict::AlreadyFetched
+            | ReplyVerdict::NotOurNumber
+            | ReplyVerdict::Waiting => return None,
         };
         Some(self.fill(template, wording, keywords, &[]))
     }
@@ -244,7 +247,10 @@ mod tests {
                 let notice = texts.notice(reader, verdict, &Keywords::shipped());
                 let list = matches!(
                     verdict,
-                    ReplyVerdict::Granted | ReplyVerdict::AlreadyFetched | ReplyVerdict::NotOurNumber
+                    ReplyVerdict::Granted
+                        | ReplyVerdict::AlreadyFetched
+                        | ReplyVerdict::NotOurNumber
+                        | ReplyVerdict::Waiting
                 );
                 assert_eq!(notice.is_none(), list);
                 assert!(notice.is_none_or(|text| !text.contains(['{', '}'])));

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Caller, Kind, Msisdn, Timestamp};
 use routing::{
-    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, MAX_CALLERS, MAX_SEEN, NothingWhy,
-    Policy, ReplyVerdict, Tally, Verdict, View,
+    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, MAX_CALLERS, MAX_MESSAGES, MAX_SEEN,
+    NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
 };
 
 /// One decision and what it was taken on.
@@ -190,6 +190,7 @@ fn bounded(step: &Step<'_>) {
     let call_box = step.after;
     assert!(call_box.untold.len() <= MAX_CALLERS && call_box.seen.len() <= MAX_SEEN);
     assert!(call_box.deferred.len() <= 4 && call_box.counted_in.len() <= 1);
+    assert!(call_box.messages.len() <= MAX_MESSAGES);
     assert!(step.decision.effects.len() <= 8);
 }
 

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use model::{
-    CallId, Caller, Kind, Language, MissedCall, Msisdn, Reason, Reply, ShortNumber, SmscName, Source, Timestamp,
+    CallId, Caller, Kind, Language, MissedCall, Msisdn, Reason, Reply, ReplyPart, ShortNumber, SmscName, Source,
+    Timestamp,
 };
 use routing::text::Texts;
 use routing::{
@@ -188,17 +189,32 @@ impl Simulation {
             _ => &["C", "C", "Ｃ", "KT", "QX", "R", "2", "?", "who is this", ""],
         };
         let (text, code) = (self.rng.pick(words), self.rng.pick(&["12599", "12599", "12599", "+12599", "10086"]));
-        self.gateway.on(
-            person(which),
-            &Event::Reply(Reply {
-                from: person(which),
-                to: code.to_owned(),
-                text: text.to_owned(),
-                part: None,
-                smsc: SmscName("smsc1".to_owned()),
-                at: self.gateway.now,
-            }),
-        );
+        if self.rng.percent(70) {
+            return self.text(which, code, text, None);
+        }
+        // In two parts, in any order; one may be repeated, or never come.
+        let half = text.chars().count() / 2;
+        let split = text.char_indices().nth(half).map_or(text.len(), |(place, _)| place);
+        let (reference, swapped) = (self.rng.below(4) as u16, self.rng.below(2) as u8);
+        for place in [0, 1] {
+            let number = 1 + (place ^ swapped);
+            let part = if number == 1 { &text[..split] } else { &text[split..] };
+            for _ in 0..self.rng.pick(&[0, 1, 1, 1, 1, 2]) {
+                self.text(which, code, part, Some(ReplyPart { reference, total: 2, number }));
+            }
+        }
+    }
+
+    fn text(&mut self, which: u64, code: &str, text: &str, part: Option<ReplyPart>) {
+        let reply = Reply {
+            from: person(which),
+            to: code.to_owned(),
+            text: text.to_owned(),
+            part,
+            smsc: SmscName("smsc1".to_owned()),
+            at: self.gateway.now,
+        };
+        self.gateway.on(person(which), &Event::Reply(reply));
     }
 
     fn database(&mut self) {

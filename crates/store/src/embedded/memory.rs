@@ -9,6 +9,7 @@ use routing::{Alert, AlertState, CallBox, Event, RangeName};
 use rusqlite::Connection;
 
 use super::cache::Cache;
+use super::receipts::Forms;
 use super::repeats::Repeats;
 use super::turn::Draft;
 use super::{registry, rows};
@@ -78,6 +79,10 @@ pub(super) struct Memory {
     pub(super) registry_loaded: bool,
     pub(super) usage: HashMap<RangeName, u64>,
     pub(super) parked: u64,
+    /// Parked receipts that were forgotten for newer ones, in this life of the program.
+    pub(super) parked_dropped: u64,
+    /// How each SMSC's receipts write ids, as far as this life of the program has seen.
+    pub(super) forms: Forms,
     pub(super) shared: Option<Shared>,
     /// People whose alerts stay in the queue while a batch about them is handed over.
     pub(super) held: HashSet<u64>,
@@ -156,6 +161,8 @@ impl Memory {
             registry_loaded: rows::meta(conn, "registry_loaded")?.is_some(),
             usage: rows::usage(conn)?.into_iter().collect(),
             parked: rows::parked_count(conn)?,
+            parked_dropped: 0,
+            forms: Forms::new(),
             shared,
             held: HashSet::new(),
             in_doubt: shared.is_some(),
@@ -203,6 +210,8 @@ impl Memory {
         self.next_alert = draft.next_alert;
         self.counts = draft.counts;
         self.parked = draft.parked;
+        self.parked_dropped = draft.parked_dropped;
+        self.forms.extend(draft.forms);
         self.shared = draft.shared;
         self.quarantined = draft.quarantined;
         if let Some(held) = draft.held {

@@ -10,6 +10,7 @@ mod memory;
 mod open;
 mod prune;
 mod reader;
+mod receipts;
 mod registry;
 mod repeats;
 mod rows;

@@ -41,16 +41,17 @@ CREATE TABLE alert (            -- what is told to whom
 CREATE INDEX alert_lane ON alert (lane, not_before) WHERE lane IS NOT NULL;
 CREATE TABLE part (             -- which alert a message id belongs to; kept as long as the alert
     smsc       TEXT NOT NULL,       -- who gave the id
-    message_id TEXT NOT NULL,       -- as in submit_sm_resp
+    message_id TEXT NOT NULL,       -- as in submit_sm_resp, in lower case, without spaces around it and zeros before it (model::id_key)
     called     INTEGER NOT NULL,    -- the handset: tells alerts apart at an SMSC that gives one id to many
     alert      INTEGER NOT NULL,    -- alert.id
     PRIMARY KEY (smsc, message_id, called, alert)
 ) WITHOUT ROWID;
-CREATE TABLE parked (           -- receipts that came before the answer they belong to
+CREATE TABLE parked (           -- receipts that came before the answer they belong to, and those of nobody; kept for a day
     seq        INTEGER PRIMARY KEY, -- event.seq
     at         INTEGER NOT NULL,    -- since when, ms since 1970
     smsc       TEXT NOT NULL,       -- as in part
-    message_id TEXT NOT NULL        -- as in part
+    message_id TEXT NOT NULL,       -- the receipt's, written as in part
+    body       TEXT NOT NULL        -- model::Receipt, JSON
 );
 CREATE INDEX parked_id ON parked (smsc, message_id);
 CREATE TABLE subscriber (       -- the registry

@@ -1,6 +1,6 @@
 //! Settling: the rows that an event needs, the decision, and its effects.
 
-use model::{AlertId, Msisdn, Receipt, SubmitOutcome};
+use model::{AlertId, Msisdn, SubmitOutcome, id_key};
 use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, Verdict, View};
 
 use super::memory::{Row, Sharing};
@@ -9,15 +9,8 @@ use super::rows::{self, Decided};
 use super::turn::Turn;
 use crate::{Context, Journaled, Outcome, Seq, Settled, StoreError};
 
-/// Receipts kept for an answer that has not come yet. A receipt outruns its answer by seconds; this is what a whole SMSC's worth of foreign receipts
-/// may take of the disk (some ten megabytes), not what is needed.
-const PARKED: u64 = 100_000;
-
-/// Alerts looked at when an SMSC gave one message id to many.
-const SAME_ID: i64 = 16;
-
 /// Whom an event is about.
-enum Subject {
+pub(super) enum Subject {
     /// Nobody known here.
     Nobody,
     /// A person; the event belongs to the person's own chain.
@@ -27,9 +20,9 @@ enum Subject {
 }
 
 /// An event to decide, with its place.
-struct Occurrence<'a> {
-    seq: i64,
-    event: &'a Event,
+pub(super) struct Occurrence<'a> {
+    pub(super) seq: i64,
+    pub(super) event: &'a Event,
 }
 
 impl Turn<'_> {
@@ -72,10 +65,12 @@ impl Turn<'_> {
         context: &Context,
         settled: &mut Settled,
     ) -> Result<(), StoreError> {
-        let subject = self.subject(what.event)?;
-        if let (Subject::Nobody, Event::Receipt(receipt)) = (&subject, what.event) {
-            self.park(what.seq, receipt, context)?;
+        if let Event::Receipt(receipt) = what.event {
+            let outcome = self.receive(what.seq, receipt, context)?;
+            settled.add(outcome);
+            return Ok(());
         }
+        let subject = self.subject(what.event)?;
         let outcome = self.decide(what, subject, context)?;
         let took = matches!((what.event, outcome.verdict), (Event::Submitted { .. }, Verdict::Alert));
         settled.add(outcome);
@@ -85,9 +80,7 @@ impl Turn<'_> {
         {
             let before = settled.outcomes.len();
             for message_id in message_ids {
-                for seq in rows::parked(self.conn, &smsc.0, message_id)? {
-                    self.replay(seq, *alert, context, settled)?;
-                }
+                self.replay(smsc, message_id, *alert, context, settled)?;
             }
             // What the receipt changed is handed over with the answer that it waited for: its own place may have been handed over long ago.
             let replayed = settled.outcomes.get(before..).unwrap_or_default();
@@ -99,95 +92,24 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// A receipt that came before the answer it belongs to is decided now.
-    fn replay(&mut self, seq: i64, id: AlertId, context: &Context, settled: &mut Settled) -> Result<(), StoreError> {
-        let (Some(event), Some(row)) = (rows::event(self.conn, seq)?, self.take_alert(id)?) else { return Ok(()) };
-        let to = row.value.to;
-        let fits = match &event {
-            Event::Receipt(Receipt { handset: Some(handset), .. }) if *handset == to => true,
-            Event::Receipt(Receipt { smsc, message_id, .. }) => {
-                // Where an SMSC gives one id to many, a receipt that names no handset of ours could be anyone's.
-                rows::alerts_of_part(self.conn, &smsc.0, message_id, None, SAME_ID)? == [id]
-            }
-            _ => false,
-        };
-        if !fits {
-            self.put_alert(row);
-            return Ok(());
-        }
-        self.unpark(seq)?;
-        let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Alert(Box::new(row)), context)?;
-        settled.add(outcome);
-        Ok(())
-    }
-
-    /// Receipts that were parked happen anew: whom they belong to is known now.
-    pub(super) fn receive_again(&mut self, parked: &[(i64, Receipt)]) -> Result<(), StoreError> {
-        for (seq, receipt) in parked {
-            if self.unpark(*seq)? {
-                self.append(&[Event::Receipt(receipt.clone())])?;
-            }
-        }
-        Ok(())
-    }
-
-    fn unpark(&mut self, seq: i64) -> Result<bool, StoreError> {
-        let was = rows::unpark(self.conn, seq)?;
-        self.draft.parked = self.draft.parked.saturating_sub(u64::from(was));
-        Ok(was)
-    }
-
-    fn park(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<(), StoreError> {
-        if self.draft.parked >= PARKED {
-            let gone = rows::unpark_oldest(self.conn)?;
-            self.draft.parked = self.draft.parked.saturating_sub(gone as u64);
-        }
-        rows::park(self.conn, seq, context.now, &receipt.smsc.0, &receipt.message_id)?;
-        self.draft.parked = self.draft.parked.saturating_add(1);
-        Ok(())
-    }
-
     fn subject(&mut self, event: &Event) -> Result<Subject, StoreError> {
         let alert = match event {
             Event::Call(call) => return Ok(Subject::Person(call.called)),
             Event::Reply(reply) => return Ok(Subject::Person(reply.from)),
             Event::Due { called } => return Ok(Subject::Person(*called)),
             Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
-            Event::Receipt(receipt) => self.alert_of(receipt)?,
+            // Whose it is, is found apart.
+            Event::Receipt(_) => None,
         };
         Ok(alert.map_or(Subject::Nobody, |row| Subject::Alert(Box::new(row))))
     }
 
-    /// The alert that a receipt is about: the only one with that message id, and of that handset where the receipt names one. Where an SMSC gives
-    /// one id to many, the only one of that handset that still waits for a receipt.
-    pub(super) fn alert_of(&mut self, receipt: &Receipt) -> Result<Option<Row<Alert>>, StoreError> {
-        let ids = rows::alerts_of_part(self.conn, &receipt.smsc.0, &receipt.message_id, receipt.handset, SAME_ID)?;
-        if let [only] = ids.as_slice() {
-            return self.take_alert(*only);
-        }
-        if ids.is_empty() && receipt.handset.is_some() {
-            // Some SMSCs name themselves, an IMSI or our own code as the source: then the id decides, if only one alert has it.
-            let ids = rows::alerts_of_part(self.conn, &receipt.smsc.0, &receipt.message_id, None, SAME_ID)?;
-            return if let [only] = ids.as_slice() { self.take_alert(*only) } else { Ok(None) };
-        }
-        if receipt.handset.is_none() {
-            return Ok(None);
-        }
-        let mut waiting = None;
-        for id in ids {
-            let Some(row) = self.take_alert(id)? else { continue };
-            let waits = matches!(row.value.state, AlertState::Accepted { .. });
-            self.put_alert(row);
-            match (waits, waiting) {
-                (false, _) => {}
-                (true, None) => waiting = Some(id),
-                (true, Some(_)) => return Ok(None),
-            }
-        }
-        waiting.map_or(Ok(None), |id| self.take_alert(id))
-    }
-
-    fn decide(&mut self, what: &Occurrence<'_>, subject: Subject, context: &Context) -> Result<Outcome, StoreError> {
+    pub(super) fn decide(
+        &mut self,
+        what: &Occurrence<'_>,
+        subject: Subject,
+        context: &Context,
+    ) -> Result<Outcome, StoreError> {
         let (called, concerned) = match subject {
             Subject::Nobody => return self.nobody(what, context),
             Subject::Person(called) => (called, None),
@@ -240,7 +162,14 @@ impl Turn<'_> {
         let rest = self.apply(decision)?;
         let ids = alerts.iter().map(|alert| alert.id).collect();
         rows::put_decision(self.conn, &Decided { seq: what.seq, at: context.now, verdict, alerts: ids, prev, rest })?;
-        Ok(Outcome { seq: Seq(what.seq), called: Some(called), event: what.event.as_str(), verdict, alerts })
+        Ok(Outcome {
+            seq: Seq(what.seq),
+            called: Some(called),
+            event: what.event.as_str(),
+            verdict,
+            alerts,
+            receipt: None,
+        })
     }
 
     /// An event about an alert that isn't known here.
@@ -249,7 +178,14 @@ impl Turn<'_> {
         let (alerts, rest) = (Vec::new(), Vec::new());
         let decided = Decided { seq: what.seq, at: context.now, verdict, alerts, prev: None, rest };
         rows::put_decision(self.conn, &decided)?;
-        Ok(Outcome { seq: Seq(what.seq), called: None, event: what.event.as_str(), verdict, alerts: Vec::new() })
+        Ok(Outcome {
+            seq: Seq(what.seq),
+            called: None,
+            event: what.event.as_str(),
+            verdict,
+            alerts: Vec::new(),
+            receipt: None,
+        })
     }
 
     /// Applies what was decided; gives back what is to be handed over beside box and alerts, where there is somebody to hand it to.
@@ -291,7 +227,7 @@ impl Turn<'_> {
             && !was_accepted
         {
             for part in parts {
-                rows::insert_part(self.conn, &smsc.0, &part.id, alert.to, alert.id)?;
+                rows::insert_part(self.conn, &smsc.0, &id_key(&part.id), alert.to, alert.id)?;
             }
         }
         self.count_state(counted, Some(&alert));
@@ -305,7 +241,7 @@ impl Turn<'_> {
 }
 
 impl Settled {
-    fn add(&mut self, outcome: Outcome) {
+    pub(super) fn add(&mut self, outcome: Outcome) {
         let queued = |alert: &&Alert| matches!(alert.state, AlertState::Queued { .. });
         self.queued = self.queued.saturating_add(outcome.alerts.iter().filter(queued).count());
         self.outcomes.push(outcome);

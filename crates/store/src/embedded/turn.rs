@@ -10,6 +10,7 @@ use routing::{Alert, CallBox, Effect, Event, RangeName, Subscriber};
 use rusqlite::Connection;
 
 use super::memory::{Alerts, Boxes, Memory, Row, STATES, Shared, Sharing, due, lane, place_of};
+use super::receipts::Forms;
 use super::sharing::Loaded;
 use super::{repeats, rows};
 use crate::{Journaled, Seq, StoreError};
@@ -31,6 +32,9 @@ pub(super) struct Draft {
     pub(super) next_alert: i64,
     pub(super) counts: [u64; 8],
     pub(super) parked: u64,
+    pub(super) parked_dropped: u64,
+    /// Of the SMSCs of which something was learned.
+    pub(super) forms: Forms,
     pub(super) shared: Option<Shared>,
     pub(super) held: Option<HashSet<u64>>,
     pub(super) in_doubt: Option<bool>,
@@ -54,6 +58,7 @@ impl Draft {
             next_alert: memory.next_alert,
             counts: memory.counts,
             parked: memory.parked,
+            parked_dropped: memory.parked_dropped,
             shared: memory.shared,
             quarantined: memory.quarantined,
             ..Self::default()

@@ -40,6 +40,10 @@ pub struct Health {
     pub unshared: u64,
     /// Events that the database refused and that were set aside.
     pub quarantined: u64,
+    /// Receipts that wait for the answer they belong to, or are nobody's; a day at most.
+    pub parked: u64,
+    /// Such receipts that were forgotten for newer ones, in this life of the program.
+    pub parked_dropped: u64,
     /// Alerts by state.
     pub alerts: AlertCounts,
     /// People registered.
@@ -214,6 +218,8 @@ impl Writer {
             settled_through: self.memory.settled_below() - 1,
             unshared: self.memory.unshared(),
             quarantined: self.memory.quarantined,
+            parked: self.memory.parked,
+            parked_dropped: self.memory.parked_dropped,
             alerts: self.memory.alert_counts(),
             subscribers: self.memory.registry.len(),
             full: matches!(error, Some(StoreError::Full(_))),

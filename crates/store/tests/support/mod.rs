@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    AlertId, CallId, Caller, MissedCall, Msisdn, Reason, Receipt, ReceiptState, Reply, ShortNumber, SmscName, Source,
-    Submit, SubmitOutcome, Timestamp,
+    AlertId, CallId, Caller, MissedCall, Msisdn, Reason, Receipt, ReceiptState, Reply, ReplyPart, ShortNumber,
+    SmscName, Source, Submit, SubmitOutcome, Timestamp,
 };
 use routing::text::Texts;
 use routing::{
@@ -96,6 +96,12 @@ pub fn call_at(id: &str, called: Msisdn, at: Timestamp) -> Event {
 
 pub fn reply(from: Msisdn, text: &str) -> Event {
     Event::Reply(Reply { from, to: "12599".to_owned(), text: text.to_owned(), part: None, smsc: smsc(), at: now() })
+}
+
+/// A part of message 7, which has two.
+pub fn half(from: Msisdn, number: u8, text: &str) -> Event {
+    let Event::Reply(whole) = reply(from, text) else { unreachable!("a reply is one") };
+    Event::Reply(Reply { part: Some(ReplyPart { reference: 7, total: 2, number }), ..whole })
 }
 
 pub fn smsc() -> SmscName {

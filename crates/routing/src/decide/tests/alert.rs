@@ -53,6 +53,24 @@ fn in_state(name: &str) -> Alert {
     Alert { attempts, doubts, ..alert(Kind::Detail, state) }
 }
 
+/// A receipt about this id, which names no form; whether it changed anything.
+fn receipt(alert: &mut Alert, id: &str, state: ReceiptState) -> bool {
+    receipt_in(alert, id, None, state)
+}
+
+fn receipt_in(alert: &mut Alert, id: &str, id_form: Option<IdForm>, state: ReceiptState) -> bool {
+    let receipt = Receipt {
+        smsc: smsc(),
+        message_id: id.to_owned(),
+        id_form,
+        state,
+        handset: None,
+        error: String::new(),
+        at: NOW,
+    };
+    alert.receipt(&receipt, NOW).is_ok()
+}
+
 /// Applies the event of a column; the state's word when it changed.
 fn on(alert: &mut Alert, event: &str) -> Option<&'static str> {
     let limits = Limits::default();
@@ -70,14 +88,14 @@ fn on(alert: &mut Alert, event: &str) -> Option<&'static str> {
         "hold" => submitted(4, InDoubtPolicy::Hold),
         "once" => submitted(4, InDoubtPolicy::ResendOnce),
         "resend" => submitted(4, InDoubtPolicy::Resend),
-        "delivered" => alert.receipt("a", ReceiptState::Delivered, NOW).is_ok(),
-        "expired" => alert.receipt("a", ReceiptState::Expired, NOW).is_ok(),
-        "deleted" => alert.receipt("a", ReceiptState::Deleted, NOW).is_ok(),
-        "undeliverable" => alert.receipt("a", ReceiptState::Undeliverable, NOW).is_ok(),
-        "rejected" => alert.receipt("a", ReceiptState::Rejected, NOW).is_ok(),
-        "enroute" => alert.receipt("a", ReceiptState::Enroute, NOW).is_ok(),
-        "accepted_r" => alert.receipt("a", ReceiptState::Accepted, NOW).is_ok(),
-        "unknown" => alert.receipt("a", ReceiptState::Unknown, NOW).is_ok(),
+        "delivered" => receipt(alert, "a", ReceiptState::Delivered),
+        "expired" => receipt(alert, "a", ReceiptState::Expired),
+        "deleted" => receipt(alert, "a", ReceiptState::Deleted),
+        "undeliverable" => receipt(alert, "a", ReceiptState::Undeliverable),
+        "rejected" => receipt(alert, "a", ReceiptState::Rejected),
+        "enroute" => receipt(alert, "a", ReceiptState::Enroute),
+        "accepted_r" => receipt(alert, "a", ReceiptState::Accepted),
+        "unknown" => receipt(alert, "a", ReceiptState::Unknown),
         "lease" => matches!(alert.lease(Database::Normal, &limits, NOW), Leased::Send(_)),
         "abnormal" => matches!(alert.lease(Database::Abnormal, &limits, NOW), Leased::Send(_)),
         "withdraw" => alert.withdraw(NOW),
@@ -153,4 +171,89 @@ fn a_late_answer_that_nothing_was_taken_leaves_no_doubt() {
         alert.submitted(1, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
         assert_eq!((alert.state.as_str(), alert.doubts), (state, 0));
     }
+}
+
+#[test]
+fn a_receipt_finds_its_part_by_the_spelling_else_by_the_first_form_that_fits() {
+    use IdForm::{Decimal, Hexadecimal, Same};
+    for (ids, said, form, expected) in [
+        (["10", "a"], "10", None, Some(0)),
+        (["10", "a"], "10", Some(Decimal), Some(1)),
+        (["10", "a"], "0010", None, Some(0)),
+        (["1C2", "1C3"], "451", None, Some(1)),
+        (["1C2", "1C3"], "451", Some(Same), None),
+        (["450", "451"], "1c3", None, Some(1)),
+        (["450", "451"], "1c3", Some(Hexadecimal), Some(1)),
+        (["450", "451"], "1c3", Some(Decimal), None),
+        (["ABC", "abc"], "abc", None, Some(1)),
+        (["ABC", "abc"], "aBc", None, Some(0)),
+        (["0", "0"], "0", None, Some(0)),
+        (["x:1.F", "x:2.F"], " X:2.f\0", None, Some(1)),
+    ] {
+        let part = |id: &&str| Part { id: (*id).to_owned(), state: None };
+        let state = AlertState::Accepted { at: NOW, smsc: smsc(), parts: ids.iter().map(part).collect() };
+        let mut alert = alert(Kind::Detail, state);
+        let changed = receipt_in(&mut alert, said, form, ReceiptState::Delivered);
+        let AlertState::Accepted { parts, .. } = &alert.state else { panic!("ended by one of two") };
+        let ended: Vec<_> = parts.iter().map(|part| part.state.is_some()).collect();
+        assert_eq!(ended, [expected == Some(0), expected == Some(1)], "{said} of {ids:?} as {form:?}");
+        assert_eq!(changed, expected.is_some());
+        // The same again: it is the other part's only where both have one id.
+        let again = receipt_in(&mut alert, said, form, ReceiptState::Delivered);
+        assert_eq!(again, ids[0] == ids[1] || (ids == ["ABC", "abc"] && said == "aBc"), "{said} of {ids:?} twice");
+    }
+}
+
+/// A queued alert that an SMSC put off `attempts` times, the last time for this long; what was left of the wait.
+fn put_off(attempts: u32, after: Duration) -> Duration {
+    let mut alert = Alert { attempts, ..in_state("sending") };
+    let outcome = SubmitOutcome::Later { status: 0x14, after, avoid: None };
+    alert.submitted(attempts, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+    let AlertState::Queued { not_before } = alert.state else { panic!("not queued") };
+    not_before.since(NOW)
+}
+
+#[test]
+fn an_alert_that_is_put_off_itself_waits_twice_as_long_each_time_at_most_ten_minutes() {
+    let waits = [1, 2, 3, 4, 5, 6, 7, 40, u32::MAX].map(|attempts| put_off(attempts, MINUTE / 2).as_secs());
+    assert_eq!(waits, [30, 60, 120, 240, 480, 600, 600, 600, 600]);
+    assert_eq!(put_off(1, HOUR), HOUR, "what the SMSC asks for is never cut");
+    assert_eq!(put_off(9, HOUR), HOUR);
+}
+
+#[test]
+fn an_alert_that_its_link_puts_off_keeps_its_place() {
+    for outcome in [SubmitOutcome::Later { status: 0x58, after: Duration::ZERO, avoid: None }, SubmitOutcome::NotSent] {
+        let mut alert = Alert { attempts: 12, ..in_state("sending") };
+        alert.submitted(12, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+        assert_eq!(alert.state, AlertState::Queued { not_before: alert.created_at });
+        assert!(matches!(alert.lease(Database::Normal, &Limits::default(), NOW), Leased::Send(_)), "at once");
+        // A clock that was set back makes nobody wait.
+        let mut early = Alert { created_at: NOW + MINUTE, attempts: 1, ..in_state("sending") };
+        early.submitted(1, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+        assert_eq!(early.state, AlertState::Queued { not_before: NOW });
+    }
+}
+
+#[test]
+fn the_smsc_to_avoid_goes_with_the_next_attempt_and_no_further() {
+    let limits = Limits::default();
+    let lease = |alert: &mut Alert| {
+        let Leased::Send(submit) = alert.lease(Database::Normal, &limits, NOW + MINUTE) else { panic!("not leased") };
+        submit.avoid
+    };
+    let mut alert = in_state("sending");
+    let later = |avoid| SubmitOutcome::Later { status: 0x14, after: MINUTE, avoid };
+    alert.submitted(1, &later(Some(smsc())), InDoubtPolicy::Hold, &limits, NOW).unwrap();
+    assert_eq!(alert.clone().lease(Database::Normal, &limits, NOW), Leased::Wait);
+    assert_eq!(alert.avoid, Some(smsc()), "kept while it waits");
+    assert_eq!(lease(&mut alert), Some(smsc()));
+    alert.submitted(2, &SubmitOutcome::NotSent, InDoubtPolicy::Hold, &limits, NOW).unwrap();
+    assert_eq!((alert.avoid.clone(), lease(&mut alert)), (None, None));
+    alert.submitted(3, &later(Some(smsc())), InDoubtPolicy::Hold, &limits, NOW - HOUR).unwrap();
+    let back: Alert = serde_json::from_str(&serde_json::to_string(&alert).unwrap()).unwrap();
+    assert_eq!(back.avoid, Some(smsc()), "over a restart");
+    alert.state = AlertState::Sending { since: NOW };
+    alert.submitted(3, &later(None), InDoubtPolicy::Hold, &limits, NOW - HOUR).unwrap();
+    assert_eq!(alert.avoid, None, "the last word counts");
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AlertId, SubmitOutcome, Timestamp};
+use model::{AlertId, IdForm, SubmitOutcome, Timestamp, id_key};
 use routing::{Alert, AlertState, Event};
 
 use super::{History, Loaded, LoadedAlert, LoadedPart, Subjects, Work, is_history};
 use crate::embedded::memory::{Row, Shared, Sharing};
+use crate::embedded::receipts::Whose;
 use crate::embedded::rows;
 use crate::embedded::turn::Turn;
 use crate::{Context, Journaled, Seq, Settled, StoreError};
@@ -17,7 +18,7 @@ impl Turn<'_> {
         let (mut subjects, mut given) = (Subjects::default(), HashSet::new());
         for Journaled { event, .. } in batch {
             if let Event::Submitted { outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = event {
-                given.extend(message_ids.iter().map(|id| (smsc, id)));
+                given.extend(message_ids.iter().map(|id| (smsc, id_key(id))));
             }
             let row = match event {
                 Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
@@ -26,8 +27,16 @@ impl Turn<'_> {
                 }
                 Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
                 Event::Receipt(receipt) => {
-                    let row = self.alert_of(receipt)?;
-                    if row.is_none() && !given.contains(&(&receipt.smsc, &receipt.message_id)) {
+                    let (row, certain) = match self.alert_of(receipt)? {
+                        Whose::Alert { row, form, by_handset, .. } => {
+                            // By a form that is only guessed, what another node sent may be meant.
+                            (Some(*row), by_handset || form == IdForm::Same || receipt.id_form.is_some())
+                        }
+                        Whose::Ambiguous | Whose::Nobody => (None, false),
+                    };
+                    let answered =
+                        || receipt.answers().into_iter().any(|(_, key)| given.contains(&(&receipt.smsc, key)));
+                    if !certain && !answered() {
                         subjects.unknown.push(receipt.clone());
                     }
                     row
@@ -94,8 +103,8 @@ impl Turn<'_> {
 
     /// Puts what the database says in place of what is known here.
     fn lay_out(&mut self, loaded: &Loaded) -> Result<(), StoreError> {
-        for LoadedPart { smsc, message_id, called, alert } in &loaded.parts {
-            rows::insert_part(self.conn, &smsc.0, message_id, *called, *alert)?;
+        for LoadedPart { smsc, id_key, called, alert } in &loaded.parts {
+            rows::insert_part(self.conn, &smsc.0, id_key, *called, *alert)?;
         }
         for known in loaded.boxes.values() {
             let row = self.take_box(known.call_box.called)?;

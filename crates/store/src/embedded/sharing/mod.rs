@@ -49,8 +49,8 @@ pub(crate) struct LoadedAlert {
 pub(crate) struct LoadedPart {
     /// Who gave the id.
     pub(crate) smsc: SmscName,
-    /// The id.
-    pub(crate) message_id: String,
+    /// The key of the id ([`model::id_key`]).
+    pub(crate) id_key: String,
     /// The handset.
     pub(crate) called: Msisdn,
     /// The alert.
@@ -79,7 +79,7 @@ pub(crate) struct Subjects {
     pub(crate) called: Vec<Msisdn>,
     /// Alerts that events name.
     pub(crate) alerts: Vec<(Msisdn, AlertId)>,
-    /// Receipts whose message ids this node doesn't know.
+    /// Receipts of which this node doesn't know, or not for certain, whose they are.
     pub(crate) unknown: Vec<Receipt>,
 }
 
@@ -371,6 +371,7 @@ impl Turn<'_> {
         row.value.open = None;
         row.value.due = None;
         row.value.deferred.clear();
+        row.value.messages.clear();
         let base = rows::write(&row.value, "box")?;
         rows::set_base(self.conn, called, Some(&RawValue::from_string(base).unwrap_or_default()))
     }

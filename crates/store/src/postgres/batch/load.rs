@@ -117,11 +117,14 @@ async fn whole(client: &Client, subjects: &Subjects) -> Result<(Subjects, Vec<Lo
     Ok((whole, parts))
 }
 
-/// The alerts to which receipts belong by their message ids. Some SMSCs give one id to many: then those of the handset, and some of the others.
+/// The alerts to which receipts may belong by their message ids, in every form. Some SMSCs give one id to many: then those of the handset, and some of the others.
 pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<LoadedPart>, Fault> {
-    let asked: BTreeSet<(&str, &str, Option<i64>)> = receipts
+    let every_form = |receipt: &'_ Receipt| receipt.answers().into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+    let asked: BTreeSet<(&str, String, Option<i64>)> = receipts
         .iter()
-        .map(|receipt| (receipt.smsc.0.as_str(), receipt.message_id.as_str(), receipt.handset.map(key)))
+        .flat_map(|receipt| {
+            every_form(receipt).into_iter().map(|id| (receipt.smsc.0.as_str(), id, receipt.handset.map(key)))
+        })
         .collect();
     if asked.is_empty() {
         return Ok(Vec::new());
@@ -142,7 +145,7 @@ pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<L
     let found = client.query_typed(sql, &parameters).await?;
     let part = |row: &Row| {
         let (called, alert) = (number(row.get(2))?, AlertId(row.get(3)));
-        Some(LoadedPart { smsc: SmscName(row.get(0)), message_id: row.get(1), called, alert })
+        Some(LoadedPart { smsc: SmscName(row.get(0)), id_key: row.get(1), called, alert })
     };
     Ok(found.iter().filter_map(part).collect())
 }
@@ -187,6 +190,8 @@ fn countable(batch: &[Journaled], policy: &Policy, now: Timestamp, loaded: &Load
         .iter()
         .filter_map(|journaled| match &journaled.event {
             Event::Reply(reply) => Some(reply.from),
+            // A look may read a message whose parts were waited for.
+            Event::Due { called } => Some(*called),
             _ => None,
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::Timestamp;
+use model::{Timestamp, id_key};
 use routing::{AlertState, Charge, Effect, Event, Subscriber};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -224,7 +224,7 @@ fn alerts(work: &Work) -> Result<(Alerts, Parts), StoreError> {
         if let AlertState::Accepted { smsc, parts: accepted, .. } = &alert.state {
             for part in accepted {
                 parts.smsc.push(smsc.0.clone());
-                parts.message_id.push(part.id.clone());
+                parts.message_id.push(id_key(&part.id));
                 parts.called.push(key(alert.to));
                 parts.alert.push(alert.id.0);
             }

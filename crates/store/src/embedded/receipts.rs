@@ -1,0 +1,307 @@
+//! Receipts: whose they are, and where they wait until that is known.
+
+use model::{AlertId, IdForm, Receipt, SmscName, id_key, receipts_of};
+use routing::{Alert, AlertState, Event};
+
+use super::memory::Row;
+use super::rows;
+use super::settle::{Occurrence, Subject};
+use super::turn::Turn;
+use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
+
+/// Receipts kept for an answer that has not come yet. A receipt outruns its answer by seconds; this is what a whole SMSC's worth of foreign receipts
+/// may take of the disk (some ten megabytes), not what is needed.
+const PARKED: u64 = 100_000;
+
+/// Alerts looked at when an SMSC gave one message id to many.
+const SAME_ID: usize = 16;
+
+/// Receipts of proven handsets after which an SMSC is known to write ids in one form, when all of them were in that form.
+const ENOUGH: u64 = 10;
+
+/// How many receipts of each SMSC were in each form ([`IdForm::ALL`]), counting those whose handset and id leave no doubt.
+pub(super) type Forms = std::collections::HashMap<SmscName, [u64; 3]>;
+
+/// Whose a receipt is.
+pub(super) enum Whose {
+    /// This alert's.
+    Alert {
+        /// The alert, taken out of the draft.
+        row: Box<Row<Alert>>,
+        /// How the receipt writes its id.
+        form: IdForm,
+        /// Whether the receipt names its handset.
+        by_handset: bool,
+        /// Whether it proves how the SMSC writes ids: its handset has no alert that another form names.
+        proves: bool,
+    },
+    /// One of several.
+    Ambiguous,
+    /// Of no alert known here.
+    Nobody,
+}
+
+/// The alert that a receipt is about, taken out of the draft, and the form that says so.
+struct Found {
+    row: Box<Row<Alert>>,
+    form: IdForm,
+}
+
+/// Which of several alerts waits for a receipt.
+enum Waiting {
+    Nobody,
+    One(AlertId),
+    Several,
+}
+
+impl Turn<'_> {
+    /// Decides a receipt by the alert that it is about, or parks it.
+    pub(super) fn receive(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<Outcome, StoreError> {
+        let how = match self.alert_of(receipt)? {
+            Whose::Alert { row, form, proves, .. } => {
+                if proves {
+                    self.learn(&receipt.smsc, form);
+                }
+                return self.decide_receipt(seq, receipt, Found { row, form }, context);
+            }
+            Whose::Ambiguous => Matched::Ambiguous,
+            Whose::Nobody => Matched::Nobody,
+        };
+        self.park(seq, receipt, context)?;
+        let event = Event::Receipt(receipt.clone());
+        let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Nobody, context)?;
+        Ok(Outcome { receipt: Some(ReceiptMatch { smsc: receipt.smsc.clone(), how }), ..outcome })
+    }
+
+    /// The alert finds its part by the form that the receipt was found in.
+    fn decide_receipt(
+        &mut self,
+        seq: i64,
+        receipt: &Receipt,
+        Found { row, form }: Found,
+        context: &Context,
+    ) -> Result<Outcome, StoreError> {
+        let event = Event::Receipt(Receipt { id_form: Some(form), ..receipt.clone() });
+        let outcome = self.decide(&Occurrence { seq, event: &event }, Subject::Alert(row), context)?;
+        let how = Matched::Alert(form);
+        Ok(Outcome { receipt: Some(ReceiptMatch { smsc: receipt.smsc.clone(), how }), ..outcome })
+    }
+
+    /// Receipts that came before the answer with this message id are decided now.
+    pub(super) fn replay(
+        &mut self,
+        smsc: &SmscName,
+        message_id: &str,
+        alert: AlertId,
+        context: &Context,
+        settled: &mut Settled,
+    ) -> Result<(), StoreError> {
+        for (seq, receipt) in rows::parked(self.conn, &smsc.0, &receipts_of(message_id))? {
+            let Some(found) = self.waited_for(&receipt, message_id, alert)? else { continue };
+            self.unpark(seq)?;
+            if rows::is_journaled(self.conn, seq)? {
+                let outcome = self.decide_receipt(seq, &receipt, found, context)?;
+                settled.add(outcome);
+            } else {
+                // Its own event was pruned meanwhile.
+                self.put_alert(*found.row);
+                self.append(&[Event::Receipt(receipt)])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// This alert, if a parked receipt is about its part with this message id, and the form that says so.
+    fn waited_for(&mut self, receipt: &Receipt, message_id: &str, alert: AlertId) -> Result<Option<Found>, StoreError> {
+        match self.alert_of(receipt)? {
+            Whose::Alert { row, form, .. } if row.value.id == alert => {
+                return Ok(Some(Found { row, form }));
+            }
+            Whose::Alert { row, .. } => {
+                self.put_alert(*row);
+                return Ok(None);
+            }
+            Whose::Nobody => return Ok(None),
+            Whose::Ambiguous => {}
+        }
+        // Where an SMSC gives one id to many, a receipt that names no handset of ours could be anyone's; of several of one handset, it is the newest's.
+        let key = id_key(message_id);
+        let form = receipt.answers().into_iter().find(|(_, known)| *known == key).map(|(form, _)| form);
+        let (Some(form), Some(row)) = (form, self.take_alert(alert)?) else { return Ok(None) };
+        if receipt.handset == Some(row.value.to) {
+            return Ok(Some(Found { row: Box::new(row), form }));
+        }
+        self.put_alert(row);
+        Ok(None)
+    }
+
+    /// Receipts that were parked happen anew: whom they belong to is known now.
+    pub(super) fn receive_again(&mut self, parked: &[(i64, Receipt)]) -> Result<(), StoreError> {
+        for (seq, receipt) in parked {
+            // What is asked for elsewhere without knowing the SMSC's form would only be parked again.
+            let doubtful = receipt.handset.is_none() && receipt.id_form.is_none();
+            if doubtful && self.form_of(receipt).is_some_and(|form| form != IdForm::Same) {
+                continue;
+            }
+            if self.unpark(*seq)? {
+                self.append(&[Event::Receipt(receipt.clone())])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unpark(&mut self, seq: i64) -> Result<bool, StoreError> {
+        let was = rows::unpark(self.conn, seq)?;
+        self.draft.parked = self.draft.parked.saturating_sub(u64::from(was));
+        Ok(was)
+    }
+
+    fn park(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<(), StoreError> {
+        if self.draft.parked >= PARKED {
+            let gone = rows::unpark_oldest(self.conn)? as u64;
+            self.draft.parked = self.draft.parked.saturating_sub(gone);
+            self.draft.parked_dropped = self.draft.parked_dropped.saturating_add(gone);
+        }
+        rows::park(self.conn, seq, context.now, receipt)?;
+        self.draft.parked = self.draft.parked.saturating_add(1);
+        Ok(())
+    }
+
+    /// The alert that a receipt is about, by all forms in which its id may be written ([`Receipt::answers`]).
+    ///
+    /// Alerts of the handset that it names win. Where it names none of ours (some SMSCs name themselves, an IMSI or our own code as the source), the id
+    /// decides, if only one alert has it.
+    pub(super) fn alert_of(&mut self, receipt: &Receipt) -> Result<Whose, StoreError> {
+        let (smsc, keys) = (&receipt.smsc.0, receipt.answers());
+        if receipt.handset.is_some() {
+            let named = rows::alerts_of_part(self.conn, smsc, &keys, receipt.handset, SAME_ID)?;
+            if !named.is_empty() {
+                return self.of_the_handset(receipt, &named);
+            }
+        }
+        let named = rows::alerts_of_part(self.conn, smsc, &keys, None, SAME_ID)?;
+        self.of_any_handset(receipt, &named)
+    }
+
+    /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only
+    /// one that still waits for a receipt.
+    fn of_the_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
+        let known = self.form_of(receipt);
+        for form in known.into_iter().chain(IdForm::ALL) {
+            let ids: Vec<_> = named.iter().filter(|(one, _)| *one == form).map(|(_, id)| *id).collect();
+            let id = match ids.as_slice() {
+                [] => continue,
+                [only] => *only,
+                _ => match self.waiting(receipt, &ids)? {
+                    Waiting::One(id) => id,
+                    Waiting::Several => return Ok(Whose::Ambiguous),
+                    Waiting::Nobody => continue,
+                },
+            };
+            let Some(row) = self.take_alert(id)? else { continue };
+            let proves = tells_forms_apart(&receipt.message_id) && named.iter().all(|(one, _)| *one == form);
+            return Ok(Whose::Alert { row: Box::new(row), form, by_handset: true, proves });
+        }
+        Ok(Whose::Ambiguous)
+    }
+
+    /// The only alert that any form names, or, of several by the id as it is, the only one whose id is spelled like this. Once it is known how the SMSC
+    /// writes ids, no other form counts. Until then an alert by another form counts only while it waits for a receipt, and is not believed against
+    /// the handset: of an SMSC that counts, the next receipt would be taken for an old alert's whenever it outruns its answer.
+    fn of_any_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
+        if named.len() >= SAME_ID {
+            return Ok(Whose::Ambiguous);
+        }
+        let known = self.form_of(receipt);
+        let (mut certain, mut guessed) = (Vec::new(), Vec::new());
+        for (form, id) in named {
+            if known.is_some_and(|known| known != *form) || certain.contains(&(*form, *id)) {
+                continue;
+            }
+            if *form == IdForm::Same || known.is_some() {
+                certain.push((*form, *id));
+            } else if self.spelling(receipt, *id)?.is_some() {
+                guessed.push((*form, *id));
+            }
+        }
+        guessed.retain(|(_, id)| certain.iter().all(|(_, known)| known != id));
+        let (form, id) = match (certain.as_slice(), guessed.as_slice()) {
+            ([], []) => return Ok(Whose::Nobody),
+            ([], [_]) if receipt.handset.is_some() => return Ok(Whose::Nobody),
+            ([only], []) | ([], [only]) => *only,
+            ([(form, _), ..], []) => match self.spelled_alike(receipt, &certain)? {
+                Some(id) => (*form, id),
+                None => return Ok(Whose::Ambiguous),
+            },
+            (_, [_, ..]) => return Ok(Whose::Ambiguous),
+        };
+        let Some(row) = self.take_alert(id)? else { return Ok(Whose::Nobody) };
+        Ok(Whose::Alert { row: Box::new(row), form, by_handset: false, proves: false })
+    }
+
+    /// Which of these alerts waits for a receipt; of several, the only one whose id is spelled like the receipt's.
+    fn waiting(&mut self, receipt: &Receipt, ids: &[AlertId]) -> Result<Waiting, StoreError> {
+        let mut waiting = Vec::new();
+        for id in ids {
+            waiting.extend(self.spelling(receipt, *id)?.map(|alike| (*id, alike)));
+        }
+        if waiting.iter().any(|(_, alike)| *alike) {
+            waiting.retain(|(_, alike)| *alike);
+        }
+        Ok(match waiting.as_slice() {
+            [] => Waiting::Nobody,
+            [(id, _)] => Waiting::One(*id),
+            _ => Waiting::Several,
+        })
+    }
+
+    /// The only one of these alerts whose id is spelled like the receipt's; none when one has ended, since its ids are no longer known as spelled.
+    fn spelled_alike(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Option<AlertId>, StoreError> {
+        let mut found = None;
+        for (_, id) in named {
+            match self.spelling(receipt, *id)? {
+                Some(true) if found.is_none() => found = Some(*id),
+                Some(false) => {}
+                Some(true) | None => return Ok(None),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a part of this alert has the receipt's id as it is spelled; `None`: it waits for no receipt.
+    fn spelling(&mut self, receipt: &Receipt, id: AlertId) -> Result<Option<bool>, StoreError> {
+        let Some(row) = self.take_alert(id)? else { return Ok(None) };
+        let alike = match &row.value.state {
+            AlertState::Accepted { parts, .. } => Some(parts.iter().any(|part| part.id == receipt.message_id)),
+            _ => None,
+        };
+        self.put_alert(row);
+        Ok(alike)
+    }
+
+    /// How a receipt's SMSC is known to write ids: as was set, else as was learned.
+    fn form_of(&self, receipt: &Receipt) -> Option<IdForm> {
+        receipt.id_form.or_else(|| {
+            let counts = self.draft.forms.get(&receipt.smsc).or_else(|| self.memory.forms.get(&receipt.smsc))?;
+            let mut used = IdForm::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
+            let only = used.next().filter(|(_, count)| **count >= ENOUGH)?;
+            used.next().is_none().then_some(only.0)
+        })
+    }
+
+    fn learn(&mut self, smsc: &SmscName, form: IdForm) {
+        if !self.draft.forms.contains_key(smsc) {
+            let known = self.memory.forms.get(smsc).copied().unwrap_or_default();
+            self.draft.forms.insert(smsc.clone(), known);
+        }
+        let counts = self.draft.forms.get_mut(smsc).into_iter().flatten();
+        for (_, count) in IdForm::ALL.into_iter().zip(counts).filter(|(one, _)| *one == form) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+/// Whether an id says in which form it is: one digit is the same in all.
+fn tells_forms_apart(id: &str) -> bool {
+    id_key(id).len() > 1
+}
