@@ -409,6 +409,17 @@ async fn receipts_of_nobody_are_kept_up_to_a_bound_the_oldest_go_first_and_are_c
 }
 
 #[tokio::test]
+async fn a_strangers_receipt_is_not_kept_for_a_message_that_another_form_would_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 1).await;
+    happen(&store, vec![receipt("16", None), receipt("16", Some(subscriber(9)))]).await;
+    assert_eq!(verdicts(&happen(&store, vec![accepted(&submits[0], &["10"])]).await), ["alert"]);
+    assert_eq!((state(&store, subscriber(0), submits[0].alert).await, store.health().parked), ("accepted", 2));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn an_id_that_is_too_long_or_empty_harms_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

@@ -114,7 +114,10 @@ impl Turn<'_> {
     /// This alert, if a parked receipt is about its part with this message id, and the form that says so.
     fn waited_for(&mut self, receipt: &Receipt, message_id: &str, alert: AlertId) -> Result<Option<Found>, StoreError> {
         match self.alert_of(receipt)? {
-            Whose::Alert { row, form, .. } if row.value.id == alert => {
+            // A receipt outruns its answer by seconds, and others' are kept for a day: a guess is worth nothing here.
+            Whose::Alert { row, form, by_handset, .. }
+                if row.value.id == alert && (by_handset || form == IdForm::Same || self.form_of(receipt).is_some()) =>
+            {
                 return Ok(Some(Found { row, form }));
             }
             Whose::Alert { row, .. } => {
@@ -186,7 +189,7 @@ impl Turn<'_> {
     /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only
     /// one that still waits for a receipt.
     fn of_the_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
-        let known = self.form_of(receipt);
+        let (known, mut ended) = (self.form_of(receipt), false);
         for form in known.into_iter().chain(IdForm::ALL) {
             let ids: Vec<_> = named.iter().filter(|(one, _)| *one == form).map(|(_, id)| *id).collect();
             let id = match ids.as_slice() {
@@ -195,14 +198,17 @@ impl Turn<'_> {
                 _ => match self.waiting(receipt, &ids)? {
                     Waiting::One(id) => id,
                     Waiting::Several => return Ok(Whose::Ambiguous),
-                    Waiting::Nobody => continue,
+                    Waiting::Nobody => {
+                        ended = true;
+                        continue;
+                    }
                 },
             };
             let Some(row) = self.take_alert(id)? else { continue };
             let proves = tells_forms_apart(&receipt.message_id) && named.iter().all(|(one, _)| *one == form);
             return Ok(Whose::Alert { row: Box::new(row), form, by_handset: true, proves });
         }
-        Ok(Whose::Ambiguous)
+        Ok(if ended { Whose::Ambiguous } else { Whose::Nobody })
     }
 
     /// The only alert that any form names, or, of several by the id as it is, the only one whose id is spelled like this. Once it is known how the SMSC
@@ -220,7 +226,7 @@ impl Turn<'_> {
             }
             if *form == IdForm::Same || known.is_some() {
                 certain.push((*form, *id));
-            } else if self.spelling(receipt, *id)?.is_some() {
+            } else if self.spelling(receipt, *id)?.is_some() && guessed.iter().all(|(_, known)| known != id) {
                 guessed.push((*form, *id));
             }
         }
