@@ -348,6 +348,14 @@ async fn a_form_that_ten_handsets_prove_decides_where_no_handset_is_named() {
     assert_eq!(matches(&settled), ["decimal", "decimal"]);
     assert_eq!(state(&store, subscriber(11), submits[11].alert).await, "delivered");
     assert_eq!(state(&store, subscriber(10), submits[10].alert).await, "accepted");
+    // It also comes first among the alerts of one handset.
+    let later = now() + DAY;
+    store.append(vec![call_at("again", subscriber(14), later)]).await.unwrap();
+    settle(&store, &context(later)).await.unwrap();
+    let second = store.lease(1, &context(later)).await.unwrap().remove(0);
+    happen(&store, vec![accepted(&second, &["1D6"])]).await;
+    assert_eq!(matches(&happen(&store, vec![receipt("470", Some(subscriber(14)))]).await), ["decimal"]);
+    assert_eq!(state(&store, subscriber(14), second.alert).await, "delivered");
     // One proof of another form, and it is no longer known.
     assert_eq!(matches(&happen(&store, vec![receipt("450", Some(subscriber(10)))]).await), ["same"]);
     assert_eq!(matches(&happen(&store, vec![receipt("470", None)]).await), ["ambiguous"]);
