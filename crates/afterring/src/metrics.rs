@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ingress::DoorCounts;
-use model::{AlertId, Kind, Submit};
+use model::{AlertId, Kind, SmscName, Submit};
 use routing::{Condition, Verdict};
 use smpp_client::LinkStatus;
-use store::{Journaled, Outcome};
+use store::{Journaled, Matched, Outcome};
 
 pub use vocabulary::{Definition, VOCABULARY, docs};
 
@@ -57,6 +57,8 @@ struct Timing {
 #[derive(Debug, Default)]
 pub struct Metrics {
     decisions: Mutex<BTreeMap<(&'static str, &'static str, &'static str), u64>>,
+    /// By SMSC, of which there are as many as are configured.
+    receipts: Mutex<BTreeMap<(SmscName, Matched), u64>>,
     timing: Mutex<Timing>,
     accept_to_submit: Histogram,
 }
@@ -109,6 +111,11 @@ impl Metrics {
             *decisions.entry((outcome.event, what, why)).or_default() += 1;
         }
         drop(decisions);
+        let Ok(mut receipts) = self.receipts.lock() else { return };
+        for found in outcomes.iter().filter_map(|outcome| outcome.receipt.as_ref()) {
+            *receipts.entry((found.smsc.clone(), found.how)).or_default() += 1;
+        }
+        drop(receipts);
         let Ok(mut timing) = self.timing.lock() else { return };
         if timing.accepted.len() >= TIMED || timing.leased.len() >= TIMED {
             // They wait for a link that is down, or were dropped: their times would say nothing of us.
@@ -145,6 +152,12 @@ impl Metrics {
         self.decisions.lock().map(|decisions| decisions.clone()).unwrap_or_default()
     }
 
+    /// Receipts so far, by how they found their alerts.
+    #[must_use]
+    pub fn receipts(&self) -> BTreeMap<(SmscName, Matched), u64> {
+        self.receipts.lock().map(|receipts| receipts.clone()).unwrap_or_default()
+    }
+
     /// The page in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn page(&self, known: &Snapshot) -> String {
@@ -164,6 +177,9 @@ impl Metrics {
         }
         for ((event, verdict, why), count) in self.decisions() {
             page.sample(&DECISIONS, &[("event", event), ("verdict", verdict), ("why", why)], count);
+        }
+        for ((smsc, how), count) in self.receipts() {
+            page.sample(&RECEIPTS_MATCHED, &[("smsc", smsc.0.as_str()), ("form", how.as_str())], count);
         }
         page.own_histogram(&ACCEPT_TO_SUBMIT, &self.accept_to_submit);
         page.sample(&JOURNAL_PENDING, &[], known.journal_pending);
@@ -190,5 +206,31 @@ impl Metrics {
         }
         page.sample(&BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1);
         page.sorted()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::IdForm;
+    use routing::NothingWhy;
+    use store::{ReceiptMatch, Seq};
+
+    use super::*;
+
+    #[test]
+    fn receipts_are_counted_by_how_they_found_their_alerts() {
+        let metrics = Metrics::default();
+        let outcome = |how: Matched| Outcome {
+            seq: Seq(1),
+            called: None,
+            event: "receipt",
+            verdict: Verdict::Nothing(NothingWhy::Unmatched),
+            alerts: Vec::new(),
+            receipt: Some(ReceiptMatch { smsc: SmscName("north".into()), how }),
+        };
+        let decimal = Matched::Alert(IdForm::Decimal);
+        metrics.decided(&[decimal, decimal, Matched::Ambiguous, Matched::Nobody].map(outcome), &[]);
+        let counts: Vec<_> = metrics.receipts().into_iter().map(|((_, how), count)| (how.as_str(), count)).collect();
+        assert_eq!(counts, [("decimal", 2), ("ambiguous", 1), ("unmatched", 1)]);
     }
 }

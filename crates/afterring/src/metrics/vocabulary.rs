@@ -22,6 +22,7 @@ pub const VOCABULARY: &[Definition] = &[
     CALLS,
     REFUSED_CALLS,
     DECISIONS,
+    RECEIPTS_MATCHED,
     ACCEPT_TO_SUBMIT,
     JOURNAL_PENDING,
     JOURNAL_FAILING,
@@ -73,6 +74,14 @@ pub(super) const DECISIONS: Definition = Definition {
     labels: "event, verdict, why",
     help: "Decisions by event (call, submitted, receipt, reply, due), verdict and reason",
     rise: "nothing/quota_used_up: raise the range's users; nothing/abnormal_…: the database is away; held/…: alerts wait for receipts",
+};
+pub(super) const RECEIPTS_MATCHED: Definition = Definition {
+    name: "receipts_matched",
+    kind: "counter",
+    labels: "smsc, form",
+    help: "Receipts by how they found their alert: by an id as in the answer (same), by the same number in the other base (decimal, hexadecimal), by several \
+           (ambiguous), or by none (unmatched); one that came before its answer counts as unmatched first, and again when the answer is there",
+    rise: "ambiguous: set receipt_id= in the SMSC's URL; unmatched: receipts of another gateway's messages, or ids in a form that isn't known: try afterring smsc test",
 };
 pub(super) const ACCEPT_TO_SUBMIT: Definition = Definition {
     name: "accept_to_submit_seconds",
