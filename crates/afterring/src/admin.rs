@@ -166,6 +166,8 @@ impl Admin {
             links: self.links.status(),
             journal_pending: health.backlog,
             journal_failing: health.error.is_some(),
+            receipts_parked: health.parked,
+            receipts_parked_dropped: health.parked_dropped,
             alerts: vec![
                 ("queued", alerts.queued),
                 ("sending", alerts.sending),

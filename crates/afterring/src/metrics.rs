@@ -79,6 +79,10 @@ pub struct Snapshot {
     pub journal_pending: u64,
     /// Whether the journal can't store.
     pub journal_failing: bool,
+    /// Receipts that wait for the alert they belong to.
+    pub receipts_parked: u64,
+    /// Those that were dropped before their time.
+    pub receipts_parked_dropped: u64,
     /// Alerts by state.
     pub alerts: Vec<(&'static str, u64)>,
     /// Registered numbers.
@@ -184,6 +188,8 @@ impl Metrics {
         page.own_histogram(&ACCEPT_TO_SUBMIT, &self.accept_to_submit);
         page.sample(&JOURNAL_PENDING, &[], known.journal_pending);
         page.sample(&JOURNAL_FAILING, &[], u64::from(known.journal_failing));
+        page.sample(&RECEIPTS_PARKED, &[], known.receipts_parked);
+        page.sample(&RECEIPTS_PARKED_DROPPED, &[], known.receipts_parked_dropped);
         for (state, count) in &known.alerts {
             page.sample(&ALERTS, &[("state", state)], *count);
         }

@@ -23,6 +23,8 @@ pub const VOCABULARY: &[Definition] = &[
     REFUSED_CALLS,
     DECISIONS,
     RECEIPTS_MATCHED,
+    RECEIPTS_PARKED,
+    RECEIPTS_PARKED_DROPPED,
     ACCEPT_TO_SUBMIT,
     JOURNAL_PENDING,
     JOURNAL_FAILING,
@@ -82,6 +84,20 @@ pub(super) const RECEIPTS_MATCHED: Definition = Definition {
     help: "Receipts by how they found their alert: by an id as in the answer (same), by the same number in the other base (decimal, hexadecimal), by several \
            (ambiguous), or by none (unmatched); one that came before its answer counts as unmatched first, and again when the answer is there",
     rise: "ambiguous: set receipt_id= in the SMSC's URL; unmatched: receipts of another gateway's messages, or ids in a form that isn't known: try afterring smsc test",
+};
+pub(super) const RECEIPTS_PARKED: Definition = Definition {
+    name: "receipts_parked",
+    kind: "gauge",
+    labels: "",
+    help: "Receipts that belong to no alert known here, kept for a day in case the answer that names their message is still to come, or another node has it",
+    rise: "receipts of another gateway's messages come here, or ids in a form that isn't known: try afterring smsc test",
+};
+pub(super) const RECEIPTS_PARKED_DROPPED: Definition = Definition {
+    name: "receipts_parked_dropped",
+    kind: "counter",
+    labels: "",
+    help: "Receipts that belong to no alert known here and were dropped before their time, the oldest first, because there were 100,000 of them",
+    rise: "as for afterring_receipts_parked, at once",
 };
 pub(super) const ACCEPT_TO_SUBMIT: Definition = Definition {
     name: "accept_to_submit_seconds",
