@@ -40,6 +40,14 @@ pub fn simulator() -> Result<PathBuf> {
     binary("AFTERRING_SIMULATOR_BIN", "simulator")
 }
 
+/// The benchmark of the SMPP side: `AFTERRING_SMPP_BENCH`, else the newest of cargo's release and debug builds.
+///
+/// # Errors
+/// When there is none.
+pub fn smpp_bench() -> Result<PathBuf> {
+    binary("AFTERRING_SMPP_BENCH", "examples/smpp-throughput")
+}
+
 fn binary(variable: &str, name: &str) -> Result<PathBuf> {
     if let Some(given) = env::var_os(variable) {
         return Ok(PathBuf::from(given));

@@ -19,6 +19,9 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Without an answer for so long a client has hung.
 const HUNG: Duration = Duration::from_secs(15);
 
+/// Memory that a long run may gain after its second tenth, in KiB: what an allocator moves about. One octet lost per message of ten million were more.
+const GROWTH: u64 = 4 * 1024;
+
 /// The text of every message: 103 characters, one septet each.
 pub(crate) const TEXT: &str =
     "You missed 3 calls from +491701234567, the last one at 14:32 today. Reply C to see all, STOP to end. Ok";
@@ -195,7 +198,9 @@ impl Measured {
     pub(crate) fn read(said: &str) -> Result<Self> {
         let line = said.lines().last().context("the client said nothing")?;
         let numbers: Vec<f64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-        let &[rate, client, sink, others, memory] = numbers.as_slice() else { anyhow::bail!("not five figures: {line}") };
+        let &[rate, client, sink, others, memory] = numbers.as_slice() else {
+            anyhow::bail!("not five figures: {line}")
+        };
         Ok(Self { rate, client, sink, others, memory })
     }
 }
@@ -229,13 +234,18 @@ fn measure(load: &Load, progress: &Progress) -> Result<Measured> {
     Measured::between(from, Reading::take(load, progress)?)
 }
 
-/// Goes on until so many messages are done; prints the memory after each tenth.
+/// Goes on until so many messages are done; prints the memory after each tenth, and fails when it grew after the second.
 fn soak(load: &Load, progress: &Progress) -> Result<Measured> {
     let from = Reading::take(load, progress)?;
+    let mut settled = u64::MAX;
     for tenth in 1..=10 {
         wait_for(progress, load.soak * tenth / 10)?;
-        let mib = process::resident(std::process::id())? as f64 / 1024.0;
-        println!("{:3} % of {} messages: {mib:.1} MiB resident", tenth * 10, load.soak);
+        let kib = process::resident(std::process::id())?;
+        println!("{:3} % of {} messages: {:.1} MiB resident", tenth * 10, load.soak, kib as f64 / 1024.0);
+        if tenth == 2 {
+            settled = kib;
+        }
+        ensure!(kib.saturating_sub(settled) < GROWTH, "memory grew from {settled} to {kib} KiB");
     }
     Measured::between(from, Reading::take(load, progress)?)
 }
