@@ -57,8 +57,9 @@ impl Kannel {
     /// Sends for so long, waits until all of it has left, and its receipts were told; counts from the first to the last of that.
     pub(crate) fn measure(mut self, seconds: f64) -> Result<Measured> {
         let (client, sink, machine) = (self.cpu()?, process::cpu(self.sink.id())?, process::machine()?);
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), process::ended_children()?);
         self.send(seconds)?;
+        let wrk = process::ended_children()? - before;
         let (seen, ended) = self.last()?;
         ensure!(!self.receipts || seen.callbacks == seen.submits, "receipts are missing: {seen:?}");
         let (client, sink) = (self.cpu()? - client, process::cpu(self.sink.id())? - sink);
@@ -70,7 +71,7 @@ impl Kannel {
             rate: count / (ended - started).as_secs_f64(),
             client: client * 1e5 / count,
             sink: sink * 1e5 / count,
-            others: (busy - machine.0 - client - sink).max(0.0) * 100.0 / (all - machine.1).max(0.01),
+            others: (busy - machine.0 - client - sink - wrk).max(0.0) * 100.0 / (all - machine.1).max(0.01),
             memory: kib as f64 / 1024.0,
         })
     }

@@ -16,6 +16,9 @@ const WINDOWS: [usize; 4] = [1, 10, 100, 1_000];
 /// How long the slow SMSC takes, in milliseconds.
 const SLOW: u64 = 10;
 
+/// Percent of the machine that others may use before a load is run again.
+const CLEAN: f64 = 8.0;
+
 /// What is asked for on the command line.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
@@ -25,6 +28,9 @@ pub(crate) struct Options {
     /// How often each load is run; the table shows the median.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How often a load is run when others use the machine meanwhile; the run that they disturbed least counts.
+    #[arg(long, default_value_t = 3)]
+    tries: usize,
     /// Loads whose title holds this text, and no others.
     #[arg(long, default_value = "")]
     only: String,
@@ -70,7 +76,22 @@ impl Case {
         who + receipts + &latency
     }
 
-    fn run(self, seconds: f64) -> Result<Measured> {
+    /// Runs it until nobody else uses the machine, but not for ever.
+    fn run(self, options: &Options) -> Result<Measured> {
+        let mut best = self.run_once(options.seconds)?;
+        for _ in 1..options.tries {
+            if best.others <= CLEAN {
+                break;
+            }
+            let next = self.run_once(options.seconds)?;
+            if next.others < best.others {
+                best = next;
+            }
+        }
+        Ok(best)
+    }
+
+    fn run_once(self, seconds: f64) -> Result<Measured> {
         let sink = Sink::start(self.receipts, self.latency_ms)?;
         match self.who {
             Who::Client(client, binds) => {
@@ -125,7 +146,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for round in 1..=options.rounds.max(1) {
         let mut measured = BTreeMap::new();
         for case in &cases {
-            let figures = case.run(options.seconds).with_context(|| case.title())?;
+            let figures = case.run(options).with_context(|| case.title())?;
             eprintln!("round {round}: {}: {:.0}/s, others {:.0} %", case.title(), figures.rate, figures.others);
             measured.insert(*case, figures);
         }
