@@ -58,7 +58,7 @@ fn binary(variable: &str, name: &str) -> Result<PathBuf> {
         .filter(|path| path.exists())
         .max_by_key(|path| path.metadata().and_then(|m| m.modified()).ok());
     let Some(newest) = newest else {
-        bail!("no {name} to test: build it with `cargo build --release`, or say where it is by {variable}")
+        bail!("no {name} to test: `integration-tests/run` builds it; or say where it is by {variable}")
     };
     Ok(newest)
 }
