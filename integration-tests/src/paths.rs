@@ -40,6 +40,14 @@ pub fn simulator() -> Result<PathBuf> {
     binary("AFTERRING_SIMULATOR_BIN", "simulator")
 }
 
+/// The benchmark of the SMPP side: `AFTERRING_SMPP_BENCH`, else the newest of cargo's release and debug builds.
+///
+/// # Errors
+/// When there is none.
+pub fn smpp_bench() -> Result<PathBuf> {
+    binary("AFTERRING_SMPP_BENCH", "examples/smpp-throughput")
+}
+
 fn binary(variable: &str, name: &str) -> Result<PathBuf> {
     if let Some(given) = env::var_os(variable) {
         return Ok(PathBuf::from(given));
@@ -50,7 +58,7 @@ fn binary(variable: &str, name: &str) -> Result<PathBuf> {
         .filter(|path| path.exists())
         .max_by_key(|path| path.metadata().and_then(|m| m.modified()).ok());
     let Some(newest) = newest else {
-        bail!("no {name} to test: build it with `cargo build --release`, or say where it is by {variable}")
+        bail!("no {name} to test: `integration-tests/run` builds it; or say where it is by {variable}")
     };
     Ok(newest)
 }

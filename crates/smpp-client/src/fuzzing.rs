@@ -5,6 +5,7 @@ use model::{Numbering, Receipt, Reply, Secret, SmscName, Timestamp};
 use crate::deliver::{self, Delivery, Meaning};
 use crate::frame;
 use crate::settings::LinkSettings;
+use crate::trace::{self, Way};
 use crate::writing::Charset;
 
 /// Cuts a stream into PDUs, and reads each body as every kind of body that has a reader.
@@ -14,6 +15,18 @@ pub fn pdu(stream: &[u8]) {
         bodies(frame.body);
         rest = rest.get(length..).unwrap_or_default();
     }
+}
+
+/// Each PDU of a stream as a trace writes it down, with numbers and without.
+#[must_use]
+pub fn trace(stream: &[u8]) -> Vec<String> {
+    let (mut lines, mut rest) = (Vec::new(), stream);
+    while let Ok(Some((frame, length))) = frame::cut(rest) {
+        let (octets, next) = rest.split_at(length.min(rest.len()));
+        lines.extend([false, true].map(|numbers| trace::line(Timestamp::default(), Way::In, frame, octets, numbers)));
+        rest = next;
+    }
+    lines
 }
 
 /// Reads a text as a receipt from a handset; `None` when it names no message.

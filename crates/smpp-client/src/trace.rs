@@ -73,7 +73,7 @@ impl Trace {
 }
 
 /// One PDU in one line. Texts and numbers, and with them all octets, only where `numbers` are wanted; passwords never.
-fn line(at: Timestamp, way: Way, frame: Frame<'_>, octets: &[u8], numbers: bool) -> String {
+pub(crate) fn line(at: Timestamp, way: Way, frame: Frame<'_>, octets: &[u8], numbers: bool) -> String {
     let arrow = match way {
         Way::Out => '>',
         Way::In => '<',
