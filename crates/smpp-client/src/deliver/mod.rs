@@ -39,10 +39,13 @@ const RECEIPTS: u8 = 0x04 | 0x20;
 /// A user data header precedes the text.
 const UDHI: u8 = 0x40;
 
-/// Types of number that a subscriber's has (SMPP 3.4 §5.2.5); network specific, subscriber, alphanumeric and abbreviated ones are robots and short codes.
+/// Types of number that a subscriber's has (SMPP 3.4 §5.2.5); subscriber, alphanumeric and abbreviated ones are robots and short codes.
 const TON_UNKNOWN: u8 = 0;
 const TON_INTERNATIONAL: u8 = 1;
 const TON_NATIONAL: u8 = 2;
+const TON_NETWORK_SPECIFIC: u8 = 3;
+/// The numbering plan of telephones (SMPP 3.4 §5.2.6).
+const NPI_ISDN: u8 = 1;
 /// Digits of unknown type that are no more than this are a service code, and never completed to somebody's number.
 const SHORT_CODE: usize = 6;
 
@@ -50,8 +53,10 @@ const SHORT_CODE: usize = 6;
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Delivery<'a> {
     source_ton: u8,
+    source_npi: u8,
     source: &'a [u8],
     destination_ton: u8,
+    destination_npi: u8,
     destination: &'a [u8],
     esm_class: u8,
     data_coding: u8,
@@ -125,13 +130,22 @@ impl<'a> Delivery<'a> {
     fn addressed(fields: &mut Fields<'a>) -> Result<Self, Truncated> {
         let _service_type = fields.text()?;
         let source_ton = fields.octet()?;
-        let _source_npi = fields.octet()?;
+        let source_npi = fields.octet()?;
         let source = fields.text()?;
         let destination_ton = fields.octet()?;
-        let _destination_npi = fields.octet()?;
+        let destination_npi = fields.octet()?;
         let destination = fields.text()?;
         let esm_class = fields.octet()?;
-        Ok(Self { source_ton, source, destination_ton, destination, esm_class, ..Self::default() })
+        Ok(Self {
+            source_ton,
+            source_npi,
+            source,
+            destination_ton,
+            destination_npi,
+            destination,
+            esm_class,
+            ..Self::default()
+        })
     }
 
     /// A message of that class and coding from a handset to a service code.
@@ -182,9 +196,9 @@ impl<'a> Delivery<'a> {
     fn handset(&self, numbering: &Numbering) -> Option<Msisdn> {
         let is_code = (1..=SHORT_CODE).contains(&self.source.len()) && self.source.iter().all(u8::is_ascii_digit);
         if is_code {
-            return subscriber(self.destination_ton, self.destination, numbering);
+            return subscriber((self.destination_ton, self.destination_npi), self.destination, numbering);
         }
-        subscriber(self.source_ton, self.source, numbering)
+        subscriber((self.source_ton, self.source_npi), self.source, numbering)
     }
 
     /// The text as that of a receipt: behind the header, or all of it where there is no header in spite of the class; unpacked where that is what it takes.
@@ -202,7 +216,7 @@ impl<'a> Delivery<'a> {
     }
 
     fn reply(&self, data: UserData<'a>, settings: &LinkSettings, at: Timestamp) -> Meaning {
-        let Some(from) = subscriber(self.source_ton, self.source, &settings.numbering) else {
+        let Some(from) = subscriber((self.source_ton, self.source_npi), self.source, &settings.numbering) else {
             return Meaning::NotFromASubscriber;
         };
         let part = data.part.or_else(|| self.tlvs.part());
@@ -247,10 +261,16 @@ impl<'a> Tlvs<'a> {
 }
 
 /// A subscriber's number; one that is national, or of an unknown type, is completed by the network's numbering.
-fn subscriber(ton: u8, address: &[u8], numbering: &Numbering) -> Option<Msisdn> {
+fn subscriber((ton, npi): (u8, u8), address: &[u8], numbering: &Numbering) -> Option<Msisdn> {
     let digits = std::str::from_utf8(address).ok()?.trim();
     match ton {
         TON_INTERNATIONAL => Msisdn::international(digits).ok(),
+        // Most write robots so; OsmoMSC writes everybody so, with the telephones' plan and the country code.
+        TON_NETWORK_SPECIFIC
+            if npi == NPI_ISDN && digits.len() > SHORT_CODE && digits.starts_with(&numbering.country_code) =>
+        {
+            Msisdn::international(digits).ok()
+        }
         TON_NATIONAL if digits.len() > SHORT_CODE => numbering.normalise(digits).ok(),
         // Digits of unknown type may be an IMSI or a code: only what is a number of this country is taken for one.
         TON_UNKNOWN if digits.len() > SHORT_CODE => {

@@ -387,6 +387,7 @@ fn a_reply_is_read_in_its_coding_behind_its_header() {
 #[test]
 fn only_a_subscriber_replies() {
     for source in [
+        (3, "8613800000001"),
         (1, "8613800000001"),
         (1, "+8613800000001"),
         (0, "8613800000001"),
@@ -396,7 +397,9 @@ fn only_a_subscriber_replies() {
     ] {
         assert_eq!(reply(&Sent { source, ..REPLY }).from.reveal(), "8613800000001");
     }
-    for source in [(5, "Bank"), (5, "8613800000001"), (3, "10086"), (1, "10086"), (0, "10086"), (0, "")] {
+    for source in
+        [(5, "Bank"), (5, "8613800000001"), (3, "10086"), (3, "4530682554"), (1, "10086"), (0, "10086"), (0, "")]
+    {
         assert_eq!(meaning(&Sent { source, ..REPLY }), Meaning::NotFromASubscriber, "{source:?}");
     }
 }
