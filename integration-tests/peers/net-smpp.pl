@@ -18,7 +18,9 @@ use constant { ROK => 0, RINVPASWD => 0x0e, RTHROTTLED => 0x58, RETRY_SECONDS =>
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
 my $json = JSON::PP->new->utf8->canonical;
-my %bound;         # sessions that may be sent to
+my %bound;         # sessions by their descriptor
+my %receives;      # those that may be sent to
+my %asked;         # our own requests but deliver_sm, by session and sequence number => event of its answer
 my %owed;          # deliver_sm not yet acknowledged, by our own key: sent again on refusal and on every bind
 my %sent;          # session and sequence number => key
 my @unanswered;    # submits that were met with silence
@@ -51,7 +53,7 @@ sub split_header {
 sub deliver {
     my ($key) = @_;
     my $entry = $owed{$key} or return;
-    my ($session) = values %bound or return;
+    my ($session) = values %receives or return;
     $entry->{again_at} = undef;
     my $sequence = $session->deliver_sm(
         async => 1, service_type => '', source_addr_ton => 1, source_addr_npi => 1, dest_addr_ton => 0,
@@ -126,18 +128,48 @@ sub submitted {
     return;
 }
 
+# By the command of a bind: what it is called, whether the session receives, and how it is answered.
+my %binds = (
+    Net::SMPP::CMD_bind_transceiver() => ['transceiver', 1, sub { shift->bind_transceiver_resp(@_) }],
+    Net::SMPP::CMD_bind_transmitter() => ['transmitter', 0, sub { shift->bind_transmitter_resp(@_) }],
+    Net::SMPP::CMD_bind_receiver()    => ['receiver',    1, sub { shift->bind_receiver_resp(@_) }],
+);
+
 sub take_bind {
     my ($session, $pdu) = @_;
+    my ($kind, $receives, $answer) = @{ $binds{ $pdu->{cmd} } };
     if (defined $password && $pdu->{password} ne $password) {
         tell_event(event => 'bind_refused', system_id => $pdu->{system_id});
-        $session->bind_transceiver_resp(seq => $pdu->{seq}, system_id => '', status => RINVPASWD);
+        $answer->($session, seq => $pdu->{seq}, system_id => '', status => RINVPASWD);
         return 0;
     }
-    $session->bind_transceiver_resp(seq => $pdu->{seq}, system_id => 'net-smpp');
+    $answer->($session, seq => $pdu->{seq}, system_id => 'net-smpp');
     $bound{ $session->fileno } = $session;
-    tell_event(event => 'bound', system_id => $pdu->{system_id}, interface_version => $pdu->{interface_version});
+    $receives{ $session->fileno } = $session if $receives;
+    tell_event(
+        event => 'bound', bind => $kind, system_id => $pdu->{system_id},
+        interface_version => $pdu->{interface_version},
+    );
     deliver($_) for sort { $a <=> $b } keys %owed;
     return 1;
+}
+
+# Asks every session something whose answer is told as this event.
+sub ask {
+    my ($request, $event) = @_;
+    for my $session (values %bound) {
+        my $sequence = $session->$request(async => 1);
+        $asked{ $session->fileno . ":$sequence" } = $event;
+    }
+    return;
+}
+
+# An answer to what we asked; false when the session is over by it.
+sub answered {
+    my ($session, $pdu) = @_;
+    my $event = delete $asked{ $session->fileno . ":$pdu->{seq}" } or return 1;
+    tell_event(event => $event);
+    return $event ne 'unbind_answered';
 }
 
 sub acknowledged {
@@ -155,10 +187,15 @@ sub serve {
     my ($session) = @_;
     my $pdu = $session->read_pdu or return 0;
     my $command = $pdu->{cmd};
-    return take_bind($session, $pdu) if $command == Net::SMPP::CMD_bind_transceiver;
+    return take_bind($session, $pdu) if $binds{$command};
+    return answered($session, $pdu)
+      if $command == Net::SMPP::CMD_enquire_link_resp || $command == Net::SMPP::CMD_unbind_resp;
     if    ($command == Net::SMPP::CMD_submit_sm)       { submitted($session, $pdu) }
     elsif ($command == Net::SMPP::CMD_deliver_sm_resp) { acknowledged($session, $pdu) }
-    elsif ($command == Net::SMPP::CMD_enquire_link)    { $session->enquire_link_resp(seq => $pdu->{seq}) }
+    elsif ($command == Net::SMPP::CMD_enquire_link) {
+        tell_event(event => 'enquired');
+        $session->enquire_link_resp(seq => $pdu->{seq});
+    }
     elsif ($command == Net::SMPP::CMD_unbind) {
         tell_event(event => 'unbound');
         $session->unbind_resp(seq => $pdu->{seq});
@@ -175,7 +212,8 @@ sub end_session {
     my ($session) = @_;
     my $number = $session->fileno;
     delete $bound{$number};
-    delete $sent{$_} for grep { /\A$number:/ } keys %sent;
+    delete $receives{$number};
+    for my $ours (\%sent, \%asked) { delete $ours->{$_} for grep { /\A$number:/ } keys %$ours }
     @unanswered = grep { $_->[0] != $session } @unanswered;
     $select->remove($session);
     $session->close;
@@ -191,6 +229,9 @@ my %commands = (
     refuse        => sub { $orders{refuse} = $_[0] },
     answer_silent => sub { accept_submit(@$_) for splice @unanswered },
     close         => sub { end_session($_) for values %bound },
+    enquire       => sub { ask('enquire_link', 'enquiry_answered') },
+    unbind        => sub { ask('unbind', 'unbind_answered') },
+    handset       => sub { },    # every number has one
 );
 
 sub commanded {

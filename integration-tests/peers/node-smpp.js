@@ -13,7 +13,7 @@ const RINVPASWD = 0x0e;
 const RTHROTTLED = 0x58;
 const RETRY_MS = 500;
 
-const sessions = new Set();
+const sessions = new Set(); // bound ones
 const owed = new Map(); // deliver_sm not yet acknowledged, by our own key: sent again on refusal and on every bind
 const unanswered = []; // submits that were met with silence
 const orders = { receipts: true, throttle: 0, silent: 0, refuse: { count: 0, status: 0 } };
@@ -38,7 +38,7 @@ function partOf(udh) {
 
 function deliver(key) {
   const entry = owed.get(key);
-  const session = [...sessions][0];
+  const session = [...sessions].find(({ bind }) => bind !== 'transmitter');
   if (!entry || !session) return;
   session.deliver_sm(entry.pdu(), (response) => {
     tell({ event: 'acknowledged', what: entry.what, id: entry.id, status: response.command_status });
@@ -100,22 +100,26 @@ function submitted(session, pdu) {
   }
 }
 
-function bind(session, pdu) {
+function bind(session, kind, pdu) {
   if (password !== undefined && pdu.password !== password) {
     tell({ event: 'bind_refused', system_id: pdu.system_id });
     session.send(pdu.response({ command_status: RINVPASWD }));
     return session.close();
   }
   session.send(pdu.response({ system_id: 'node-smpp', sc_interface_version: 0x34 }));
+  session.bind = kind;
   sessions.add(session);
-  tell({ event: 'bound', system_id: pdu.system_id, interface_version: pdu.interface_version });
+  tell({ event: 'bound', bind: kind, system_id: pdu.system_id, interface_version: pdu.interface_version });
   return [...owed.keys()].forEach(deliver);
 }
 
 const server = smpp.createServer((session) => {
-  session.on('bind_transceiver', (pdu) => bind(session, pdu));
+  for (const kind of ['transceiver', 'transmitter', 'receiver']) session.on(`bind_${kind}`, (pdu) => bind(session, kind, pdu));
   session.on('submit_sm', (pdu) => submitted(session, pdu));
-  session.on('enquire_link', (pdu) => session.send(pdu.response()));
+  session.on('enquire_link', (pdu) => {
+    tell({ event: 'enquired' });
+    session.send(pdu.response());
+  });
   session.on('unbind', (pdu) => {
     sessions.delete(session);
     tell({ event: 'unbound' });
@@ -137,6 +141,12 @@ const commands = {
   refuse: (what) => { orders.refuse = what; },
   answer_silent: () => unanswered.splice(0).forEach(({ session, pdu, id }) => accept(session, pdu, id)),
   close: () => [...sessions].forEach((session) => session.destroy()),
+  enquire: () => [...sessions].forEach((session) => session.enquire_link({}, () => tell({ event: 'enquiry_answered' }))),
+  unbind: () => [...sessions].forEach((session) => session.unbind({}, () => {
+    tell({ event: 'unbind_answered' });
+    session.close();
+  })),
+  handset: () => {}, // every number has one
 };
 
 server.listen(port, '127.0.0.1', () => tell({ event: 'listening', port: server.address().port }));

@@ -9,6 +9,7 @@ pub mod disk;
 pub mod gateway;
 pub mod http;
 pub mod load;
+pub mod make;
 pub mod outage;
 pub mod paths;
 pub mod ports;
@@ -19,5 +20,6 @@ pub mod wait;
 pub mod world;
 
 pub use gateway::Gateway;
-pub use smsc::{Make, Smsc};
+pub use make::{Make, Skill};
+pub use smsc::Smsc;
 pub use world::World;

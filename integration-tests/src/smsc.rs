@@ -1,49 +1,17 @@
 //! Foreign SMSCs: programs on libraries that no one here wrote, driven by JSON lines (`peers/`).
 
 use std::collections::BTreeMap;
-use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::{paths, ports, wait};
-
-/// On whose library an SMSC runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Make {
-    /// npm's `smpp`.
-    Node,
-    /// Debian's `libnet-smpp-perl`.
-    Perl,
-}
-
-impl Make {
-    /// The one that `AFTERRING_TEST_SMSC` asks for (`node`, `perl`), else node's: for tests that one SMSC is enough for.
-    ///
-    /// # Errors
-    /// When it asks for another.
-    pub fn chosen() -> Result<Self> {
-        match env::var("AFTERRING_TEST_SMSC").as_deref() {
-            Ok("node") | Err(_) => Ok(Self::Node),
-            Ok("perl") => Ok(Self::Perl),
-            Ok(other) => bail!("AFTERRING_TEST_SMSC={other}: there are node and perl"),
-        }
-    }
-
-    fn command(self) -> Command {
-        let (program, script) = match self {
-            Self::Node => ("node", "peers/node-smpp.js"),
-            Self::Perl => ("perl", "peers/net-smpp.pl"),
-        };
-        let mut command = Command::new(program);
-        command.arg(paths::here(script));
-        command
-    }
-}
+use crate::make::Make;
+use crate::{ports, wait};
 
 /// A short message as an SMSC took it, its parts joined.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,6 +32,8 @@ pub struct Sms {
 #[derive(Debug)]
 pub struct Smsc {
     make: Make,
+    /// What it keeps from one life to the next.
+    folder: TempDir,
     port: u16,
     password: Option<String>,
     life: Option<Life>,
@@ -91,9 +61,17 @@ impl Smsc {
     /// When it doesn't start.
     pub fn with_password(make: Make, password: Option<&str>) -> Result<Self> {
         let events = Arc::new(Mutex::new(Vec::new()));
-        let mut smsc = Self { make, port: ports::free()?, password: password.map(str::to_owned), life: None, events };
+        let folder = TempDir::with_prefix("afterring-smsc-")?;
+        let password = password.map(str::to_owned);
+        let mut smsc = Self { make, folder, port: ports::free()?, password, life: None, events };
         smsc.revive()?;
         Ok(smsc)
+    }
+
+    /// On whose library it runs.
+    #[must_use]
+    pub const fn make(&self) -> Make {
+        self.make
     }
 
     /// The same SMSC as the gateway is told of it.
@@ -114,7 +92,16 @@ impl Smsc {
         Ok(())
     }
 
-    /// Starts it again on the same port, with another password if one is given; what it saw before is still known.
+    /// Starts it again as [`Smsc::revive`], asking for another password.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub fn revive_with_password(&mut self, password: Option<&str>) -> Result<()> {
+        self.password = password.map(str::to_owned);
+        self.revive()
+    }
+
+    /// Starts it again on the same port; what it saw before is still known.
     ///
     /// # Errors
     /// When it doesn't start.
@@ -122,7 +109,8 @@ impl Smsc {
         self.kill()?;
         let before = self.count("listening");
         let mut command = self.make.command();
-        command.arg(self.port.to_string()).args(&self.password).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(self.port.to_string()).args(&self.password).current_dir(&self.folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("{:?}: run integration-tests/run once", self.make))?;
         let (Some(orders), Some(output)) = (child.stdin.take(), child.stdout.take()) else { bail!("no pipes") };
         let events = Arc::clone(&self.events);
@@ -136,7 +124,7 @@ impl Smsc {
         wait::until_true("the SMSC listens", || Ok(self.count("listening") > before))
     }
 
-    /// Gives an order (peers/README.md) and waits until it is carried out.
+    /// Gives an order (README.md) and waits until it is carried out.
     ///
     /// # Errors
     /// When the SMSC is gone.
@@ -146,6 +134,14 @@ impl Smsc {
         writeln!(life.orders, "{order}")?;
         life.orders.flush()?;
         wait::until_true("the SMSC does as told", || Ok(self.count("done") > before))
+    }
+
+    /// Gives a number a phone that is on: an SMSC that delivers knows only those that it has; at the others every number has one.
+    ///
+    /// # Errors
+    /// When the SMSC is gone.
+    pub fn handset(&mut self, number: &str) -> Result<()> {
+        self.order(&json!({ "handset": number }))
     }
 
     /// Lets a person text us.

@@ -12,6 +12,7 @@ const CALLED: &str = "4530682554";
 
 fn story(make: Make) -> Result<()> {
     let mut smsc = Smsc::start(make)?;
+    smsc.handset(CALLED)?;
     let mut world = World::with(&smsc)?;
     world
         .set("RANGES", "denmark=4530*:1000")
@@ -44,11 +45,6 @@ fn story(make: Make) -> Result<()> {
 }
 
 #[test]
-fn at_node_smpp() -> Result<()> {
-    story(Make::Node)
-}
-
-#[test]
-fn at_net_smpp() -> Result<()> {
-    story(Make::Perl)
+fn at_every_smsc() -> Result<()> {
+    Make::each(&[], story)
 }

@@ -9,7 +9,9 @@ const PROSPECT: &str = "8613800000001";
 const CALLER: &str = "8613911112222";
 
 fn story(make: Make) -> Result<()> {
-    let smsc = Smsc::start(make)?;
+    let mut smsc = Smsc::start(make)?;
+    smsc.handset(SUBSCRIBER)?;
+    smsc.handset(PROSPECT)?;
     let mut world = World::with(&smsc)?;
     world.set("RANGES", "south=86138*:1000").set("ALERT__MIN_INTERVAL", "0s");
     let gateway = world.start_bound()?;
@@ -36,11 +38,6 @@ fn story(make: Make) -> Result<()> {
 }
 
 #[test]
-fn at_node_smpp() -> Result<()> {
-    story(Make::Node)
-}
-
-#[test]
-fn at_net_smpp() -> Result<()> {
-    story(Make::Perl)
+fn at_every_smsc() -> Result<()> {
+    Make::each(&[], story)
 }

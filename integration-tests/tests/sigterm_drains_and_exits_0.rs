@@ -1,7 +1,8 @@
 //! SIGTERM: new work is refused, what was accepted goes out or stays on disk, the SMSC is left by unbind, exit code 0.
 
-use anyhow::{Result, ensure};
-use integration_tests::{Make, Smsc, World, wait};
+use anyhow::{Context as _, Result, ensure};
+use integration_tests::outage::tell;
+use integration_tests::{Make, Skill, Smsc, World, wait};
 use serde_json::{Value, json};
 
 const CALLS: u64 = 2000;
@@ -14,11 +15,14 @@ fn story(make: Make) -> Result<()> {
     let call = |n: u64| json!({ "id": n.to_string(), "called": (8_613_800_000_000 + n).to_string() });
     gateway.take(&(0..CALLS).map(call).collect::<Value>())?;
     gateway.stop()?;
+    wait::until_true("the session is closed", || Ok(smsc.count("closed") == 1))?;
     ensure!(smsc.count("unbound") == 1, "it says good-bye to the SMSC");
     let first = smsc.messages().len() as u64;
 
     let gateway = world.start_bound()?;
-    wait::until_true("the rest is told", || Ok(smsc.messages().len() as u64 >= CALLS))?;
+    wait::until_true("the rest is told", || Ok(smsc.messages().len() as u64 >= CALLS)).with_context(|| {
+        format!("{first} told before, {} by now: {}", smsc.messages().len(), tell(&gateway, &world))
+    })?;
     gateway.wait_decided()?;
     gateway.stop()?;
     let mut told: Vec<_> = smsc.messages().into_iter().map(|sms| sms.to).collect();
@@ -32,13 +36,8 @@ fn story(make: Make) -> Result<()> {
 }
 
 #[test]
-fn at_node_smpp() -> Result<()> {
-    story(Make::Node)
-}
-
-#[test]
-fn at_net_smpp() -> Result<()> {
-    story(Make::Perl)
+fn at_every_smsc() -> Result<()> {
+    Make::each(&[Skill::AnyNumber], story)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A submit without an answer is in doubt, visibly; the late answer resolves it, and with `hold` nobody is told twice.
 
 use anyhow::{Result, ensure};
-use integration_tests::{Make, Smsc, World};
+use integration_tests::{Make, Skill, Smsc, World};
 use serde_json::json;
 
 const SUBSCRIBER: &str = "8613900000001";
@@ -26,11 +26,6 @@ fn story(make: Make) -> Result<()> {
 }
 
 #[test]
-fn at_node_smpp() -> Result<()> {
-    story(Make::Node)
-}
-
-#[test]
-fn at_net_smpp() -> Result<()> {
-    story(Make::Perl)
+fn at_every_smsc() -> Result<()> {
+    Make::each(&[Skill::AnswersAsTold], story)
 }

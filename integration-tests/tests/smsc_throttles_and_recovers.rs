@@ -1,7 +1,7 @@
 //! ESME_RTHROTTLED: the link pauses, says so, and everything is told in the end, once.
 
 use anyhow::{Result, ensure};
-use integration_tests::{Make, Smsc, World, wait};
+use integration_tests::{Make, Skill, Smsc, World, wait};
 use serde_json::{Value, json};
 
 const CALLS: u64 = 40;
@@ -28,11 +28,6 @@ fn story(make: Make) -> Result<()> {
 }
 
 #[test]
-fn at_node_smpp() -> Result<()> {
-    story(Make::Node)
-}
-
-#[test]
-fn at_net_smpp() -> Result<()> {
-    story(Make::Perl)
+fn at_every_smsc() -> Result<()> {
+    Make::each(&[Skill::AnswersAsTold], story)
 }

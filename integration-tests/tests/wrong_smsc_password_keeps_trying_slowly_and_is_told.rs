@@ -8,9 +8,8 @@ use integration_tests::{Make, Smsc, World, wait};
 /// Seconds between two attempts.
 const PAUSE: u64 = 3;
 
-#[test]
-fn wrong_password() -> Result<()> {
-    let smsc = Smsc::with_password(Make::chosen()?, Some("another"))?;
+fn story(make: Make) -> Result<()> {
+    let mut smsc = Smsc::with_password(make, Some("another"))?;
     let mut world = World::new()?;
     // A minute by default; three seconds are still slow beside a link that merely broke.
     world.set("SMSC__URLS", &format!("{}?refused_wait={PAUSE}s", smsc.url()));
@@ -33,5 +32,13 @@ fn wrong_password() -> Result<()> {
     let warnings: Vec<_> = printed.lines().filter(warned).collect();
     ensure!(warnings.len() == 1, "said once, not at each attempt: {warnings:#?}");
     ensure!(!printed.contains("secret"), "the password is never printed");
+
+    smsc.revive_with_password(Some("secret"))?;
+    gateway.wait_bound()?;
     gateway.stop()
+}
+
+#[test]
+fn at_every_smsc() -> Result<()> {
+    Make::each(&[], story)
 }
