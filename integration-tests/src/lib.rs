@@ -12,6 +12,7 @@ pub mod load;
 pub mod outage;
 pub mod paths;
 pub mod ports;
+pub mod simulator;
 pub mod sipp;
 pub mod smsc;
 pub mod verdict;
@@ -19,5 +20,6 @@ pub mod wait;
 pub mod world;
 
 pub use gateway::Gateway;
+pub use simulator::Simulator;
 pub use smsc::{Make, Smsc};
 pub use world::World;
