@@ -1,5 +1,6 @@
 //! A running gateway: its doors, its answers, its end.
 
+use std::collections::BTreeMap;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
@@ -109,12 +110,52 @@ impl Gateway {
         self.admin("PUT", &format!("/v1/subscribers/{number}"), &json!({ "status": "active" })).map(drop)
     }
 
+    /// Whether a number is registered.
+    ///
+    /// # Errors
+    /// When nothing was answered.
+    pub fn is_subscribed(&self, number: &str) -> Result<bool> {
+        let answer = self.look(&format!("/v1/subscribers/{number}"))?;
+        Ok(answer.status == 200 && answer.json()["status"] == "active")
+    }
+
     /// A person's timeline, as the API writes it.
     ///
     /// # Errors
     /// When it fails.
     pub fn timeline(&self, number: &str) -> Result<String> {
         self.admin("GET", &format!("/v1/subscribers/{number}/timeline"), &Value::Null).map(|json| json.to_string())
+    }
+
+    /// A person's alerts as they are now, by their ids: `id`, `kind`, `state`, `attempts`, `text`.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn alerts(&self, number: &str) -> Result<Vec<Value>> {
+        let answer = self.look(&format!("/v1/subscribers/{number}/timeline"))?;
+        ensure!(matches!(answer.status, 200 | 404), "{answer:?}");
+        // Nothing is known of a number before its first call is decided.
+        let timeline = answer.json();
+        let entries = timeline["entries"].as_array().map_or(&[][..], Vec::as_slice);
+        let alerts = entries.iter().filter_map(|entry| entry["alerts"].as_array()).flatten();
+        let by_id: BTreeMap<u64, Value> =
+            alerts.filter_map(|alert| Some((alert["id"].as_u64()?, alert.clone()))).collect();
+        Ok(by_id.into_values().collect())
+    }
+
+    /// Waits until the states of a person's alerts are these, the oldest first.
+    ///
+    /// # Errors
+    /// When they never are.
+    pub fn wait_alerts(&self, number: &str, states: &[&str]) -> Result<()> {
+        wait::until_true(&format!("the alerts are {states:?}"), || {
+            Ok(self
+                .alerts(number)?
+                .iter()
+                .map(|alert| alert["state"].as_str().unwrap_or_default())
+                .eq(states.iter().copied()))
+        })
+        .with_context(|| format!("alerts: {:?}", self.alerts(number).unwrap_or_default()))
     }
 
     /// Waits until a person's timeline says this.

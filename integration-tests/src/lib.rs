@@ -13,6 +13,7 @@ pub mod make;
 pub mod outage;
 pub mod paths;
 pub mod ports;
+pub mod simulator;
 pub mod sipp;
 pub mod smsc;
 pub mod verdict;
@@ -21,5 +22,6 @@ pub mod world;
 
 pub use gateway::Gateway;
 pub use make::{Make, Skill};
+pub use simulator::Simulator;
 pub use smsc::Smsc;
 pub use world::World;

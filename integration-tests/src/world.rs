@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{Gateway, Skill, Smsc, paths, ports};
+use crate::{Gateway, Simulator, Skill, Smsc, paths, ports};
 
 /// Where a gateway can be reached.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,16 @@ impl World {
             // Its receipts can't be matched: new calls would wait ten minutes for the receipt of what was told before.
             world.set("ALERT__UPDATE_WAIT", "1s");
         }
+        Ok(world)
+    }
+
+    /// Surroundings in which this simulated SMSC is connected, with these parameters of its URL (they begin with `?`), and alerts don't wait for each other.
+    ///
+    /// # Errors
+    /// As [`World::new`].
+    pub fn with_simulator(simulator: &Simulator, parameters: &str) -> Result<Self> {
+        let mut world = Self::new()?;
+        world.set("SMSC__URLS", &simulator.url(parameters)).set("ALERT__MIN_INTERVAL", "0s");
         Ok(world)
     }
 

@@ -9,6 +9,7 @@ mod smsc;
 mod text;
 
 pub use smsc::{
-    Direction, Faults, Phone, PhoneChange, PhoneEvent, ReceiptForm, ReceiptIdForm, Sms, Smsc, SmscCounts, SmscOptions,
-    Submitted, Updates,
+    AnswerForm, Binds, Carrier, DefaultAlphabet, Delivery, Direction, EsmeAnswer, Faults, Hex, Life, MessageIds, Mode,
+    Phone, PhoneChange, PhoneEvent, ReceiptIdForm, ReceiptOptions, ReceiptShape, ReceiptsFor, SessionView, Sms, Smsc,
+    SmscCounts, SmscOptions, Submitted, TextPlace, TlsFiles, Updates, WireAddress,
 };

@@ -4,13 +4,14 @@ mod control;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use model::Timestamp;
 use simulator::calls::{Load, Until};
-use simulator::{Smsc, SmscOptions};
+use simulator::{Smsc, SmscOptions, TlsFiles};
 
 /// What stands around the gateway, made up: an SMS centre with handsets, and missed calls.
 #[derive(Parser)]
@@ -22,7 +23,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
-    /// An SMS centre (SMPP 3.4) with handsets
+    /// An SMS centre (SMPP 3.3 to 5.0) with handsets
     Smsc(SmscArgs),
     /// Posts made-up missed calls, and prints what became of them as JSON
     Calls(CallsArgs),
@@ -57,6 +58,18 @@ struct SmscArgs {
     /// How many of the latest submits GET /submitted tells
     #[arg(long, default_value_t = 0)]
     keep_submitted: usize,
+    /// How many of the latest answers of ESMEs GET /answers tells
+    #[arg(long, default_value_t = 0)]
+    keep_answers: usize,
+    /// PEM file of this centre's certificate: it serves TLS
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file of the certificate's key
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// PEM file of the authorities that must vouch for clients
+    #[arg(long, requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
     /// From a refused receipt or reply to its next attempt
     #[arg(long, default_value = "1s", value_parser = duration)]
     resend_pause: Duration,
@@ -132,6 +145,8 @@ fn clock() -> Timestamp {
 }
 
 async fn smsc(args: SmscArgs) -> anyhow::Result<()> {
+    let tls = args.tls_cert.zip(args.tls_key);
+    let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key, client_ca: args.tls_client_ca });
     let smsc = Smsc::start(SmscOptions {
         listen: args.listen,
         accounts: args.accounts,
@@ -142,6 +157,8 @@ async fn smsc(args: SmscArgs) -> anyhow::Result<()> {
         inbox_limit: args.inbox_limit,
         keep_inboxes: !args.no_inboxes,
         keep_submitted: args.keep_submitted,
+        keep_answers: args.keep_answers,
+        tls,
         resend_pause: args.resend_pause,
         resend_unanswered: args.resend_unanswered,
         ..SmscOptions::new(clock)

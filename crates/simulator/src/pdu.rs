@@ -24,7 +24,9 @@ pub(crate) mod command {
     pub(crate) const REPLACE_SM: u32 = 0x07;
     pub(crate) const CANCEL_SM: u32 = 0x08;
     pub(crate) const BIND_TRANSCEIVER: u32 = 0x09;
+    pub(crate) const OUTBIND: u32 = 0x0b;
     pub(crate) const ENQUIRE_LINK: u32 = 0x15;
+    pub(crate) const DATA_SM: u32 = 0x103;
 }
 
 /// `command_status` (SMPP 3.4 §5.1.3).
@@ -58,6 +60,7 @@ pub(crate) mod tag {
     pub(crate) const INTERFACE_VERSION: u16 = 0x0210;
     pub(crate) const MESSAGE_PAYLOAD: u16 = 0x0424;
     pub(crate) const MESSAGE_STATE: u16 = 0x0427;
+    pub(crate) const CONGESTION_STATE: u16 = 0x0428;
 }
 
 /// A `command_length` that can't be: there is no way to find the next PDU.
@@ -156,16 +159,18 @@ pub(crate) struct Address<'a> {
 pub(crate) struct Bind<'a> {
     pub(crate) system_id: &'a [u8],
     pub(crate) password: &'a [u8],
+    pub(crate) system_type: &'a [u8],
+    pub(crate) interface_version: u8,
+    pub(crate) address_range: &'a [u8],
 }
 
 impl<'a> Bind<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Fields(body);
-        let bind = Bind { system_id: fields.text(16)?, password: fields.text(9)? };
-        fields.text(13)?; // system_type
-        fields.take(3)?; // interface_version, addr_ton, addr_npi
-        fields.text(41)?; // address_range
-        Ok(bind)
+        let (system_id, password, system_type) = (fields.text(16)?, fields.text(9)?, fields.text(13)?);
+        let interface_version = fields.u8()?;
+        fields.take(2)?; // addr_ton, addr_npi
+        Ok(Bind { system_id, password, system_type, interface_version, address_range: fields.text(41)? })
     }
 }
 
@@ -184,6 +189,8 @@ pub(crate) struct Submit<'a> {
     pub(crate) source: Address<'a>,
     pub(crate) destination: Address<'a>,
     pub(crate) esm_class: u8,
+    pub(crate) protocol_id: u8,
+    pub(crate) priority: u8,
     pub(crate) validity: &'a [u8],
     pub(crate) registered: u8,
     pub(crate) replace: u8,
@@ -202,7 +209,8 @@ impl<'a> Submit<'a> {
         let source = fields.address()?;
         let destination = fields.address()?;
         let esm_class = fields.u8()?;
-        fields.take(2)?; // protocol_id, priority_flag
+        let protocol_id = fields.u8()?;
+        let priority = fields.u8()?;
         fields.text(17)?; // schedule_delivery_time
         let validity = fields.text(17)?;
         let registered = fields.u8()?;
@@ -218,6 +226,8 @@ impl<'a> Submit<'a> {
             source,
             destination,
             esm_class,
+            protocol_id,
+            priority,
             validity,
             registered,
             replace,
@@ -355,17 +365,27 @@ pub(crate) struct Deliver<'a> {
 impl Deliver<'_> {
     /// Writes the body.
     pub(crate) fn put(&self, out: &mut BytesMut) {
+        self.put_addresses(out);
+        // protocol_id, priority_flag, schedule_delivery_time, validity_period, registered_delivery, replace_if_present_flag
+        out.put_slice(&[self.esm_class, 0, 0, 0, 0, 0, 0, self.data_coding, 0]);
+        let user_data = self.user_data.get(..254).unwrap_or(self.user_data);
+        out.put_u8(u8::try_from(user_data.len()).unwrap_or(254));
+        out.put_slice(user_data);
+    }
+
+    /// Writes the body of a `data_sm` (SMPP 3.4 §4.7.1) instead, which has no place for user data.
+    pub(crate) fn put_data_sm(&self, out: &mut BytesMut) {
+        self.put_addresses(out);
+        out.put_slice(&[self.esm_class, 0, self.data_coding]); // registered_delivery
+    }
+
+    fn put_addresses(&self, out: &mut BytesMut) {
         out.put_u8(0); // service_type
         for address in [self.source, self.destination] {
             out.put_u8(address.ton);
             out.put_u8(address.npi);
             put_text(out, address.digits);
         }
-        // protocol_id, priority_flag, schedule_delivery_time, validity_period, registered_delivery, replace_if_present_flag
-        out.put_slice(&[self.esm_class, 0, 0, 0, 0, 0, 0, self.data_coding, 0]);
-        let user_data = self.user_data.get(..254).unwrap_or(self.user_data);
-        out.put_u8(u8::try_from(user_data.len()).unwrap_or(254));
-        out.put_slice(user_data);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a handset does with user data: header, alphabet, size limits (3GPP TS 23.038, TS 23.040), written apart from the gateway's.
 
 use crate::pdu::Part;
+use crate::smsc::DefaultAlphabet;
 
 /// The GSM default alphabet in code order (3GPP TS 23.038 §6.2.1); U+001B stands for the escape.
 const DEFAULT_ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u{1b}ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
@@ -17,15 +18,38 @@ const BROKEN: char = char::REPLACEMENT_CHARACTER;
 /// How user data is written (SMPP 3.4 §5.2.19, 3GPP TS 23.038 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alphabet {
+    /// One octet a character.
     Gsm,
+    /// Eight characters in seven octets, after so many fill bits (3GPP TS 23.040 §9.2.3.24).
+    Packed {
+        fill: usize,
+    },
     Latin1,
     Ucs2,
     Octets,
+    /// What the centre makes GSM of before it goes to the phone.
+    Recoded(Charset),
+}
+
+/// What a centre can make GSM of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Charset {
+    Latin1,
+    Ascii,
+    Utf8,
 }
 
 impl Alphabet {
-    pub(crate) fn of(data_coding: u8) -> Self {
+    /// What a `data_coding` means behind a header of so many octets, where 0 is `default`.
+    pub(crate) fn of(data_coding: u8, default: DefaultAlphabet, header: usize) -> Self {
         match data_coding {
+            0x00 => match default {
+                DefaultAlphabet::Gsm => Self::Gsm,
+                DefaultAlphabet::Packed => Self::Packed { fill: (7 - header * 8 % 7) % 7 },
+                DefaultAlphabet::Latin1 => Self::Recoded(Charset::Latin1),
+                DefaultAlphabet::Ascii => Self::Recoded(Charset::Ascii),
+                DefaultAlphabet::Utf8 => Self::Recoded(Charset::Utf8),
+            },
             0x03 => Self::Latin1,
             0x02 | 0x04 | 0xf4..=0xf7 => Self::Octets,
             0x08 => Self::Ucs2,
@@ -39,21 +63,41 @@ impl Alphabet {
     }
 
     /// Whether a header of `header` octets and `body` fit into one short message of 140 octets (3GPP TS 23.040 §9.2.3.16).
-    pub(crate) fn fits(self, header: usize, body: usize) -> bool {
+    pub(crate) fn fits(self, header: usize, body: &[u8]) -> bool {
+        let fits_septets = |septets: usize| (header * 8).div_ceil(7) + septets <= 160;
         match self {
-            Self::Gsm => (header * 8).div_ceil(7) + body <= 160,
-            Self::Latin1 | Self::Ucs2 | Self::Octets => header + body <= 140,
+            Self::Gsm => fits_septets(body.len()),
+            Self::Recoded(_) => encode_gsm(&self.decode(body)).is_some_and(|octets| fits_septets(octets.len())),
+            Self::Packed { .. } | Self::Latin1 | Self::Ucs2 | Self::Octets => header + body.len() <= 140,
         }
     }
 
     pub(crate) fn decode(self, octets: &[u8]) -> String {
         match self {
             Self::Gsm => decode_gsm(octets),
-            Self::Latin1 => octets.iter().map(|octet| char::from(*octet)).collect(),
+            Self::Packed { fill } => decode_gsm(&unpack(octets, fill)),
+            Self::Latin1 | Self::Recoded(Charset::Latin1) => octets.iter().map(|octet| char::from(*octet)).collect(),
+            Self::Recoded(Charset::Ascii) => {
+                octets.iter().map(|octet| if octet.is_ascii() { char::from(*octet) } else { BROKEN }).collect()
+            }
+            Self::Recoded(Charset::Utf8) => String::from_utf8_lossy(octets).into_owned(),
             Self::Ucs2 => decode_ucs2(octets),
             Self::Octets => octets.iter().map(|octet| format!("{octet:02x}")).collect(),
         }
     }
+}
+
+/// Septets from octets (3GPP TS 23.038 §6.1.2.1). SMPP doesn't say how many there are: seven spare bits at the end are no `@` (§6.1.2.3.1 has a CR there).
+fn unpack(octets: &[u8], fill: usize) -> Vec<u8> {
+    let bit = |place: usize| octets.get(place / 8).is_some_and(|octet| octet >> (place % 8) & 1 == 1);
+    let count = (octets.len() * 8).saturating_sub(fill) / 7;
+    let septet = |index: usize| (0..7).fold(0, |code, place| code | u8::from(bit(fill + index * 7 + place)) << place);
+    let mut codes: Vec<u8> = (0..count).map(septet).collect();
+    let spare = octets.len() * 8 - fill.min(octets.len() * 8) - count * 7;
+    if spare == 0 && count.is_multiple_of(8) && matches!(codes.last(), Some(0 | b'\r')) {
+        codes.pop();
+    }
+    codes
 }
 
 fn default_character(code: u8) -> Option<char> {
@@ -224,9 +268,26 @@ mod tests {
 
     #[test]
     fn limits_are_those_of_one_short_message() {
-        assert!(Alphabet::Gsm.fits(0, 160) && !Alphabet::Gsm.fits(0, 161));
-        assert!(Alphabet::Gsm.fits(6, 153) && !Alphabet::Gsm.fits(6, 154));
-        assert!(Alphabet::Ucs2.fits(6, 134) && !Alphabet::Ucs2.fits(6, 135));
+        let latin1 = Alphabet::Recoded(Charset::Latin1);
+        for (alphabet, header, most) in [
+            (Alphabet::Gsm, 0, 160),
+            (Alphabet::Gsm, 6, 153),
+            (Alphabet::Packed { fill: 0 }, 0, 140),
+            (Alphabet::Ucs2, 6, 134),
+            (latin1, 0, 160),
+        ] {
+            assert!(alphabet.fits(header, &vec![b'a'; most]), "{alphabet:?}");
+            assert!(!alphabet.fits(header, &vec![b'a'; most + 1]), "{alphabet:?}");
+        }
+        assert!(latin1.fits(0, &[b'['; 80]) && !latin1.fits(0, &[b'['; 81]), "two septets each");
+    }
+
+    #[test]
+    fn septets_are_unpacked_behind_a_header_and_without_their_padding() {
+        assert_eq!(unpack(&[0xe8, 0x32, 0x9b, 0xfd, 0x06], 0), b"hello");
+        assert_eq!(unpack(&[0x31, 0xd9, 0x8c, 0x56, 0xb3, 0xdd, 0x1a], 0), b"1234567", "a CR fills seven spare bits");
+        let Alphabet::Packed { fill } = Alphabet::of(0, DefaultAlphabet::Packed, 6) else { panic!() };
+        assert_eq!((fill, unpack(&[0xe8 << 1, 0x65, 0x36, 0xfb, 0x0d], fill)), (1, b"hello".to_vec()));
     }
 
     #[test]
@@ -240,17 +301,19 @@ mod tests {
     proptest! {
         #[test]
         fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..200), data_coding: u8) {
-            let _ = Alphabet::of(data_coding).decode(&octets);
+            for default in [DefaultAlphabet::Gsm, DefaultAlphabet::Packed, DefaultAlphabet::Ascii, DefaultAlphabet::Utf8] {
+                let _ = Alphabet::of(data_coding, default, 6).decode(&octets);
+            }
             let _ = take_header(&octets);
         }
 
         #[test]
         fn what_a_phone_writes_reads_the_same(text in "[ -~€äñ中文📞]{0,400}") {
             let written = write(&text, 1);
-            let alphabet = Alphabet::of(written.data_coding);
+            let alphabet = Alphabet::of(written.data_coding, DefaultAlphabet::Gsm, 0);
             let read: String = written.parts.iter().map(|part| {
                 let data = if written.header { take_header(part).unwrap() } else { UserData { header: 0, part: None, body: part } };
-                assert!(alphabet.fits(data.header, data.body.len()));
+                assert!(alphabet.fits(data.header, data.body));
                 alphabet.decode(data.body)
             }).collect();
             prop_assert_eq!(read, text);

@@ -6,7 +6,9 @@ mod wire;
 use std::time::Duration;
 
 use model::{Msisdn, Timestamp};
-use simulator::{Direction, Faults, PhoneChange, ReceiptForm, ReceiptIdForm, Sms, Smsc, SmscOptions, Updates};
+use simulator::{
+    Binds, Direction, Faults, PhoneChange, ReceiptIdForm, ReceiptOptions, ReceiptShape, Sms, Smsc, SmscOptions, Updates,
+};
 use wire::{Esme, Got, pdu, submit, text, until};
 
 const B: &str = "8613800000001";
@@ -81,7 +83,7 @@ async fn only_known_accounts_bind_and_only_bound_sessions_submit() {
     assert_eq!(esme.ask(4, 6, &text(B, "x")).status, 0x04, "a receiver doesn't submit");
     assert_eq!(esme.ask(6, 7, &[]).command, 0x8000_0006);
     assert_eq!(esme.try_get(), None, "closed after unbind");
-    smsc.set_faults(Faults { refuse_binds: Some(0x0d), ..Faults::default() });
+    smsc.set_faults(Faults { binds: Binds::Refused(0x0d), ..Faults::default() });
     assert_eq!(Esme::connect(smsc.addr()).ask(9, 1, b"tester\0secret\0\0\x34\0\0\0").status, 0x0d);
     assert_eq!((smsc.counts().binds, smsc.counts().binds_refused), (1, 4));
 }
@@ -258,13 +260,10 @@ async fn counted_faults_hit_the_next_submits() {
 async fn receipts_come_early_twice_and_in_other_forms_on_request() {
     let smsc = Smsc::start(options()).await.unwrap();
     let mut esme = Esme::bound(smsc.addr());
-    smsc.set_faults(Faults {
-        receipts_before_answer: true,
-        repeat_receipts: true,
-        receipt_id_form: ReceiptIdForm::Decimal,
-        receipt_form: ReceiptForm::Text,
-        ..Faults::default()
-    });
+    let shape =
+        ReceiptShape { id: ReceiptIdForm::Decimal, options: ReceiptOptions::Neither, ..ReceiptShape::default() };
+    let receipts = vec![shape.clone(), shape];
+    smsc.set_faults(Faults { receipts_before_answer: true, receipts, ..Faults::default() });
     esme.send(4, 2, &text(B, "x"));
     let [first, second, answer] = [esme.get(), esme.get(), esme.get()];
     assert_eq!((answer.command, answer.sequence), (0x8000_0004, 2));
@@ -314,7 +313,7 @@ async fn waiting_messages_are_queried_replaced_and_cancelled() {
     assert_eq!(esme.ask(7, 8, &new(&about)).status, 0x13, "too late");
     assert_eq!(esme.ask(8, 9, &cancel(&about)).status, 0x11, "too late");
     assert_eq!(esme.ask(3, 10, &about).shown(), format!("{id}\\x00\\x00\\x02\\x00"));
-    smsc.set_faults(Faults { updates: Updates::Refused, ..Faults::default() });
+    smsc.set_faults(Faults { updates: Updates::Refused(0x03), ..Faults::default() });
     assert_eq!(esme.ask(7, 11, &new(&about)).status, 0x03);
     smsc.set_faults(Faults { updates: Updates::Silent, ..Faults::default() });
     esme.send(7, 12, &new(&about));

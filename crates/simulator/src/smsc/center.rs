@@ -1,21 +1,25 @@
 //! The owner of everything: sessions, phones, messages. One loop, one turn after the other.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 
 use model::{Msisdn, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 use super::delivery::Message;
 use super::desk::{Desk, REPLIES};
-use super::faults::Faults;
+use super::faults::{Faults, Life, MessageIds};
 use super::handset::{Handset, Phone, PhoneChange, PhoneEvent};
+use super::ids::Names;
 use super::receipt::{Dates, Final};
-use super::session::{self, Event, Session, SessionId};
+use super::session::{Door, Event, Session, SessionId};
+use super::shape::Delivery;
 use super::timers::{Due, Timers};
-use super::{SmscCounts, SmscOptions, Submitted};
+use super::{EsmeAnswer, SessionView, SmscCounts, SmscOptions, Submitted};
 use crate::pdu::{self, command, status};
 
 /// Chunks from all sessions that wait for their turn; sessions wait beyond it.
@@ -34,6 +38,11 @@ pub(crate) enum Command {
     SetFaults(Faults, SyncSender<()>),
     Counts(SyncSender<SmscCounts>),
     Submitted(SyncSender<Vec<Submitted>>),
+    Answers(SyncSender<Vec<EsmeAnswer>>),
+    Sessions(SyncSender<Vec<SessionView>>),
+    Deliver(Box<Delivery>, SyncSender<bool>),
+    Raw { session: Option<SessionId>, octets: Vec<u8>, close: bool, answer: SyncSender<bool> },
+    Outbind { address: SocketAddr, system_id: String, password: String, answer: SyncSender<()> },
     Stop,
 }
 
@@ -50,6 +59,8 @@ pub(crate) struct Center {
     /// What became of the latest ones, for `query_sm`.
     pub(crate) finals: VecDeque<(u64, Final)>,
     pub(crate) submitted: VecDeque<Submitted>,
+    pub(crate) answers: VecDeque<EsmeAnswer>,
+    pub(crate) names: Names,
     pub(crate) timers: Timers,
     pub(crate) sweeping: bool,
     pub(crate) dates: Dates,
@@ -74,6 +85,8 @@ impl Center {
             messages: HashMap::new(),
             finals: VecDeque::new(),
             submitted: VecDeque::new(),
+            answers: VecDeque::new(),
+            names: Names::default(),
             timers: Timers::default(),
             sweeping: false,
             dates: Dates::default(),
@@ -88,9 +101,15 @@ impl Center {
     }
 
     /// Serves until told to stop, or until the last handle is gone.
-    pub(crate) async fn run(mut self, listener: TcpListener, mut commands: mpsc::Receiver<Command>) {
+    pub(crate) async fn run(
+        mut self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        mut commands: mpsc::Receiver<Command>,
+    ) {
         let (events, mut incoming) = mpsc::channel(EVENTS);
-        tokio::spawn(session::accept(listener, events));
+        let door = Door::new(events);
+        tokio::spawn(door.clone().accept(listener, tls));
         let mut batch = Vec::with_capacity(EVENTS_PER_TURN);
         loop {
             let due = self.timers.next();
@@ -107,7 +126,7 @@ impl Center {
             self.now = (self.options.clock)();
             self.instant = Instant::now();
             if let Some(command) = asked {
-                self.obey(command);
+                self.obey(command, &door);
             }
             for event in batch.drain(..) {
                 self.take(event);
@@ -121,7 +140,7 @@ impl Center {
     }
 
     /// Does what a handle asks. A caller that no longer waits for the answer is none of our business.
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Command, door: &Door) {
         match command {
             Command::Phones(answer) => {
                 let mut phones: Vec<Phone> = self.phones.iter().map(|(number, phone)| phone.view(*number)).collect();
@@ -139,10 +158,7 @@ impl Center {
                 let _ = answer.try_send(self.reply(from, &to, text));
             }
             Command::SetFaults(faults, answer) => {
-                if faults.drop_sessions {
-                    self.drop_sessions();
-                }
-                self.faults = Faults { drop_sessions: false, ..faults };
+                self.set_faults(faults);
                 let _ = answer.try_send(());
             }
             Command::Counts(answer) => {
@@ -151,8 +167,48 @@ impl Center {
             Command::Submitted(answer) => {
                 let _ = answer.try_send(self.submitted.iter().cloned().collect());
             }
+            Command::Answers(answer) => {
+                let _ = answer.try_send(self.answers.iter().cloned().collect());
+            }
+            Command::Sessions(answer) => {
+                let views = self.sessions.iter().filter_map(|(id, session)| session.view(*id)).collect();
+                let _ = answer.try_send(views);
+            }
+            Command::Deliver(delivery, answer) => {
+                let _ = answer.try_send(self.post_delivery(&delivery));
+            }
+            Command::Raw { session, octets, close, answer } => {
+                let _ = answer.try_send(self.write_raw(session, &octets, close));
+            }
+            Command::Outbind { address, system_id, password, answer } => {
+                tokio::spawn(door.clone().outbind(address, system_id, password));
+                let _ = answer.try_send(());
+            }
             Command::Stop => {}
         }
+    }
+
+    fn set_faults(&mut self, faults: Faults) {
+        if faults.drop_sessions {
+            self.drop_sessions();
+        }
+        for session in self.sessions.values_mut() {
+            session.write_reversed();
+            session.go_on();
+        }
+        self.faults = Faults { drop_sessions: false, ..faults };
+    }
+
+    /// Writes octets into a session, the bound one that came last when none is named; `false` when there is none.
+    fn write_raw(&mut self, session: Option<SessionId>, octets: &[u8], close: bool) -> bool {
+        let found = match session {
+            Some(id) => self.sessions.get_mut(&id),
+            None => self.sessions.values_mut().rfind(|session| session.bound.is_some()),
+        };
+        let Some(session) = found else { return false };
+        session.out.extend_from_slice(octets);
+        session.closing |= close;
+        true
     }
 
     fn count(&self) -> SmscCounts {
@@ -168,8 +224,19 @@ impl Center {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Opened { id, link, cut } => {
-                self.sessions.insert(id, Session::new(link, cut));
+            Event::Opened { id, link, cut, greeting } => {
+                let mut session = Session::new(link, cut);
+                session.out.extend_from_slice(&greeting);
+                self.sessions.insert(id, session);
+            }
+            Event::Pdus { id, octets, permit } if self.faults.sessions != Life::Served => {
+                let mut rest = &octets[..];
+                while pdu::next(&mut rest).is_some() {
+                    self.counts.ignored += 1;
+                }
+                if let Some(session) = self.sessions.get_mut(&id).filter(|_| self.faults.sessions == Life::Stalled) {
+                    session.stall(permit);
+                }
             }
             Event::Pdus { id, octets, permit } => {
                 let mut rest = &octets[..];
@@ -188,6 +255,7 @@ impl Center {
                 }
             }
             Event::Closed { id } => self.close(id),
+            Event::NotConnected => self.counts.outbinds_failed += 1,
         }
     }
 
@@ -196,7 +264,9 @@ impl Center {
             Due::Answer { session, pdu } => {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.held = session.held.saturating_sub(1);
-                    session.out.extend_from_slice(&pdu);
+                    if self.faults.sessions == Life::Served {
+                        session.out.extend_from_slice(&pdu);
+                    }
                 }
             }
             Due::Deliver(id) => self.try_phone(id),
@@ -226,6 +296,21 @@ impl Center {
             self.counts.slow_peers += 1;
             self.close(id);
         }
+    }
+
+    /// A message's id, as answers and receipts give it.
+    pub(crate) fn name(&self, id: u64) -> String {
+        self.names.given(id).map_or_else(|| self.faults.message_ids.write(id), str::to_owned)
+    }
+
+    /// The message with this id.
+    pub(crate) fn id_of(&self, name: &[u8]) -> Option<u64> {
+        let name = std::str::from_utf8(name).ok()?;
+        if self.names.are_none() && self.faults.message_ids == MessageIds::Hex {
+            return u64::from_str_radix(name, 16).ok();
+        }
+        let finals = self.finals.iter().rev().map(|(id, _)| *id);
+        self.messages.keys().copied().chain(finals).find(|id| self.name(*id) == name)
     }
 
     /// The desk of a `system_id`; `None` when there are too many.

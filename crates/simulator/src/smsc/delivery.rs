@@ -7,9 +7,11 @@ use model::{Msisdn, Timestamp};
 use tokio::time::Instant;
 
 use super::center::Center;
-use super::desk::REPLIES;
+use super::desk::{Desk, Outgoing, REPLIES};
 use super::handset::{Direction, Handset, PhoneChange, Sms};
-use super::receipt::{Final, Receipt};
+use super::receipt::{Facts, Final};
+use super::session::SessionId;
+use super::shape::Delivery;
 use super::timers::{Due, TimerId};
 use crate::pdu::{Address, Deliver, Part};
 use crate::text::{self, Alphabet};
@@ -45,6 +47,8 @@ impl Originator {
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) id: u64,
+    /// Where it came from.
+    pub(crate) session: SessionId,
     pub(crate) desk: usize,
     pub(crate) service_type: Box<[u8]>,
     pub(crate) source: Originator,
@@ -176,19 +180,18 @@ impl Center {
             self.finals.pop_front();
         }
         self.finals.push_back((message.id, became));
-        if !self.options.receipts || !became.asked_for(message.registered) {
+        let covered = self.faults.receipts_for.covers(message.part);
+        if !self.options.receipts || !became.asked_for(message.registered) || !covered {
             return;
         }
         let printable = message.body.iter().copied().filter(|octet| matches!(octet, b' '..=b'~'));
         let beginning: Vec<u8> = match message.alphabet {
-            Alphabet::Gsm | Alphabet::Latin1 => printable.take(BEGINNING).collect(),
-            Alphabet::Ucs2 | Alphabet::Octets => Vec::new(),
+            Alphabet::Gsm | Alphabet::Latin1 | Alphabet::Recoded(_) => printable.take(BEGINNING).collect(),
+            Alphabet::Ucs2 | Alphabet::Octets | Alphabet::Packed { .. } => Vec::new(),
         };
-        let phone = message.destination.reveal();
-        let receipt = Receipt {
-            id: message.id,
-            id_form: self.faults.receipt_id_form,
-            form: self.faults.receipt_form,
+        let (id, phone) = (self.name(message.id), message.destination.reveal());
+        let facts = Facts {
+            id: &id,
             phone: phone.as_bytes(),
             originator: message.source.address(),
             submitted: message.submitted,
@@ -196,11 +199,25 @@ impl Center {
             became,
             beginning: &beginning,
         };
-        let body = receipt.body(&mut self.dates);
-        if self.faults.repeat_receipts {
-            self.post(message.desk, body.clone());
+        let not_by = self.faults.receipts_elsewhere.then_some(message.session);
+        if self.faults.receipts.is_empty() {
+            let body = facts.body(&mut self.dates);
+            return self.post(Outgoing { not_by, ..Outgoing::new(message.desk, body) });
         }
-        self.post(message.desk, body);
+        let shaped: Vec<_> =
+            self.faults.receipts.iter().map(|shape| (shape.carrier.command(), shape.body(&facts))).collect();
+        for (command, body) in shaped {
+            self.post(Outgoing { not_by, command, ..Outgoing::new(message.desk, body) });
+        }
+    }
+
+    /// Takes a message to an ESME that is described field by field; `false` when too many wait.
+    pub(crate) fn post_delivery(&mut self, delivery: &Delivery) -> bool {
+        if self.desks.get(REPLIES).is_none_or(Desk::is_full) {
+            return false;
+        }
+        self.post(Outgoing { command: delivery.carrier.command(), ..Outgoing::new(REPLIES, delivery.body()) });
+        true
     }
 
     /// Switches a phone, adding it if need be; what waits for it is delivered when it is on.
@@ -227,7 +244,7 @@ impl Center {
     /// Texts from a phone; `false` when `to` can't be written or too much waits already.
     pub(crate) fn reply(&mut self, from: Msisdn, to: &str, text: String) -> bool {
         let writable = to.len() <= ADDRESS && !to.contains('\0');
-        if !writable || self.desks.get(REPLIES).is_none_or(super::desk::Desk::is_full) {
+        if !writable || self.desks.get(REPLIES).is_none_or(Desk::is_full) {
             return false;
         }
         self.last_reference = self.last_reference.wrapping_add(1);
@@ -247,7 +264,7 @@ impl Center {
             };
             let mut body = BytesMut::with_capacity(200);
             deliver.put(&mut body);
-            self.post(REPLIES, body[..].into());
+            self.post(Outgoing::new(REPLIES, body[..].into()));
         }
         self.last_id += 1;
         let sms = Sms {

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use super::center::Center;
+use super::faults::Life;
 use super::session::{Sent, SessionId};
 use super::timers::Due;
-use crate::pdu::status;
+use crate::pdu::{command, status};
 
 /// The desk of the replies, which any session may get; the others belong to a `system_id` each.
 pub(crate) const REPLIES: usize = 0;
@@ -16,12 +17,22 @@ const UNACKNOWLEDGED: usize = 100_000;
 /// Looks for unanswered ones so many times in the time after which they are sent again.
 const SWEEPS: u32 = 4;
 
-/// A `deliver_sm` that is sent until it is acknowledged.
+/// A `deliver_sm` or `data_sm` that is sent until it is acknowledged.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) desk: usize,
+    pub(crate) command: u32,
     pub(crate) body: Box<[u8]>,
+    /// Not by this session, while there is another.
+    pub(crate) not_by: Option<SessionId>,
     pub(crate) attempts: u32,
+}
+
+impl Outgoing {
+    /// A `deliver_sm` for whichever session has its turn.
+    pub(crate) fn new(desk: usize, body: Box<[u8]>) -> Self {
+        Self { desk, command: command::DELIVER_SM, body, not_by: None, attempts: 0 }
+    }
 }
 
 /// What waits for the sessions of one `system_id`, or for any session.
@@ -47,23 +58,27 @@ impl Desk {
 
 impl Center {
     /// Takes a receipt or part of a reply to send.
-    pub(crate) fn post(&mut self, desk: usize, body: Box<[u8]>) {
-        if let Some(found) = self.desks.get_mut(desk) {
-            found.unacknowledged += 1;
-            found.waiting.push_back(Outgoing { desk, body, attempts: 0 });
+    pub(crate) fn post(&mut self, outgoing: Outgoing) {
+        if let Some(desk) = self.desks.get_mut(outgoing.desk) {
+            desk.unacknowledged += 1;
+            desk.waiting.push_back(outgoing);
         }
     }
 
     /// Sends what waits to sessions that receive and have room, one after the other.
     pub(crate) fn send_waiting(&mut self) {
+        if self.faults.sessions != Life::Served {
+            return;
+        }
         let mut any = false;
         for (index, desk) in self.desks.iter_mut().enumerate().filter(|(_, desk)| !desk.waiting.is_empty()) {
-            let mut receivers: Vec<_> = self.sessions.values_mut().filter(|s| s.receives_from(index)).collect();
+            let mut receivers: Vec<_> = self.sessions.iter_mut().filter(|(_, s)| s.receives_from(index)).collect();
             let count = receivers.len();
-            while let Some(place) = (1..=count)
-                .map(|step| (desk.turn + step) % count)
-                .find(|place| receivers.get(*place).is_some_and(|session| session.has_room()))
-                && let Some(session) = receivers.get_mut(place)
+            while let Some(not_by) = desk.waiting.front().map(|outgoing| outgoing.not_by.filter(|_| count > 1))
+                && let Some(place) = (1..=count).map(|step| (desk.turn + step) % count).find(|place| {
+                    receivers.get(*place).is_some_and(|(id, session)| session.has_room() && Some(**id) != not_by)
+                })
+                && let Some((_, session)) = receivers.get_mut(place)
                 && let Some(mut outgoing) = desk.waiting.pop_front()
             {
                 desk.turn = place;

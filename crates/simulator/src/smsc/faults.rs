@@ -1,10 +1,15 @@
-//! What can be wrong with the centre, on request.
+//! What can be wrong with the centre, or only unlike others, on request.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Faults to play. The counted ones use themselves up, each on the next submits; several at once are played in the order of the fields.
+use super::shape::ReceiptShape;
+use crate::pdu::Part;
+
+/// Faults to play, and ways in which this centre differs from a plain one. The counted ones use themselves up, each on the next submits; several at once are
+/// played in the order of the fields. The others hold until they are set anew.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
@@ -21,50 +26,148 @@ pub struct Faults {
     /// Submits answered late: (how late, how many). In JSON the first is in milliseconds.
     #[serde(with = "late")]
     pub answer_late: Option<(Duration, u32)>,
+    /// Answers to submits: so many are held back and then written in reverse order.
+    pub answers_reversed: usize,
+    /// Before each answer to a submit goes one with a sequence number that nobody used.
+    pub stray_answers: bool,
+    /// How answers to submits are written.
+    pub answer_form: AnswerForm,
+    /// `congestion_state` in every answer to a submit, 0 to 100 (SMPP 5.0 §4.8.4.18).
+    pub congestion: Option<u8>,
+    /// How message ids look.
+    pub message_ids: MessageIds,
+    /// The ids of the next messages, in place of those.
+    pub next_ids: VecDeque<String>,
+    /// What `data_coding` 0 means here, in both directions.
+    pub alphabet: DefaultAlphabet,
     /// Drops every session once, as soon as it is set.
     pub drop_sessions: bool,
-    /// Binds are refused with this `command_status`.
-    pub refuse_binds: Option<u32>,
+    /// What becomes of binds.
+    pub binds: Binds,
+    /// How sessions live on.
+    pub sessions: Life,
     /// A receipt goes out before the answer to its submit, without the delivery delay.
     pub receipts_before_answer: bool,
-    /// Every receipt goes out twice.
-    pub repeat_receipts: bool,
-    /// How receipts write the message id.
-    pub receipt_id_form: ReceiptIdForm,
-    /// Where receipts write what they say.
-    pub receipt_form: ReceiptForm,
+    /// What goes out for each receipt, in this order; empty: one as the standard has it.
+    pub receipts: Vec<ReceiptShape>,
+    /// Which parts of a message in several have receipts.
+    pub receipts_for: ReceiptsFor,
+    /// Receipts go to another session of the same `system_id` than the one that submitted, while there is one.
+    pub receipts_elsewhere: bool,
     /// What becomes of `query_sm`, `cancel_sm` and `replace_sm`.
     pub updates: Updates,
 }
 
-/// How receipts write the message id, which the answer gave as lower-case hexadecimal.
+/// How answers to submits are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReceiptIdForm {
-    /// As the answer did.
+pub enum AnswerForm {
+    /// With the message id; without a body when the submit is refused (SMPP 3.4 §4.4.2).
     #[default]
-    Same,
-    /// In upper case.
-    HexUpper,
-    /// The same number in decimal.
-    Decimal,
-    /// With zeros before it, 20 characters in all.
-    ZeroPadded,
+    Standard,
+    /// Without a body.
+    NoBody,
+    /// The message id lacks its NUL.
+    NoNul,
+    /// A refusal has a message id, too.
+    BodyAlways,
 }
 
-/// Where receipts write what they say.
+/// How message ids look; each is another form of a 64-bit number but the last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReceiptForm {
-    /// In the text and in TLVs.
+pub enum MessageIds {
+    /// Hexadecimal, lower case.
     #[default]
-    Both,
-    /// In the text only.
-    Text,
-    /// In TLVs only.
-    Options,
-    /// In the text, which is in `message_payload`, without other TLVs.
-    Payload,
+    Hex,
+    /// Hexadecimal, upper case.
+    HexUpper,
+    /// Decimal.
+    Decimal,
+    /// Decimal with zeros before it, 20 digits.
+    ZeroPadded,
+    /// 25 decimal digits: more than 64 bits hold.
+    Digits,
+    /// A UUID (RFC 9562).
+    Uuid,
+    /// With `-`, `:` and `.` in it.
+    Punctuated,
+    /// 70 characters, more than SMPP allows (3.4 §5.2.23).
+    TooLong,
+    /// Every message has the same.
+    Constant,
+}
+
+/// What `data_coding` 0 means (SMPP 3.4 §5.2.19: "SMSC default alphabet").
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DefaultAlphabet {
+    /// The GSM default alphabet, one octet a character.
+    #[default]
+    Gsm,
+    /// The same, eight characters in seven octets.
+    Packed,
+    /// ISO 8859-1.
+    Latin1,
+    /// ASCII.
+    Ascii,
+    /// UTF-8.
+    Utf8,
+}
+
+/// What becomes of binds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Binds {
+    /// Those of known accounts are accepted.
+    #[default]
+    Judged,
+    /// They are refused with this `command_status`.
+    Refused(u32),
+    /// They are not answered.
+    Silent,
+    /// They are accepted, and the connection is closed at once.
+    Closed,
+}
+
+/// How sessions live on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// They are served.
+    #[default]
+    Served,
+    /// What comes is read and thrown away, and nothing is sent: the peer was gone, and nobody told TCP.
+    Deaf,
+    /// Nothing more is read either, but for 16 chunks.
+    Stalled,
+}
+
+/// Which parts of a message in several have receipts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptsFor {
+    /// All.
+    #[default]
+    All,
+    /// The first.
+    First,
+    /// The last.
+    Last,
+    /// None, nor messages of one part.
+    None,
+}
+
+impl ReceiptsFor {
+    /// Whether this part has one; `None`: the only part.
+    pub(crate) fn covers(self, part: Option<Part>) -> bool {
+        match self {
+            Self::All => true,
+            Self::First => part.is_none_or(|part| part.number == 1),
+            Self::Last => part.is_none_or(|part| part.number == part.total),
+            Self::None => false,
+        }
+    }
 }
 
 /// What becomes of `query_sm`, `cancel_sm` and `replace_sm`.
@@ -74,10 +177,14 @@ pub enum Updates {
     /// They work.
     #[default]
     Work,
-    /// They are answered `ESME_RINVCMDID`.
-    Refused,
-    /// They are not answered.
+    /// They are answered with this `command_status`, and nothing is done.
+    Refused(u32),
+    /// They are not answered, and nothing is done.
     Silent,
+    /// They work, and are answered so many milliseconds late.
+    Late(u64),
+    /// They work for transmitters; a transceiver is answered `ESME_RINVBNDSTS` (SMPP 3.4 table 2-1).
+    TransmittersOnly,
 }
 
 /// What the faults make of one submit.
@@ -170,9 +277,9 @@ mod tests {
 
     #[test]
     fn faults_are_read_from_json_and_unknown_ones_refused() {
-        let faults: Faults = serde_json::from_str(r#"{"answer_late":[1500,3],"receipt_id_form":"hex_upper"}"#).unwrap();
+        let faults: Faults = serde_json::from_str(r#"{"answer_late":[1500,3],"binds":{"refused":14}}"#).unwrap();
         assert_eq!(faults.answer_late, Some((Duration::from_millis(1500), 3)));
-        assert_eq!(faults.receipt_id_form, ReceiptIdForm::HexUpper);
+        assert_eq!(faults.binds, Binds::Refused(14));
         assert!(serde_json::from_str::<Faults>(r#"{"throtle_next":1}"#).is_err());
     }
 }

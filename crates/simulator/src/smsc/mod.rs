@@ -5,24 +5,34 @@ mod delivery;
 mod desk;
 mod faults;
 mod handset;
+mod ids;
 mod receipt;
 mod requests;
 mod session;
+mod shape;
+mod submits;
 mod timers;
+mod tls;
+mod updates;
 mod validity;
+mod views;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use model::{Clock, Msisdn, Timestamp};
-use serde::Serialize;
+use model::{Clock, Msisdn};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_rustls::TlsAcceptor;
 
 use center::{Center, Command};
-pub use faults::{Faults, ReceiptForm, ReceiptIdForm, Updates};
+pub use faults::{AnswerForm, Binds, DefaultAlphabet, Faults, Life, MessageIds, ReceiptsFor, Updates};
 pub use handset::{Direction, Phone, PhoneChange, PhoneEvent, Sms};
+pub use session::Mode;
+pub use shape::{Carrier, Delivery, Hex, ReceiptIdForm, ReceiptOptions, ReceiptShape, TextPlace, WireAddress};
+pub use tls::TlsFiles;
+pub use views::{EsmeAnswer, SessionView, SmscCounts, Submitted};
 
 /// Calls that may wait for the centre's thread: each caller waits for its answer, so this is the number of calling threads served without a retry.
 const COMMANDS: usize = 64;
@@ -53,6 +63,10 @@ pub struct SmscOptions {
     pub keep_inboxes: bool,
     /// How many of the latest submits [`Smsc::submitted`] remembers; 0 for none.
     pub keep_submitted: usize,
+    /// How many of the latest answers of ESMEs [`Smsc::answers`] remembers; 0 for none.
+    pub keep_answers: usize,
+    /// TLS for those who connect; `None`: plain TCP.
+    pub tls: Option<TlsFiles>,
     /// From a refused receipt or reply to its next attempt.
     pub resend_pause: Duration,
     /// How long a receipt or reply may go unanswered before it is sent again.
@@ -76,77 +90,13 @@ impl SmscOptions {
             inbox_limit: 100,
             keep_inboxes: true,
             keep_submitted: 0,
+            keep_answers: 0,
+            tls: None,
             resend_pause: Duration::from_secs(1),
             resend_unanswered: Duration::from_secs(10),
             attempts: 1000,
         }
     }
-}
-
-/// What has happened since the start.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct SmscCounts {
-    /// Sessions that are bound now.
-    pub bound: u64,
-    /// Binds accepted.
-    pub binds: u64,
-    /// Binds refused, for whatever reason.
-    pub binds_refused: u64,
-    /// `submit_sm` that could be read.
-    pub submits: u64,
-    /// Submits taken, whether or not the answer said so.
-    pub accepted: u64,
-    /// Submits answered `ESME_RTHROTTLED`.
-    pub throttled: u64,
-    /// Submits answered `ESME_RMSGQFUL`.
-    pub queue_full: u64,
-    /// Submits refused with another status.
-    pub refused: u64,
-    /// Submits not answered at all.
-    pub silent: u64,
-    /// Messages (parts) that reached a phone.
-    pub delivered: u64,
-    /// Messages whose validity passed first.
-    pub expired: u64,
-    /// Messages replaced by `replace_sm` or `replace_if_present_flag`.
-    pub replaced: u64,
-    /// Messages deleted by `cancel_sm`.
-    pub cancelled: u64,
-    /// Messages that wait for their phone now.
-    pub waiting: u64,
-    /// Receipts written, repeats included.
-    pub receipts_sent: u64,
-    /// Receipts answered `ESME_ROK`.
-    pub receipts_acked: u64,
-    /// Parts of replies written, repeats included.
-    pub replies_sent: u64,
-    /// Parts of replies answered `ESME_ROK`.
-    pub replies_acked: u64,
-    /// Receipts and parts of replies sent once more.
-    pub resent: u64,
-    /// Receipts and parts of replies dropped after the last attempt.
-    pub given_up: u64,
-    /// Receipts and replies not yet acknowledged nor given up.
-    pub unacknowledged: u64,
-    /// PDUs that could not be read or were not expected.
-    pub bad_pdus: u64,
-    /// Sessions closed because the peer didn't read.
-    pub slow_peers: u64,
-}
-
-/// One taken submit, as [`Smsc::submitted`] remembers it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Submitted {
-    /// The phone it is for.
-    pub destination: Msisdn,
-    /// The originator, as written.
-    pub source: String,
-    /// The text of this part.
-    pub text: String,
-    /// When it was taken.
-    pub at: Timestamp,
-    /// `message_id` of its answer.
-    pub message_id: String,
 }
 
 /// A running centre; clones are handles to the same one, which ends with the last of them.
@@ -165,8 +115,9 @@ impl Smsc {
     /// Listens, and serves on a thread of its own.
     ///
     /// # Errors
-    /// When the address can't be listened on, or no thread can be started.
+    /// When the address can't be listened on, the TLS files can't be used, or no thread can be started.
     pub async fn start(options: SmscOptions) -> io::Result<Self> {
+        let tls = options.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
         let listener = std::net::TcpListener::bind(options.listen)?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
@@ -177,7 +128,7 @@ impl Smsc {
         let center = Center::new(options, events.clone());
         std::thread::Builder::new().name("simulated-smsc".into()).spawn(move || {
             let _running = running;
-            serve(center, listener, orders, ready);
+            serve(center, listener, tls, orders, ready);
         })?;
         started.await.map_err(io::Error::other)??;
         Ok(Self { addr, commands, events, stopped })
@@ -243,6 +194,36 @@ impl Smsc {
         self.ask(Command::Submitted).unwrap_or_default()
     }
 
+    /// The latest answers of ESMEs to whatever they were sent, oldest first: as many as [`SmscOptions::keep_answers`] says.
+    #[must_use]
+    pub fn answers(&self) -> Vec<EsmeAnswer> {
+        self.ask(Command::Answers).unwrap_or_default()
+    }
+
+    /// The sessions that are bound, by their numbers.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.ask(Command::Sessions).unwrap_or_default()
+    }
+
+    /// Sends a message to an ESME, through any session that receives, until it is acknowledged; counted as a part of a reply. `false` when 100,000 wait already,
+    /// or the centre has stopped.
+    pub fn deliver(&self, delivery: Delivery) -> bool {
+        self.ask(|answer| Command::Deliver(Box::new(delivery), answer)).unwrap_or(false)
+    }
+
+    /// Writes octets into a session as they are (the bound one that came last, when none is named), and then closes it if told so. `false` when there is none.
+    pub fn write_raw(&self, session: Option<u64>, octets: &[u8], close: bool) -> bool {
+        let octets = octets.to_vec();
+        self.ask(|answer| Command::Raw { session, octets, close, answer }).unwrap_or(false)
+    }
+
+    /// Connects to an ESME and asks it to bind (SMPP 3.4 §2.2.1). One that can't be reached is counted.
+    pub fn outbind(&self, address: SocketAddr, system_id: &str, password: &str) {
+        let (system_id, password) = (system_id.to_owned(), password.to_owned());
+        self.ask(|answer| Command::Outbind { address, system_id, password, answer });
+    }
+
     /// Closes all sessions, without unbinding, and the listener; returns when they are closed. What waits for phones is lost.
     pub async fn stop(mut self) {
         let _ = self.commands.send(Command::Stop).await;
@@ -269,6 +250,7 @@ impl Smsc {
 fn serve(
     center: Center,
     listener: std::net::TcpListener,
+    tls: Option<TlsAcceptor>,
     orders: mpsc::Receiver<Command>,
     ready: oneshot::Sender<io::Result<()>>,
 ) {
@@ -283,7 +265,7 @@ fn serve(
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
                 let _ = ready.send(Ok(()));
-                center.run(listener, orders).await;
+                center.run(listener, tls, orders).await;
             }
             Err(error) => {
                 let _ = ready.send(Err(error));

@@ -59,7 +59,11 @@ pub(crate) fn text(to: &str, text: &str) -> Vec<u8> {
 
 impl Esme {
     pub(crate) fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).unwrap();
+        Self::accepted(TcpStream::connect(to).unwrap())
+    }
+
+    /// Over a connection that the other side made.
+    pub(crate) fn accepted(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { stream }
@@ -101,6 +105,13 @@ impl Esme {
         let mut body = vec![0; word(0) as usize - 16];
         self.stream.read_exact(&mut body).unwrap();
         Some(Got { command: word(4), status: word(8), sequence: word(12), body })
+    }
+
+    /// Everything up to the end of the connection.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).unwrap();
+        rest
     }
 
     pub(crate) fn ask(&mut self, command: u32, sequence: u32, body: &[u8]) -> Got {
