@@ -29,8 +29,8 @@ pub enum Skill {
     Enquires,
     /// Ends a session by `unbind` when told to.
     Unbinds,
-    /// Gives each message an id, by which its receipt names it.
-    NamesMessages,
+    /// Tells a transmitter from a receiver.
+    Pairs,
     /// Takes messages for any number; else only for those that were given a handset.
     AnyNumber,
     /// Keeps messages for a phone that is off, also while it is down itself.
@@ -71,7 +71,7 @@ impl Make {
     #[must_use]
     pub const fn has(self, skill: Skill) -> bool {
         match skill {
-            Skill::AnswersAsTold | Skill::Enquires | Skill::Unbinds | Skill::NamesMessages | Skill::AnyNumber => {
+            Skill::AnswersAsTold | Skill::Enquires | Skill::Unbinds | Skill::Pairs | Skill::AnyNumber => {
                 !matches!(self, Self::Osmo)
             }
             Skill::StoresAndForwards => matches!(self, Self::Osmo),

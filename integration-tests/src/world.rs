@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{Gateway, Simulator, Skill, Smsc, paths, ports};
+use crate::{Gateway, Make, Simulator, Smsc, paths, ports};
 
 /// Where a gateway can be reached.
 #[derive(Clone, Copy, Debug)]
@@ -61,11 +61,9 @@ impl World {
     /// As [`World::new`].
     pub fn with(smsc: &Smsc) -> Result<Self> {
         let mut world = Self::new()?;
-        world.set("SMSC__URLS", &smsc.url());
-        if !smsc.make().has(Skill::NamesMessages) {
-            // Its receipts can't be matched: new calls would wait ten minutes for the receipt of what was told before.
-            world.set("ALERT__UPDATE_WAIT", "1s");
-        }
+        // OsmoMSC gives all messages one id.
+        let parameters = if smsc.make() == Make::Osmo { "?receipt_id=reference" } else { "" };
+        world.set("SMSC__URLS", &format!("{}{parameters}", smsc.url()));
         Ok(world)
     }
 

@@ -30,5 +30,5 @@ fn story(make: Make) -> Result<()> {
 
 #[test]
 fn at_every_smsc() -> Result<()> {
-    Make::each(&[Skill::NamesMessages], story)
+    Make::each(&[Skill::Pairs], story)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::{Msisdn, Timestamp};
 use serde_json::Value;
-use simulator::{Faults, ReceiptIdForm, Smsc, SmscOptions, Updates};
+use simulator::{Binds, Faults, ReceiptIdForm, ReceiptShape, Smsc, SmscOptions, Updates};
 
 const NUMBER: &str = "+8613800000001";
 
@@ -104,7 +104,8 @@ async fn every_part_of_a_long_message_has_its_receipt() {
 
 #[tokio::test]
 async fn the_form_of_ids_in_receipts_is_told() {
-    let smsc = faulty(Faults { receipt_id_form: ReceiptIdForm::Decimal, ..Faults::default() }).await;
+    let decimal = ReceiptShape { id: ReceiptIdForm::Decimal, ..ReceiptShape::default() };
+    let smsc = faulty(Faults { receipts: vec![decimal], ..Faults::default() }).await;
     // Answers number messages in hexadecimal: the first whose decimal looks different.
     for _ in 0..10 {
         expect(&smsc, "", &[], 0, &[]);
@@ -144,7 +145,7 @@ async fn a_refused_bind_says_what_to_do() {
         (0x03, ["ESME_RINVCMDID", "bind=pair"]),
         (0x500, ["the SMSC's own", "Ask its operator"]),
     ] {
-        smsc.set_faults(Faults { refuse_binds: Some(status), ..Faults::default() });
+        smsc.set_faults(Faults { binds: Binds::Refused(status), ..Faults::default() });
         expect(&smsc, "", &[], 69, &words);
     }
     assert_eq!(smsc.counts().submits, 0);
@@ -246,7 +247,7 @@ async fn a_second_message_is_asked_about_replaced_and_cancelled() {
         ["receipt: delivered", "query_sm: delivered (DELIVRD)", "replace_sm: refused with", "ESME_R"];
     smsc.switch(number(), true);
     expect(&smsc, "bind=pair", &["--updates"], 0, &delivered_at_once);
-    smsc.set_faults(Faults { updates: Updates::Refused, ..Faults::default() });
+    smsc.set_faults(Faults { updates: Updates::Refused(0x03), ..Faults::default() });
     expect(&smsc, "", &["--updates"], 0, &["query_sm: it can't: 0x00000003 (ESME_RINVCMDID)", "bind=pair"]);
     smsc.set_faults(Faults { updates: Updates::Silent, ..Faults::default() });
     expect(&smsc, "update_timeout=100ms", &["--updates"], 0, &["cancel_sm: not answered within update_timeout="]);

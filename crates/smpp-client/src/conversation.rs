@@ -220,9 +220,13 @@ impl Link {
     }
 
     fn take_order(&mut self, talk: &mut Talk, order: &Submit) {
-        self.reference = self.reference.wrapping_add(1);
-        match submit::pdus(order, self.reference, &self.settings, (self.clock)()) {
-            Ok(parts) => talk.waiting.push_back(Flight::new(order.alert, order.attempt, parts)),
+        let reference = self.reference;
+        match submit::pdus(order, reference, &self.settings, (self.clock)()) {
+            Ok(parts) => {
+                self.reference = reference.wrapping_add(u16::try_from(parts.len()).unwrap_or(1));
+                let flight = Flight::new(order.alert, order.attempt, parts);
+                talk.waiting.push_back(if self.settings.references { flight.by_reference(reference) } else { flight });
+            }
             Err(error) => {
                 tracing::warn!(link = %self.settings.name, alert = %order.alert, %error, "order refused");
                 let status = match error {

@@ -83,7 +83,8 @@ pub(crate) struct Link {
     pub(crate) jitter: Jitter,
     /// The reason that was warned of; it isn't repeated at each attempt.
     pub(crate) warned: Option<Why>,
-    /// Joins the parts of a message on the handset.
+    /// The next part's: joins the parts of a message on the handset, and names them where the SMSC's ids don't. It begins anywhere, so that what an
+    /// earlier life sent is not mixed up with it.
     pub(crate) reference: u16,
 }
 
@@ -119,9 +120,9 @@ impl Link {
             drain,
             draining: false,
             view,
+            reference: Jitter::new(!seed).permille().wrapping_mul(64),
             jitter: Jitter::new(seed),
             warned: None,
-            reference: 0,
         };
         (link, seen)
     }

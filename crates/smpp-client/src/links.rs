@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::{Clock, LinkName, SmscName, Submit, SubmitOutcome};
@@ -43,6 +43,7 @@ pub struct Links {
 #[derive(Debug)]
 struct Shared {
     ports: Vec<Arc<Port>>,
+    turn: Arc<AtomicU64>,
     opened: Arc<Notify>,
     drain: watch::Sender<Option<Instant>>,
 }
@@ -54,8 +55,11 @@ struct Port {
     smsc: SmscName,
     bind: Bind,
     priority: u32,
-    weight: u32,
-    credit: AtomicI64,
+    /// How far an order moves its turn.
+    step: u64,
+    turn: AtomicU64,
+    /// The turn of the link that had the last order.
+    last_turn: Arc<AtomicU64>,
     rate: u32,
     gate: Arc<Gate>,
     orders: mpsc::Sender<Submit>,
@@ -84,6 +88,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
     let opened = Arc::new(Notify::new());
     let mut ports = Vec::with_capacity(settings.len());
     let now = Instant::now();
+    let turn = Arc::new(AtomicU64::new(0));
     let mut smsc_rates: HashMap<SmscName, Option<Arc<SmscRate>>> = HashMap::new();
     for (number, settings) in (1_u64..).zip(settings) {
         let gate = Arc::new(Gate::new(window_of(&settings), Arc::clone(&opened)));
@@ -93,7 +98,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
         let smsc_rate =
             smsc_rates.entry(settings.smsc.clone()).or_insert_with(|| SmscRate::new(settings.smsc_rate, now));
         let (name, smsc, bind, rate) = (settings.name.clone(), settings.smsc.clone(), settings.bind, settings.rate);
-        let (priority, weight) = (settings.priority, settings.weight.max(1));
+        let (priority, weight) = (settings.priority, settings.weight.clamp(1, 100));
         let wiring = Wiring {
             clock,
             gate: Arc::clone(&gate),
@@ -112,8 +117,9 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
             smsc,
             bind,
             priority,
-            weight,
-            credit: AtomicI64::new(0),
+            step: STEP / u64::from(weight),
+            turn: AtomicU64::new(0),
+            last_turn: Arc::clone(&turn),
             rate,
             gate,
             orders,
@@ -122,7 +128,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
             view,
         }));
     }
-    let shared = Arc::new(Shared { ports, opened, drain });
+    let shared = Arc::new(Shared { ports, turn, opened, drain });
     (Links { shared }, Arrivals { answers: answers_out, inbound: inbound_out })
 }
 
@@ -155,19 +161,20 @@ impl Links {
         let ports = &self.shared.ports;
         let in_service = ports.iter().filter(|port| port.gate.is_in_service());
         let Some(preferred) = in_service.map(|port| port.priority).min() else { return Vec::new() };
-        let mut ready: Vec<_> = (ports.iter().filter(|port| port.priority == preferred))
-            .map(|port| (port, port.gate.available()))
-            .filter(|(_, available)| *available > 0)
+        let ready: Vec<_> =
+            ports.iter().filter(|port| port.priority == preferred && port.gate.available() > 0).collect();
+        let now = self.shared.turn.load(Ordering::Relaxed);
+        let mut turns: Vec<Turn> = ready.iter().map(|port| port.turn(now)).collect();
+        let order = turns_of(&mut turns, at_most);
+        let mut slots: Vec<usize> = (ready.iter().enumerate())
+            .map(|(place, port)| port.gate.take(order.iter().filter(|next| **next == place).count()))
             .collect();
-        let available: Vec<usize> = ready.iter().map(|(_, available)| *available).collect();
-        let mut turns: Vec<Turn> = ready.iter().map(|(port, _)| port.turn()).collect();
-        let shares = shares(&available, &mut turns, at_most);
-        let mut permits = Vec::with_capacity(shares.iter().sum());
-        for (((port, _), turn), share) in ready.drain(..).zip(turns).zip(shares) {
-            port.credit.store(turn.credit, Ordering::Relaxed);
-            permits.extend((0..port.gate.take(share)).map(|_| Permit { port: Some(Arc::clone(port)) }));
-        }
-        permits
+        let permit = |place: usize| {
+            let slots = slots.get_mut(place).filter(|slots| **slots > 0)?;
+            *slots -= 1;
+            Some(Permit { port: Some(Arc::clone(ready.get(place)?)) })
+        };
+        order.into_iter().filter_map(permit).collect()
     }
 
     /// Hands an order to the link of a permit; the answer comes by [`Arrivals::answers`]. Never waits.
@@ -223,46 +230,45 @@ impl Links {
     }
 }
 
-/// A link's place in the order in which links take their turns.
+/// When it is a link's turn. Each order moves its link back by a step, the longer the lighter the link; who is furthest in front is next.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
-    weight: i64,
-    /// What it has waited for; the one with the most is next.
-    credit: i64,
+    at: u64,
+    step: u64,
+    /// Slots that it can give.
+    free: usize,
 }
 
-/// Shares `at_most` among links by their weights, as far as each has slots (smooth weighted round robin); what one can't take goes to the others.
-fn shares(available: &[usize], turns: &mut [Turn], at_most: usize) -> Vec<usize> {
-    let mut shares = vec![0; available.len()];
-    if let ([available], [share]) = (available, shares.as_mut_slice()) {
-        *share = at_most.min(*available);
-        return shares;
+/// The step of a link of weight 1: many times the largest weight, so that steps are told apart.
+const STEP: u64 = 1 << 20;
+
+/// Which links get the next `at_most` orders, one after another, as far as they have slots.
+fn turns_of(turns: &mut [Turn], at_most: usize) -> Vec<usize> {
+    let free: usize = turns.iter().map(|turn| turn.free).sum();
+    if turns.len() == 1 {
+        return vec![0; at_most.min(free)];
     }
-    for _ in 0..at_most {
-        let mut next: Option<usize> = None;
-        let mut all = 0;
-        for place in 0..turns.len() {
-            if shares.get(place) < available.get(place)
-                && let Some(turn) = turns.get_mut(place)
-            {
-                turn.credit += turn.weight;
-                all += turn.weight;
-                let credit = turn.credit;
-                next = next.filter(|next| turns.get(*next).is_some_and(|best| best.credit >= credit)).or(Some(place));
-            }
-        }
-        let Some(place) = next else { break };
-        if let (Some(turn), Some(share)) = (turns.get_mut(place), shares.get_mut(place)) {
-            turn.credit -= all;
-            *share += 1;
-        }
-    }
-    shares
+    let next = |_| {
+        let ready = turns.iter_mut().enumerate().filter(|(_, turn)| turn.free > 0);
+        let (place, turn) = ready.min_by_key(|(_, turn)| turn.at)?;
+        turn.at += turn.step;
+        turn.free -= 1;
+        Some(place)
+    };
+    (0..at_most.min(free)).filter_map(next).collect()
 }
 
 impl Port {
-    fn turn(&self) -> Turn {
-        Turn { weight: i64::from(self.weight), credit: self.credit.load(Ordering::Relaxed) }
+    /// Its turn among those that had theirs at `now`: one that was out of service has not saved up what it missed.
+    fn turn(&self, now: u64) -> Turn {
+        Turn { at: self.turn.load(Ordering::Relaxed).max(now), step: self.step, free: self.gate.available() }
+    }
+
+    /// An order goes to it. Only fairness depends on this: several who submit at a time may disturb it a little.
+    fn takes_its_turn(&self) {
+        let at = self.turn.load(Ordering::Relaxed).max(self.last_turn.load(Ordering::Relaxed));
+        self.last_turn.store(at, Ordering::Relaxed);
+        self.turn.store(at + self.step, Ordering::Relaxed);
     }
 
     fn status(&self) -> LinkStatus {
@@ -298,6 +304,7 @@ impl Permit {
     /// When the link isn't bound any more, the answer is [`SubmitOutcome::NotSent`].
     pub fn submit(mut self, order: Submit) {
         let Some(port) = self.port.take() else { return };
+        port.takes_its_turn();
         let Err(mpsc::error::TrySendError::Full(order) | mpsc::error::TrySendError::Closed(order)) =
             port.orders.try_send(order)
         else {
@@ -327,44 +334,46 @@ mod tests {
 
     use super::*;
 
-    fn turns(weights: &[i64]) -> Vec<Turn> {
-        weights.iter().map(|weight| Turn { weight: *weight, credit: 0 }).collect()
+    fn turns(links: &[(usize, u64)]) -> Vec<Turn> {
+        links.iter().map(|(free, weight)| Turn { at: 0, step: STEP / weight, free: *free }).collect()
+    }
+
+    fn shares(turns: &mut [Turn], at_most: usize) -> Vec<usize> {
+        let order = turns_of(turns, at_most);
+        (0..turns.len()).map(|place| order.iter().filter(|next| **next == place).count()).collect()
     }
 
     #[test]
-    fn slots_are_shared_by_weight_as_far_as_they_go() {
-        for (available, weights, at_most, expected) in [
-            (&[10, 30][..], &[1, 1][..], 100, &[10, 30][..]),
-            (&[10, 30], &[1, 3], 8, &[2, 6]),
-            (&[1, 30], &[1, 1], 8, &[1, 7]),
-            (&[10, 10, 10], &[1, 1, 1], 1, &[1, 0, 0]),
-            (&[0, 5], &[9, 1], 1, &[0, 1]),
-            (&[], &[], 5, &[]),
+    fn orders_are_shared_by_weight_as_far_as_there_are_slots() {
+        for (links, at_most, expected) in [
+            (&[(10, 1), (30, 1)][..], 100, &[10, 30][..]),
+            (&[(10, 1), (30, 3)], 8, &[2, 6]),
+            (&[(1, 1), (30, 1)], 8, &[1, 7]),
+            (&[(10, 1), (10, 1), (10, 1)], 1, &[1, 0, 0]),
+            (&[(0, 9), (5, 1)], 1, &[0, 1]),
+            (&[(7, 1)], 5, &[5]),
+            (&[], 5, &[]),
         ] {
-            assert_eq!(shares(available, &mut turns(weights), at_most), expected, "{available:?} {weights:?}");
+            assert_eq!(shares(&mut turns(links), at_most), expected, "{links:?}");
         }
     }
 
     #[test]
-    fn one_after_the_other_they_come_to_the_same_shares() {
-        let mut turns = turns(&[1, 3]);
-        let mut all = [0, 0];
-        for _ in 0..400 {
-            let one = shares(&[5, 5], &mut turns, 1);
-            (all[0], all[1]) = (all[0] + one[0], all[1] + one[1]);
+    fn the_first_of_many_are_shared_like_all() {
+        let order = turns_of(&mut turns(&[(100, 3), (100, 1)]), 100);
+        for few in [4, 8, 40] {
+            assert_eq!(order[..few].iter().filter(|place| **place == 0).count(), few * 3 / 4);
         }
-        assert_eq!(all, [100, 300]);
     }
 
     proptest! {
         #[test]
         fn no_link_gives_more_than_it_has_and_nothing_is_left_over(
-            links in proptest::collection::vec((0usize..1000, 1i64..100), 0..6), at_most in 0usize..3000,
+            links in proptest::collection::vec((0usize..1000, 1u64..100), 0..6), at_most in 0usize..3000,
         ) {
-            let (available, weights): (Vec<usize>, Vec<i64>) = links.into_iter().unzip();
-            let shares = shares(&available, &mut turns(&weights), at_most);
-            prop_assert!(shares.iter().zip(&available).all(|(share, free)| share <= free));
-            prop_assert_eq!(shares.iter().sum::<usize>(), at_most.min(available.iter().sum()));
+            let shares = shares(&mut turns(&links), at_most);
+            prop_assert!(shares.iter().zip(&links).all(|(share, (free, _))| share <= free));
+            prop_assert_eq!(shares.iter().sum::<usize>(), at_most.min(links.iter().map(|(free, _)| free).sum()));
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::settings::LinkSettings;
 use crate::state::Why;
-use crate::status;
+use crate::status::{self, Refusal};
 
 /// How long a peer may take to answer an unbind before the connection is closed all the same.
 const UNBIND_WAIT: Duration = Duration::from_secs(1);
@@ -226,11 +226,13 @@ impl Policy<'_> {
 
     /// Doubles from `reconnect_min` to `reconnect_max`, of which the upper half is left to the jitter, so that links lost together don't come back together.
     fn wait(self, why: Why, failures: u32) -> Duration {
-        if why.lasts() {
-            return self.settings.refused_wait;
-        }
-        let doubled = self.settings.reconnect_min.saturating_mul(1 << failures.min(16));
-        let half = doubled.min(self.settings.reconnect_max) / 2;
+        let longest = match why.refusal() {
+            Refusal::Lasting => return self.settings.refused_wait,
+            Refusal::Perhaps => self.settings.refused_wait,
+            Refusal::Passing => self.settings.reconnect_max,
+        };
+        let doubled = self.settings.reconnect_min.saturating_mul(1 << failures.min(16)).min(longest);
+        let half = doubled / 2;
         half + half * u32::from(self.jitter.min(1000)) / 1000
     }
 }
@@ -400,6 +402,8 @@ mod tests {
         assert_eq!(wait(Why::PeerClosed, 3, 0), 4_000);
         assert_eq!(wait(Why::BindRefused { status: 0x0e }, 0, 0), 60_000);
         assert_eq!(wait(Why::BindRefused { status: 0x08 }, 0, 1000), 1_000);
+        let waits = [0, 3, 5, 6, 40].map(|failures| wait(Why::BindRefused { status: 0x05 }, failures, 1000));
+        assert_eq!(waits, [1_000, 8_000, 32_000, 60_000, 60_000]);
     }
 
     #[test]

@@ -140,6 +140,9 @@ pub struct LinkSettings {
     pub writing: Writing,
     /// How its receipts write message ids, where that is known; `None`: every form is tried.
     pub id_form: Option<IdForm>,
+    /// Whether messages carry a `user_message_reference` (SMPP 3.4 §5.3.2.17), and receipts are matched by it and their handset: for SMSCs whose message ids
+    /// say nothing.
+    pub references: bool,
     /// How handsets' numbers are completed that are not international.
     pub numbering: Numbering,
     /// Where its PDUs are written down; `None`: nowhere.
@@ -168,7 +171,9 @@ pub enum SettingsError {
     #[error("SMPP 3.3 has no transceiver: bind a transmitter and a receiver")]
     NoTransceiver,
     /// Optional parameters in 3.3.
-    #[error("SMPP 3.3 has no optional parameters: long texts go by a user data header")]
+    #[error(
+        "SMPP 3.3 has no optional parameters: long texts go by a user data header, and receipts are matched by their ids"
+    )]
     NoOptionalParameters,
 }
 
@@ -205,6 +210,7 @@ impl LinkSettings {
             statuses: StatusTable::default(),
             writing: Writing::default(),
             id_form: None,
+            references: false,
             numbering,
             trace: None,
         }
@@ -233,7 +239,7 @@ impl LinkSettings {
         if self.version == Version::V3_3 && self.bind == Bind::Transceiver {
             return Err(SettingsError::NoTransceiver);
         }
-        if self.version == Version::V3_3 && self.writing.long.needs_optional_parameters() {
+        if self.version == Version::V3_3 && (self.references || self.writing.long.needs_optional_parameters()) {
             return Err(SettingsError::NoOptionalParameters);
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::{LinkName, SmscName, Timestamp};
 
 use crate::settings::{Bind, SettingsError};
-use crate::status::{self, Status};
+use crate::status::{self, Refusal, Status};
 
 /// Where a link stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,11 +100,11 @@ pub enum Why {
 }
 
 impl Why {
-    /// Whether asking again soon is useless: somebody has to change something first.
-    pub(crate) const fn lasts(self) -> bool {
+    /// Whether asking again soon is of use, or somebody has to change something first.
+    pub(crate) const fn refusal(self) -> Refusal {
         match self {
-            Self::BindRefused { status } => status::refuses_bind_for_long(status),
-            Self::Settings(_) => true,
+            Self::BindRefused { status } => status::refusal(status),
+            Self::Settings(_) => Refusal::Lasting,
             Self::ConnectFailed(_)
             | Self::ConnectTimeout
             | Self::Tls(_)
@@ -117,7 +117,7 @@ impl Why {
             | Self::NoSubmitAnswer
             | Self::PeerUnbound
             | Self::NotBound { .. }
-            | Self::Drained => false,
+            | Self::Drained => Refusal::Passing,
         }
     }
 }

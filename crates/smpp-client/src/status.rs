@@ -155,10 +155,25 @@ impl fmt::Display for Status {
     }
 }
 
-/// Whether a refused bind will be refused again until somebody changes something: then asking often does harm.
-pub(crate) const fn refuses_bind_for_long(status: u32) -> bool {
-    // Bind failed, password, system id, already bound, system type, command unknown (no transceiver here).
-    matches!(status, 0x0d | 0x0e | 0x0f | 0x05 | 0x53 | RINVCMDID)
+/// How soon a refused bind may be tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// As after a lost connection: the SMSC is busy.
+    Passing,
+    /// It may be that the SMSC has not noticed yet that our last session ended; else somebody has to change something.
+    Perhaps,
+    /// Somebody has to change something first: asking often does harm.
+    Lasting,
+}
+
+pub(crate) const fn refusal(status: u32) -> Refusal {
+    match status {
+        // Already bound; bind failed, which is also said when there are too many sessions.
+        0x05 | 0x0d => Refusal::Perhaps,
+        // Password, system id, system type, no such command (no transceiver here).
+        0x0e | 0x0f | 0x53 | RINVCMDID => Refusal::Lasting,
+        _ => Refusal::Passing,
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +217,12 @@ mod tests {
 
     #[test]
     fn a_busy_smsc_is_asked_again_sooner_than_one_that_knows_us_not() {
-        assert!([0x03, 0x05, 0x0d, 0x0e, 0x0f, 0x53].into_iter().all(refuses_bind_for_long));
-        assert!(![0x08, 0x14, 0x58, 0xff].into_iter().any(refuses_bind_for_long));
+        for (statuses, expected) in [
+            (&[0x03, 0x0e, 0x0f, 0x53][..], Refusal::Lasting),
+            (&[0x05, 0x0d], Refusal::Perhaps),
+            (&[0x08, 0x14, 0x58, 0xff], Refusal::Passing),
+        ] {
+            assert!(statuses.iter().all(|status| refusal(*status) == expected), "{expected:?}");
+        }
     }
 }

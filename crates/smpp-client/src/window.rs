@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use model::{AlertId, NoAnswer, SmscName, SubmitOutcome};
 use tokio::time::Instant;
 
+use crate::deliver;
 use crate::status::StatusClass;
 
 /// Times that a part is sent again when the SMSC wants it later and has taken parts before it; with growing pauses that is about a minute.
@@ -30,6 +31,8 @@ pub(crate) struct Flight {
     parts: Vec<BytesMut>,
     /// The ids of the parts taken so far; the part to send is the one after them.
     taken: Vec<String>,
+    /// The first part's reference, where parts are known by theirs and not by the SMSC's ids.
+    reference: Option<u16>,
     retries: u8,
 }
 
@@ -52,7 +55,17 @@ pub(crate) enum Judgement {
 
 impl Flight {
     pub(crate) const fn new(alert: AlertId, attempt: u32, parts: Vec<BytesMut>) -> Self {
-        Self { alert, attempt, parts, taken: Vec::new(), retries: 0 }
+        Self { alert, attempt, parts, taken: Vec::new(), reference: None, retries: 0 }
+    }
+
+    /// Its parts are known by references from this one on.
+    pub(crate) fn by_reference(self, first: u16) -> Self {
+        Self { reference: Some(first), ..self }
+    }
+
+    fn name(&self, message_id: String) -> String {
+        let place = u16::try_from(self.taken.len()).unwrap_or(u16::MAX);
+        self.reference.map_or(message_id, |first| deliver::id_of_reference(first.wrapping_add(place)))
     }
 
     /// The PDU to send; `None` when every part was taken, which [`Flight::answered`] ends.
@@ -65,7 +78,7 @@ impl Flight {
         let Said { class, status, message_id } = said;
         match class {
             StatusClass::Accepted => {
-                self.taken.push(message_id);
+                self.taken.push(self.name(message_id));
                 self.retries = 0;
                 if self.part().is_some() {
                     return Judgement::GoOn(self);
@@ -261,6 +274,19 @@ mod tests {
         let mut stubborn = vec![0x58; usize::from(PART_RETRIES) + 2];
         stubborn[0] = 0;
         assert_eq!(outcome(2, &stubborn), (SubmitOutcome::Refused { status: 0x58 }, stubborn.len()));
+    }
+
+    #[test]
+    fn parts_may_be_known_by_their_references() {
+        let mut flight = flight(1, 2).by_reference(u16::MAX);
+        let said = || Said { class: StatusClass::Accepted, status: 0, message_id: "msg_id_not_implemented".to_owned() };
+        match flight.answered(said(), &smsc()) {
+            Judgement::GoOn(next) => flight = next,
+            Judgement::Done(outcome) => panic!("{outcome:?}"),
+        }
+        let message_ids = vec!["reference 65535".to_owned(), "reference 0".to_owned()];
+        let outcome = SubmitOutcome::Accepted { smsc: smsc(), message_ids };
+        assert_eq!(flight.answered(said(), &smsc()), Judgement::Done(outcome));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use model::{Msisdn, Numbering, Receipt, Reply, ReplyPart, Timestamp};
+use model::{IdForm, Msisdn, Numbering, Receipt, Reply, ReplyPart, Timestamp};
 
 use self::fields::Fields;
 pub(crate) use self::fields::Truncated;
@@ -16,6 +16,7 @@ use self::header::UserData;
 pub(crate) use self::responses::{congestion, message_id, query_state};
 use crate::receipt::{self, Written};
 use crate::settings::LinkSettings;
+use crate::submit::USER_MESSAGE_REFERENCE;
 use crate::text::Body;
 
 /// `receipted_message_id` (SMPP 3.4 §5.3.2.12).
@@ -71,6 +72,7 @@ pub(crate) struct Tlvs<'a> {
     pub(crate) state: Option<u8>,
     pub(crate) network_error: Option<&'a [u8]>,
     payload: Option<&'a [u8]>,
+    reference: Option<&'a [u8]>,
     sar_reference: Option<&'a [u8]>,
     sar_total: Option<u8>,
     sar_number: Option<u8>,
@@ -179,10 +181,11 @@ impl<'a> Delivery<'a> {
 
     fn receipt(&self, written: Written<'_>, settings: &LinkSettings, at: Timestamp) -> Meaning {
         let Some(said) = receipt::read(written, &self.tlvs) else { return Meaning::NamelessReceipt };
+        let reference = self.tlvs.reference.filter(|_| settings.references).and_then(read_reference);
         let receipt = Receipt {
             smsc: settings.smsc.clone(),
-            message_id: said.message_id,
-            id_form: settings.id_form,
+            message_id: reference.map_or(said.message_id, id_of_reference),
+            id_form: reference.map_or(settings.id_form, |_| Some(IdForm::Same)),
             state: said.state,
             handset: self.handset(&settings.numbering),
             error: said.error,
@@ -245,6 +248,7 @@ impl<'a> Tlvs<'a> {
                 MESSAGE_STATE => tlvs.state = tlvs.state.or(value.last().copied()),
                 NETWORK_ERROR_CODE => _ = tlvs.network_error.get_or_insert(value),
                 MESSAGE_PAYLOAD => _ = tlvs.payload.get_or_insert(value),
+                USER_MESSAGE_REFERENCE => _ = tlvs.reference.get_or_insert(value),
                 SAR_REFERENCE => _ = tlvs.sar_reference.get_or_insert(value),
                 SAR_TOTAL => tlvs.sar_total = tlvs.sar_total.or(value.last().copied()),
                 SAR_NUMBER => tlvs.sar_number = tlvs.sar_number.or(value.last().copied()),
@@ -257,6 +261,20 @@ impl<'a> Tlvs<'a> {
     fn part(&self) -> Option<ReplyPart> {
         let &[high, low] = self.sar_reference? else { return None };
         header::part(u16::from_be_bytes([high, low]), self.sar_total?, self.sar_number?)
+    }
+}
+
+/// What a message is called where its SMSC's ids say nothing.
+pub(crate) fn id_of_reference(reference: u16) -> String {
+    format!("reference {reference}")
+}
+
+/// In two octets, or in one (SMPP 3.4 §5.3.2.17 has two; some cut them).
+fn read_reference(value: &[u8]) -> Option<u16> {
+    match value {
+        [high, low] => Some(u16::from_be_bytes([*high, *low])),
+        [low] => Some(u16::from(*low)),
+        _ => None,
     }
 }
 

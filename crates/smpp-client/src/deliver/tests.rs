@@ -354,6 +354,23 @@ fn a_receipt_may_be_told_by_tlvs_alone_or_in_a_payload() {
 }
 
 #[test]
+fn a_receipt_may_name_its_message_by_the_reference_that_we_gave_it() {
+    let mut settings = crate::settings_for_tests();
+    for (references, value, id, form) in [
+        (true, &[1, 2][..], "reference 258", Some(model::IdForm::Same)),
+        (true, &[7], "reference 7", Some(model::IdForm::Same)),
+        (true, &[], "4A5F", None),
+        (false, &[1, 2], "4A5F", None),
+    ] {
+        settings.references = references;
+        let body = body(&Sent { class: 4, message: TEXT, tlvs: &[(0x0204, value)], ..REPLY });
+        let meaning = Delivery::read_deliver_sm(&body).unwrap().meaning(&settings, Timestamp::from_millis(5));
+        let Meaning::Receipt { receipt, .. } = meaning else { panic!("{meaning:?}") };
+        assert_eq!((receipt.message_id.as_str(), receipt.id_form), (id, form));
+    }
+}
+
+#[test]
 fn a_receipt_comes_by_data_sm_too() {
     let mut body = b"\0\x01\x018613800000001\0\0\x0012599\0\x04\0\0".to_vec();
     body.extend(b"\x04\x24\0\x15id:9 stat:DELIVRD err");

@@ -35,6 +35,8 @@ const SHORT_MESSAGE: usize = 254;
 const SAR: [u16; 3] = [0x020c, 0x020e, 0x020f];
 /// `message_payload` (SMPP 3.4 §5.3.2.32).
 const MESSAGE_PAYLOAD: u16 = 0x0424;
+/// `user_message_reference` (SMPP 3.4 §5.3.2.17).
+pub(crate) const USER_MESSAGE_REFERENCE: u16 = 0x0204;
 
 /// Octets of a `submit_sm` beside the header and its text: more than its fields take.
 const FIELDS: usize = 96;
@@ -60,7 +62,8 @@ enum Spread<'a> {
     Payload,
 }
 
-/// The `submit_sm` PDUs of an order, in part order, with sequence number 0; `reference` joins the parts on the handset.
+/// The `submit_sm` PDUs of an order, in part order, with sequence number 0; `reference` joins the parts on the handset. Where receipts are matched by
+/// references, it is the first part's, and each further part has the next.
 ///
 /// # Errors
 /// When the text is too long, or the source can't be written.
@@ -76,6 +79,7 @@ pub(crate) fn pdus(
         Spread::Single => {
             let mut pdu = fields(order, script, 0, settings, now)?;
             put_message(&mut pdu, &[], &script.encode(&order.text, 0));
+            put_reference(&mut pdu, reference, settings);
             Ok(vec![pdu.end()])
         }
         Spread::Payload => {
@@ -86,6 +90,7 @@ pub(crate) fn pdus(
             let mut pdu = fields(order, script, 0, settings, now)?;
             put_message(&mut pdu, &[], &[]);
             pdu.tlv(MESSAGE_PAYLOAD, &payload);
+            put_reference(&mut pdu, reference, settings);
             Ok(vec![pdu.end()])
         }
         Spread::Parts(parts) => {
@@ -94,7 +99,11 @@ pub(crate) fn pdus(
             let head = fields(order, script, class, settings, now)?;
             Ok((1..=total)
                 .zip(parts)
-                .map(|(number, text)| part(&head, script, text, long, (reference, total, number)))
+                .map(|(number, text)| {
+                    let mut pdu = part(&head, script, text, long, (reference, total, number));
+                    put_reference(&mut pdu, reference.wrapping_add(u16::from(number) - 1), settings);
+                    pdu.end()
+                })
                 .collect())
         }
     }
@@ -150,7 +159,7 @@ fn fields(
 }
 
 /// One part: reference, number of parts, and which it is.
-fn part(head: &Pdu, script: Script, text: &str, long: Long, place: (u16, u8, u8)) -> BytesMut {
+fn part(head: &Pdu, script: Script, text: &str, long: Long, place: (u16, u8, u8)) -> Pdu {
     let (reference, total, number) = place;
     let [high, low] = reference.to_be_bytes();
     let mut pdu = head.clone();
@@ -162,7 +171,14 @@ fn part(head: &Pdu, script: Script, text: &str, long: Long, place: (u16, u8, u8)
             pdu.tlv(SAR[0], &[high, low]).tlv(SAR[1], &[total]).tlv(SAR[2], &[number]);
         }
     }
-    pdu.end()
+    pdu
+}
+
+/// What receipts are matched by where message ids say nothing.
+fn put_reference(pdu: &mut Pdu, reference: u16, settings: &LinkSettings) {
+    if settings.references {
+        pdu.tlv(USER_MESSAGE_REFERENCE, &reference.to_be_bytes());
+    }
 }
 
 /// `sm_length` and `short_message`; together at most 254 octets, as the text was cut.

@@ -152,6 +152,28 @@ fn parts_share_a_reference_and_say_so_in_the_class_or_the_parameters() {
 
 /// E09 and E10 of the matrix of odd input: 160/161 septets and 153 a part, 70/71 units and 67 a part.
 #[test]
+fn every_part_has_a_reference_of_its_own_where_ids_say_nothing() {
+    for long in [Long::Udh8, Long::Udh16, Long::Sar, Long::Payload] {
+        for text in ["C".to_owned(), "a".repeat(161 + 153)] {
+            let mut settings = settings(Charset::Gsm, false, long);
+            let references = |settings: &LinkSettings| -> Vec<Option<u16>> {
+                let pdus = written(&text, u16::MAX, settings);
+                let reference = |pdu: &BytesMut| {
+                    let at = pdu.windows(4).position(|octets| octets == [0x02, 0x04, 0, 2])?;
+                    Some(u16::from_be_bytes([pdu[at + 4], pdu[at + 5]]))
+                };
+                pdus.iter().map(reference).collect()
+            };
+            assert!(references(&settings).iter().all(Option::is_none));
+            settings.references = true;
+            let all = [Some(u16::MAX), Some(0), Some(1)];
+            let expected = if text.len() == 1 || long == Long::Payload { &all[..1] } else { &all[..] };
+            assert_eq!(references(&settings), expected, "{long:?}");
+        }
+    }
+}
+
+#[test]
 fn parts_hold_exactly_what_the_air_interface_does() {
     for (long, septets, units) in [(Long::Udh8, 153, 67), (Long::Udh16, 152, 66), (Long::Sar, 153, 67)] {
         for packed in [false, true] {

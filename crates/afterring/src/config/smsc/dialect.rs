@@ -16,12 +16,13 @@ const SERVICE_TYPE: usize = 5;
 pub(super) fn read(given: &mut Given<'_>, link: &mut LinkSettings) {
     link.statuses = given.read("status", statuses);
     let ids = [
-        ("auto", None),
-        ("same", Some(IdForm::Same)),
-        ("decimal", Some(IdForm::Decimal)),
-        ("hexadecimal", Some(IdForm::Hexadecimal)),
+        ("auto", (None, false)),
+        ("same", (Some(IdForm::Same), false)),
+        ("decimal", (Some(IdForm::Decimal), false)),
+        ("hexadecimal", (Some(IdForm::Hexadecimal), false)),
+        ("reference", (None, true)),
     ];
-    link.id_form = given.read("receipt_id", |text| form::choice(text, &ids));
+    (link.id_form, link.references) = given.read("receipt_id", |text| form::choice(text, &ids));
     let charsets =
         [("gsm", Charset::Gsm), ("latin1", Charset::Latin1), ("ascii", Charset::Ascii), ("utf8", Charset::Utf8)];
     let longs = [("udh", Long::Udh8), ("udh16", Long::Udh16), ("sar", Long::Sar), ("payload", Long::Payload)];
@@ -67,7 +68,7 @@ pub(super) fn differences(one: &LinkSettings, other: &LinkSettings) -> Vec<&'sta
         ("packed", a.packed == b.packed),
         ("long", a.long == b.long),
         ("validity", a.validity == b.validity),
-        ("receipt_id", one.id_form == other.id_form),
+        ("receipt_id", (one.id_form, one.references) == (other.id_form, other.references)),
         ("registered_delivery", by_kind(|a, b| a.registered_delivery == b.registered_delivery)),
         ("priority_flag", by_kind(|a, b| a.priority_flag == b.priority_flag)),
         ("service_type", by_kind(|a, b| a.service_type == b.service_type)),

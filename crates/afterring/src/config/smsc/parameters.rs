@@ -184,9 +184,10 @@ pub(in crate::config) const PARAMETERS: [Parameter; 36] = [
     smsc(
         "receipt_id",
         "auto",
-        "`auto`, `same`, `decimal` or `hexadecimal`",
+        "`auto`, `same`, `decimal`, `hexadecimal` or `reference`",
         "How receipts write message ids, compared with the answer to the submit. `decimal`: the answer is hexadecimal and the receipt the same number in \
-         decimal; `hexadecimal`: the other way round; `auto`: every form is tried.",
+         decimal; `hexadecimal`: the other way round; `auto`: every form is tried. `reference`: for SMSCs whose ids say nothing (OsmoMSC): messages carry a \
+         `user_message_reference`, and receipts are matched by that and the handset.",
     ),
     kind(
         "registered_delivery",
