@@ -18,6 +18,13 @@ use crate::{Database, InDoubtPolicy, Limits, Tally};
 /// The longest wait between two attempts that an SMSC put off.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
+/// Attempts up to which an alert that its link put off keeps its place.
+const KEEPS_ITS_PLACE: u32 = 3;
+/// What it waits then, times its attempts.
+const STEP_BACK: Duration = Duration::from_secs(1);
+/// The most that it waits so.
+const LONGEST_STEP_BACK: Duration = Duration::from_secs(10);
+
 /// One part of an alert that the SMSC took.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Part {
@@ -147,6 +154,9 @@ pub struct Alert {
     /// Attempts that were not answered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubts: u32,
+    /// Attempts that the SMSC put off for a reason of this alert or of a moment.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub put_off: u32,
     /// The SMSC that could not take it at the last attempt, where another one is to be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avoid: Option<SmscName>,
@@ -274,13 +284,19 @@ impl Alert {
         Ok(())
     }
 
-    /// When it may be sent again. What was not put off itself, but by its link, keeps its place among the others; the rest waits, the longer the more
-    /// often it was tried, so that one that no SMSC ever takes costs a few attempts an hour.
-    fn again(&self, after: Duration, now: Timestamp) -> Timestamp {
+    /// When it may be sent again. What its link put off keeps its place among the others, unless that was in vain a few times: it may be this handset that the
+    /// SMSC can't take anything for, and nobody else is to wait for it. What the SMSC put off itself waits the longer the more often that was, so that one
+    /// that no SMSC ever takes costs a few attempts an hour.
+    fn again(&mut self, after: Duration, now: Timestamp) -> Timestamp {
         if after.is_zero() {
-            return self.created_at.min(now);
+            return match self.attempts {
+                0..=KEEPS_ITS_PLACE => self.created_at.min(now),
+                attempts => now + (STEP_BACK * attempts).min(LONGEST_STEP_BACK),
+            };
         }
-        now + after.saturating_mul(1 << self.attempts.saturating_sub(1).min(16)).min(LONGEST_WAIT.max(after))
+        let wait = after.saturating_mul(1 << self.put_off.min(16)).min(LONGEST_WAIT.max(after));
+        self.put_off = self.put_off.saturating_add(1);
+        now + wait
     }
 
     /// The SMSC has it. The answer to an earlier, unanswered attempt counts too, unless a later attempt is already on its way.

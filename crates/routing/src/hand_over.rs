@@ -762,6 +762,7 @@ mod tests {
             validity: MINUTE,
             attempts: 0,
             doubts: 0,
+            put_off: 0,
             avoid: None,
             state: AlertState::Queued { not_before: NOW },
         }

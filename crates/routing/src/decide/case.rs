@@ -85,6 +85,7 @@ impl<'a> Case<'a> {
             validity: self.policy.limits.validity.of(new.kind),
             attempts: 0,
             doubts: 0,
+            put_off: 0,
             avoid: None,
             state: AlertState::Queued { not_before: self.now },
         }));

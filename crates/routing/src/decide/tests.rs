@@ -101,6 +101,7 @@ fn alert(kind: Kind, state: AlertState) -> Alert {
         validity: DAY,
         attempts: 0,
         doubts: 0,
+        put_off: 0,
         avoid: None,
         state,
     }

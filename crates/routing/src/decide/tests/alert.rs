@@ -204,9 +204,10 @@ fn a_receipt_finds_its_part_by_the_spelling_else_by_the_first_form_that_fits() {
     }
 }
 
-/// A queued alert that an SMSC put off `attempts` times, the last time for this long; what was left of the wait.
-fn put_off(attempts: u32, after: Duration) -> Duration {
-    let mut alert = Alert { attempts, ..in_state("sending") };
+/// An alert that an SMSC put off so many times before, and once more for this long, after more attempts that only its link put off; what it waits.
+fn put_off(before: u32, after: Duration) -> Duration {
+    let attempts = before.saturating_add(10);
+    let mut alert = Alert { attempts, put_off: before, ..in_state("sending") };
     let outcome = SubmitOutcome::Later { status: 0x14, after, avoid: None };
     alert.submitted(attempts, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
     let AlertState::Queued { not_before } = alert.state else { panic!("not queued") };
@@ -215,17 +216,23 @@ fn put_off(attempts: u32, after: Duration) -> Duration {
 
 #[test]
 fn an_alert_that_is_put_off_itself_waits_twice_as_long_each_time_at_most_ten_minutes() {
-    let waits = [1, 2, 3, 4, 5, 6, 7, 40, u32::MAX].map(|attempts| put_off(attempts, MINUTE / 2).as_secs());
+    let waits = [0, 1, 2, 3, 4, 5, 6, 40, u32::MAX].map(|before| put_off(before, MINUTE / 2).as_secs());
     assert_eq!(waits, [30, 60, 120, 240, 480, 600, 600, 600, 600]);
-    assert_eq!(put_off(1, HOUR), HOUR, "what the SMSC asks for is never cut");
+    assert_eq!(put_off(0, HOUR), HOUR, "what the SMSC asks for is never cut");
     assert_eq!(put_off(9, HOUR), HOUR);
 }
 
 #[test]
-fn an_alert_that_its_link_puts_off_keeps_its_place() {
+fn an_alert_that_its_link_puts_off_keeps_its_place_unless_that_was_in_vain() {
     for outcome in [SubmitOutcome::Later { status: 0x58, after: Duration::ZERO, avoid: None }, SubmitOutcome::NotSent] {
-        let mut alert = Alert { attempts: 12, ..in_state("sending") };
-        alert.submitted(12, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+        for (attempts, seconds) in [(4, 4), (9, 9), (11, 10), (u32::MAX, 10)] {
+            let mut alert = Alert { attempts, ..in_state("sending") };
+            alert.submitted(attempts, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+            let not_before = NOW + Duration::from_secs(seconds);
+            assert_eq!(alert.state, AlertState::Queued { not_before }, "others go first after {attempts}");
+        }
+        let mut alert = Alert { attempts: 3, ..in_state("sending") };
+        alert.submitted(3, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
         assert_eq!(alert.state, AlertState::Queued { not_before: alert.created_at });
         assert!(matches!(alert.lease(Database::Normal, &Limits::default(), NOW), Leased::Send(_)), "at once");
         // A clock that was set back makes nobody wait.
