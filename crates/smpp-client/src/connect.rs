@@ -69,14 +69,9 @@ impl Link {
             }
         };
         while matches!(self.session, Session::Awaiting { .. }) {
-            // One that is slow with its outbind is given up, so that the next one is heard.
             let visit = async {
-                loop {
-                    let visit = tokio::time::timeout(settings.bind_timeout, outbind::accept(listener, &settings.host));
-                    if let Ok(visit) = visit.await {
-                        return visit;
-                    }
-                }
+                let (stream, from) = listener.accept().await?;
+                Ok::<_, io::Error>(outbind::hear(stream, from, &settings.host, settings.bind_timeout).await)
             };
             tokio::select! {
                 visit = visit => match visit {
@@ -84,10 +79,15 @@ impl Link {
                         tracing::info!(link = %settings.name, from = %called.from, "outbind");
                         return Some(called);
                     }
-                    Ok(Visit::Turned { from, why }) => {
-                        tracing::warn!(link = %settings.name, %from, why, "a connection was turned away");
+                    Ok(Visit::Turned { from, why }) if std::mem::replace(&mut self.turned, true) => {
+                        tracing::debug!(link = %settings.name, %from, why, "a connection was turned away");
                     }
-                    Err(error) => _ = self.step(Event::Failed(Why::Broken(error.kind()))),
+                    Ok(Visit::Turned { from, why }) => {
+                        tracing::warn!(link = %settings.name, %from, why, "a connection was turned away; the next ones are told at debug");
+                    }
+                    Err(error) => {
+                        self.step(Event::Failed(Why::Broken(error.kind())));
+                    }
                 },
                 event = self.offline() => {
                     self.step(event);

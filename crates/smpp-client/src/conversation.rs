@@ -1,6 +1,5 @@
 //! One connection of a link, from the bind to its end.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -8,7 +7,7 @@ use model::{NoAnswer, Submit, SubmitOutcome};
 use rusmpp::CommandId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::connect;
 use crate::gate::Door;
@@ -19,12 +18,9 @@ use crate::session::{Action, Event, Session};
 use crate::state::Why;
 use crate::status;
 use crate::submit;
-use crate::talk::{Outgoing, Talk};
+use crate::talk::{Outgoing, Talk, UNANSWERED};
 use crate::updates::{Asking, Updated};
 use crate::window::Flight;
-
-/// Submits in a row, at least, without any answer, upon which an SMSC that otherwise lives counts as one that takes none: others get them.
-const UNANSWERED: usize = 10;
 
 /// Octets read at a time, at most.
 const READ: usize = 64 * 1024;
@@ -60,10 +56,9 @@ impl Link {
             }
             input.reserve(READ);
             tokio::select! {
-                result = write(&mut writer, &mut talk.out), if !talk.out.is_written() => match result {
-                    Ok(true) => {}
-                    Ok(false) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
-                    Err(error) => self.follow(Event::Failed(connect::broken(&error)), &mut talk),
+                result = write(&mut writer, &mut talk.out), if !talk.out.is_written() => if let Err(why) = result {
+                    self.hear_out(&mut reader, &mut input, &mut talk).await;
+                    self.follow(Event::Failed(why), &mut talk);
                 },
                 result = reader.read_buf(&mut input), if !talk.out.is_flooded() => match result {
                     Ok(0) => self.follow(Event::Failed(Why::PeerClosed), &mut talk),
@@ -101,6 +96,18 @@ impl Link {
         self.end(&mut talk);
     }
 
+    /// Takes what the peer said before it stopped listening: answers that lie here already are not in doubt.
+    async fn hear_out<R: AsyncRead + Unpin>(&mut self, reader: &mut R, input: &mut BytesMut, talk: &mut Talk) {
+        let until = Instant::now() + FAREWELL;
+        while self.is_connected() {
+            input.reserve(READ);
+            match timeout_at(until, reader.read_buf(input)).await {
+                Ok(Ok(1..)) => self.on_read(talk, input),
+                Ok(Ok(0) | Err(_)) | Err(_) => return,
+            }
+        }
+    }
+
     /// Whether the peer is still told something: the answer to its unbind, or why nothing more is understood.
     const fn is_farewell(&self) -> bool {
         matches!(
@@ -120,14 +127,16 @@ impl Link {
             },
             Action::Enquire => talk.out.put_request(CommandId::EnquireLink),
             Action::Part => {
-                let sequence = talk.unbind.take();
-                sequence.into_iter().for_each(|sequence| {
+                if let Some(sequence) = talk.unbind.take() {
                     talk.out.put_response(CommandId::UnbindResp, status::ROK, sequence);
-                });
+                }
             }
             Action::Unbind => {
                 self.give_up(talk, |_, _| SubmitOutcome::InDoubt(NoAnswer::Timeout));
-                talk.out.put_request(CommandId::Unbind);
+                match talk.unbind.take() {
+                    Some(sequence) => talk.out.put_response(CommandId::UnbindResp, status::ROK, sequence),
+                    None => talk.out.put_request(CommandId::Unbind),
+                }
             }
         }
     }
@@ -137,9 +146,11 @@ impl Link {
         let now = Instant::now();
         while let Some((alert, attempt)) = talk.window.take_overdue(now) {
             self.answers.give(alert, attempt, SubmitOutcome::InDoubt(NoAnswer::Timeout));
-            talk.unanswered += 1;
+            talk.overdue(now);
         }
-        if talk.unanswered >= self.gate.window().max(UNANSWERED) {
+        // Answers that come late after all are worth some patience.
+        let silent_until = talk.silent_since.map(|since| since + self.settings.response_timeout * 2);
+        if silent_until.is_some_and(|until| until <= now) {
             self.step(Event::Failed(Why::NoSubmitAnswer));
             return now;
         }
@@ -165,7 +176,7 @@ impl Link {
             self.follow(Event::Settled, talk);
             return now;
         }
-        [paused_until, talk.window.next_timeout(), talk.asked.next_timeout()]
+        [paused_until, silent_until, talk.window.next_timeout(), talk.asked.next_timeout()]
             .into_iter()
             .flatten()
             .fold(wake, Instant::min)
@@ -177,14 +188,16 @@ impl Link {
         let door = match self.session {
             Session::Bound { .. } if !self.settings.bind.transmits() => Door::Closed,
             // Others may take over what it would get.
-            Session::Bound { .. } if talk.pace.is_stuck(now) => Door::Closed,
-            Session::Bound { .. } if talk.pace.is_paused(now) => Door::Paused,
+            Session::Bound { .. } if talk.pace.is_stuck(now) || talk.silent_since.is_some() => Door::Closed,
+            Session::Bound { .. } if paused => Door::Paused,
             Session::Bound { .. } => Door::Open,
             _ => Door::Closed,
         };
         let slowed_to = talk.pace.slowed_to();
-        let ceiling = slowed_to.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(self.gate.window());
-        self.gate.set(door, ceiling);
+        // Twice a second's worth, for SMSCs that take as long to answer.
+        let slowed = slowed_to.and_then(|limit| usize::try_from(limit).ok()).map(|limit| limit.saturating_mul(2));
+        let unproved = Some(UNANSWERED).filter(|_| !talk.proved);
+        self.gate.set(door, slowed.into_iter().chain(unproved).fold(self.gate.window(), usize::min));
         let throttled_for = self.paused_before + talk.pace.paused_for();
         self.view.send_if_modified(|view| {
             let before = (view.throttled, view.slowed_to, view.throttled_for);
@@ -251,13 +264,17 @@ impl Link {
     }
 }
 
-/// Writes what can be written now; false when the connection takes nothing any more. TLS keeps what a full socket didn't take until it is flushed.
-async fn write<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut Outgoing) -> io::Result<bool> {
+/// Writes what can be written now. TLS keeps what a full socket didn't take until it is flushed.
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut Outgoing) -> Result<(), Why> {
     if out.buffer.is_empty() {
-        writer.flush().await?;
+        writer.flush().await.map_err(|error| connect::broken(&error))?;
         out.flushed = true;
-        return Ok(true);
+        return Ok(());
     }
     out.flushed = false;
-    Ok(writer.write_buf(&mut out.buffer).await? > 0)
+    match writer.write_buf(&mut out.buffer).await {
+        Ok(0) => Err(Why::PeerClosed),
+        Ok(_) => Ok(()),
+        Err(error) => Err(connect::broken(&error)),
+    }
 }

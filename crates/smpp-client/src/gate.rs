@@ -96,7 +96,8 @@ impl Gate {
 
     /// Opens or closes the gate, with so many slots that may be out at a time.
     pub(crate) fn set(&self, door: Door, ceiling: usize) {
-        let higher = self.ceiling.swap(ceiling.clamp(1, self.window), Ordering::AcqRel) < ceiling;
+        let ceiling = ceiling.clamp(1, self.window);
+        let higher = self.ceiling.swap(ceiling, Ordering::AcqRel) < ceiling;
         // A link that leaves service lets those of a lower priority take over.
         let changed = self.door.swap(door as u8, Ordering::AcqRel) != door as u8;
         if changed || (higher && door == Door::Open) {

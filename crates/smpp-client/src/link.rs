@@ -70,6 +70,8 @@ pub(crate) struct Link {
     pub(crate) trace: Option<Arc<Trace>>,
     /// Where the SMSC connects to, if it does.
     pub(crate) listener: Option<TcpListener>,
+    /// Whether it was told that somebody else connected there.
+    pub(crate) turned: bool,
     pub(crate) orders: mpsc::Receiver<Submit>,
     pub(crate) orders_open: bool,
     pub(crate) asking: mpsc::Receiver<Asking>,
@@ -111,6 +113,7 @@ impl Link {
             session,
             trace,
             listener: None,
+            turned: false,
             orders,
             orders_open: true,
             asking,

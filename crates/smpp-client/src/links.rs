@@ -187,8 +187,8 @@ impl Links {
     }
 
     fn take_from_others(&self, smsc: Option<&SmscName>) -> Option<Permit> {
-        let mut others = self.shared.ports.iter().filter(|port| Some(&port.smsc) != smsc);
-        let port = others.find(|port| port.gate.available() > 0 && port.gate.take(1) > 0)?;
+        let others = self.shared.ports.iter().filter(|port| Some(&port.smsc) != smsc && port.gate.available() > 0);
+        let port = others.min_by_key(|port| port.priority).filter(|port| port.gate.take(1) > 0)?;
         Some(Permit { port: Some(Arc::clone(port)) })
     }
 

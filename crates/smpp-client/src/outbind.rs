@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rusmpp::CommandId;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::time::timeout;
 
 use crate::frame;
 use crate::state::Why;
@@ -39,25 +41,30 @@ pub(crate) async fn listen(listener: &mut Option<TcpListener>, at: SocketAddr) -
     listener.as_ref().ok_or(Why::Unlistenable(io::ErrorKind::NotFound))
 }
 
-/// Takes the next connection; only the host of the SMSC is listened to. Cancel safe up to the connection; one that is not whole yet is given up.
-pub(crate) async fn accept(listener: &TcpListener, host: &str) -> io::Result<Visit> {
-    let (mut stream, from) = listener.accept().await?;
-    let turned = |why| Ok(Visit::Turned { from, why });
+/// Hears out a connection that was made to us; only the host of the SMSC is listened to, and not for longer than `patience`.
+pub(crate) async fn hear(stream: TcpStream, from: SocketAddr, host: &str, patience: Duration) -> Visit {
     if !is_host(host, from.ip()).await {
-        return turned("it is not the SMSC's address");
+        return Visit::Turned { from, why: "it is not the SMSC's address" };
     }
+    let heard = timeout(patience, read_outbind(stream, from)).await;
+    heard
+        .unwrap_or(Err("its outbind did not come in time"))
+        .map_or_else(|why| Visit::Turned { from, why }, Visit::Outbind)
+}
+
+async fn read_outbind(mut stream: TcpStream, from: SocketAddr) -> Result<Called, &'static str> {
     let mut input = BytesMut::with_capacity(ROOM);
     loop {
         match frame::cut(&input) {
             Ok(Some((frame, length))) if frame.id == CommandId::Outbind => {
                 let _ = input.split_to(length);
-                return Ok(Visit::Outbind(Called { stream, from, input }));
+                return Ok(Called { stream, from, input });
             }
             Ok(None) if input.len() < ROOM => {}
-            Ok(_) | Err(_) => return turned("it did not begin with an outbind"),
+            Ok(_) | Err(_) => return Err("it did not begin with an outbind"),
         }
-        if stream.read_buf(&mut input).await? == 0 {
-            return turned("it hung up before its outbind");
+        if !stream.read_buf(&mut input).await.is_ok_and(|count| count > 0) {
+            return Err("it hung up before its outbind");
         }
     }
 }

@@ -23,6 +23,9 @@ const STUCK: Duration = Duration::from_secs(4);
 /// The part of a second's submits that may go at once: timers tick every millisecond or so, and an SMSC counts by the second.
 const BURSTS_PER_SECOND: u32 = 100;
 
+/// From so many a second on, one submit may make up for a late timer.
+const SMALLEST_BURST: u32 = 10;
+
 /// A link that was never held back for so long by what it slowed down to is free again.
 const UNNEEDED: Duration = Duration::from_secs(10);
 
@@ -56,7 +59,9 @@ impl Rate {
 /// Interval and burst.
 fn shape(per_second: u32) -> Option<(Duration, Duration)> {
     let interval = SECOND.checked_div(per_second)?;
-    Some((interval, interval * (per_second / BURSTS_PER_SECOND).saturating_sub(1)))
+    // Below some ten a second a late timer costs nothing; above, one submit's time must be made up for.
+    let least = u32::from(per_second >= SMALLEST_BURST);
+    Some((interval, interval * (per_second / BURSTS_PER_SECOND).saturating_sub(1).max(least)))
 }
 
 /// What all links to one SMSC may send together.
@@ -109,6 +114,8 @@ pub(crate) struct Pace {
     own: Option<Rate>,
     smsc: Option<Arc<SmscRate>>,
     slowed: Option<Slowed>,
+    /// When the SMSC last said that it is about to have enough.
+    eased: Option<Instant>,
     paused_until: Option<Instant>,
     /// The pauses one after another; `None` once something was taken after one.
     pause: Option<Duration>,
@@ -151,6 +158,7 @@ impl Pace {
             own: Rate::new(rate, now),
             smsc,
             slowed: None,
+            eased: None,
             paused_until: None,
             pause: None,
             paused_for: Duration::ZERO,
@@ -227,9 +235,12 @@ impl Pace {
         if level >= CONGESTED {
             return self.throttle(now);
         }
-        let settled = self.slowed.as_ref().is_none_or(|slowed| now + SECOND > slowed.grows_at);
-        if level >= NEARING_CONGESTION && settled && !self.is_paused(now) {
-            self.slow_down(now, now + SECOND);
+        let lately = self.eased.is_some_and(|eased| now.saturating_duration_since(eased) < SECOND);
+        self.taken.roll(now);
+        // Before a second has passed there is nothing that a tenth could be taken off.
+        if level >= NEARING_CONGESTION && self.taken.before > 0 && !lately && !self.is_paused(now) {
+            self.eased = Some(now);
+            self.slow_down(now, now);
         }
         false
     }
@@ -413,6 +424,8 @@ mod tests {
             assert_eq!(pace.take(now), Ok(()));
             pace.accepted(now);
         }
+        assert!(!pace.congestion(95, now));
+        now += SECOND;
         assert!(!pace.congestion(89, now));
         assert_eq!(pace.slowed_to(), None);
         assert!(!pace.congestion(95, now));
@@ -421,5 +434,29 @@ mod tests {
         now += 2 * SECOND;
         assert!(pace.congestion(100, now));
         assert!(pace.is_paused(now));
+    }
+
+    #[test]
+    fn an_smsc_that_stays_near_congestion_is_approached_by_tenths() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(0, None, now);
+        let mut by_second = Vec::new();
+        for _ in 0..6 {
+            let (end, mut sent) = (now + SECOND, 0_u32);
+            while now < end {
+                match pace.take(now) {
+                    Ok(()) => {
+                        sent += 1;
+                        pace.accepted(now);
+                        pace.congestion(95, now);
+                        now += Duration::from_millis(1);
+                    }
+                    Err(next) => now = next.min(end),
+                }
+            }
+            by_second.push(sent);
+        }
+        assert!(by_second.windows(2).skip(1).all(|pair| pair[1] * 10 >= pair[0] * 7), "{by_second:?}");
+        assert!(by_second[5] < by_second[0], "{by_second:?}");
     }
 }

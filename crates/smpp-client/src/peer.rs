@@ -112,13 +112,17 @@ impl Link {
     }
 
     fn on_submit_answer(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
+        self.on_any_submit_answer(talk, frame, now);
         if let Some(level) = deliver::congestion(frame.body)
             && talk.pace.congestion(level, now)
         {
             self.gate.meter.count(Count::Throttles);
         }
+    }
+
+    fn on_any_submit_answer(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
         if let Some(sent) = talk.window.take(frame.sequence) {
-            talk.unanswered = 0;
+            talk.answered();
             self.gate.meter.answered_in(now.duration_since(sent.at));
             let (alert, attempt) = (sent.flight.alert, sent.flight.attempt);
             match self.judge(talk, sent.flight, frame, now) {
@@ -127,7 +131,7 @@ impl Link {
                 Judgement::Done(outcome) => self.answers.give(alert, attempt, outcome),
             }
         } else if let Some(flight) = talk.window.take_late(frame.sequence, now) {
-            talk.unanswered = 0;
+            talk.answered();
             self.gate.meter.count(Count::LateAnswers);
             let (alert, attempt) = (flight.alert, flight.attempt);
             // Of a message with parts left nothing new is known: they were not sent after the timeout.
@@ -147,7 +151,8 @@ impl Link {
             // The part would be next to go, so that the link has to wait for it.
             StatusClass::Later | StatusClass::Elsewhere if flight.is_partly_taken() => self.throttle(talk, now),
             StatusClass::Later | StatusClass::Elsewhere | StatusClass::Refused => {}
-            StatusClass::LinkFault => _ = self.step(Event::Failed(Why::NotBound { status })),
+            // What was read behind it, and what still comes, counts all the same.
+            StatusClass::LinkFault => _ = self.step(Event::NotServed(status)),
         }
         flight.answered(Said { class, status, message_id: deliver::message_id(frame.body) }, &self.settings.smsc)
     }

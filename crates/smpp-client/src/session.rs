@@ -14,6 +14,9 @@ const UNBIND_WAIT: Duration = Duration::from_secs(1);
 /// How long answers are awaited of a peer that unbinds: what it still says of submits is not in doubt.
 const PARTING_WAIT: Duration = Duration::from_secs(2);
 
+/// How long a session lasts that has proved itself: the next loss is the first again.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// Where a link stands.
 ///
 /// ```text
@@ -22,7 +25,7 @@ const PARTING_WAIT: Duration = Duration::from_secs(2);
 ///    ▲ └────────────▶ Awaiting (outbind) ────────▲                       │  └───┘
 ///    │   Failed, Tick    │                      │ refused, Tick,         │ Failed,
 ///    └───────────────────┴──────────────────────┴────────────────────────┤ no answer to the enquiry
-///    └──── Parting ◀───────────────────── PeerUnbind ────────────────────┤
+///    └──── Parting ◀──────────────── PeerUnbind, NotServed ──────────────┤
 ///                                                                        │ Drain
 ///   Closed ◀── UnbindAnswered, Tick ── Unbinding ◀── Settled, Tick ── Draining
 ///      ▲                                   │                             │
@@ -40,9 +43,9 @@ pub(crate) enum Session {
     /// The bind is on its way.
     Binding { until: Instant, failures: u32 },
     /// In service; `enquired` holds the time by which something must be heard.
-    Bound { heard: Instant, enquired: Option<Instant>, failures: u32 },
-    /// The peer unbinds: no new orders; what was sent may still be answered, then its unbind is.
-    Parting { until: Instant, failures: u32 },
+    Bound { since: Instant, heard: Instant, enquired: Option<Instant>, failures: u32 },
+    /// The peer unbinds, or serves us no more: no new orders; what was sent may still be answered, then its unbind is.
+    Parting { until: Instant, why: Why, failures: u32 },
     /// No new orders; what was sent may still be answered.
     Draining { until: Instant },
     /// The unbind is on its way.
@@ -64,6 +67,8 @@ pub(crate) enum Event {
     Heard,
     /// The peer asked to unbind.
     PeerUnbind,
+    /// The peer answered a submit as if we were not bound, with this `command_status`.
+    NotServed(u32),
     /// The peer answered our unbind.
     UnbindAnswered,
     /// The link is to close, giving answers until then.
@@ -154,28 +159,29 @@ impl Session {
             },
             Self::Binding { until, failures } => match event {
                 Event::BindAnswered(status::ROK) => {
-                    (Self::Bound { heard: now, enquired: None, failures }, Action::None)
+                    (Self::Bound { since: now, heard: now, enquired: None, failures }, Action::None)
                 }
                 Event::BindAnswered(status) => policy.down(Why::BindRefused { status }, failures, now),
                 Event::Failed(why) => policy.down(why, failures, now),
-                Event::PeerUnbind => policy.part(failures, now),
+                Event::PeerUnbind => policy.part(Why::PeerUnbound, failures, now),
                 Event::Tick if now >= until => policy.down(Why::BindTimeout, failures, now),
                 Event::Drain(_) => (Self::Closed { why: Why::Drained }, Action::HangUp),
                 _ => (self, Action::None),
             },
-            Self::Bound { heard, enquired, failures } => self.on_bound(event, now, policy, (heard, enquired, failures)),
-            Self::Parting { until, failures } => match event {
-                Event::Settled => policy.part(failures, now),
-                Event::Tick if now >= until => policy.part(failures, now),
-                Event::Failed(_) => policy.down(Why::PeerUnbound, failures, now),
-                Event::Drain(_) => (Self::Closed { why: Why::PeerUnbound }, Action::Part),
+            Self::Bound { .. } => self.on_bound(event, now, policy),
+            Self::Parting { until, why, failures } => match event {
+                Event::Settled => policy.part(why, failures, now),
+                Event::Tick if now >= until => policy.part(why, failures, now),
+                Event::Failed(_) => policy.down(why, failures, now),
+                Event::Drain(_) => (Self::Closed { why }, Action::Part),
                 _ => (self, Action::None),
             },
             Self::Draining { until } => match event {
                 Event::Settled => (Self::Unbinding { until: now + UNBIND_WAIT }, Action::Unbind),
                 Event::Tick if now >= until => (Self::Unbinding { until: now + UNBIND_WAIT }, Action::Unbind),
                 Event::Failed(why) => (Self::Closed { why }, Action::HangUp),
-                Event::PeerUnbind => (Self::Closed { why: Why::PeerUnbound }, Action::Part),
+                // It is answered in place of our own unbind.
+                Event::PeerUnbind => (Self::Draining { until: until.min(now + PARTING_WAIT) }, Action::None),
                 _ => (self, Action::None),
             },
             Self::Unbinding { until } => match event {
@@ -188,24 +194,27 @@ impl Session {
         }
     }
 
-    fn on_bound(
-        self,
-        event: Event,
-        now: Instant,
-        policy: Policy<'_>,
-        (heard, enquired, failures): (Instant, Option<Instant>, u32),
-    ) -> (Self, Action) {
+    fn parting(why: Why, failures: u32, now: Instant) -> (Self, Action) {
+        (Self::Parting { until: now + PARTING_WAIT, why, failures }, Action::None)
+    }
+
+    fn on_bound(self, event: Event, now: Instant, policy: Policy<'_>) -> (Self, Action) {
+        let Self::Bound { since, heard, enquired, failures } = self else { return (self, Action::None) };
         match event {
-            // Only a peer that goes on talking after the bind has proved itself; one that binds and hangs up is waited for longer each time.
-            Event::Heard => (Self::Bound { heard: now, enquired: None, failures: 0 }, Action::None),
+            // Only a peer that goes on talking for a while has proved itself; one that binds and fails again is waited for longer each time.
+            Event::Heard => {
+                let failures = if now.saturating_duration_since(since) >= STEADY { 0 } else { failures };
+                (Self::Bound { since, heard: now, enquired: None, failures }, Action::None)
+            }
             Event::Failed(why) => policy.down(why, failures, now),
-            Event::PeerUnbind => (Session::Parting { until: now + PARTING_WAIT, failures }, Action::None),
+            Event::PeerUnbind => Self::parting(Why::PeerUnbound, failures, now),
+            Event::NotServed(status) => Self::parting(Why::NotBound { status }, failures, now),
             Event::Drain(until) => (Self::Draining { until }, Action::None),
             Event::Tick => match enquired {
                 Some(until) if now >= until => policy.down(Why::NoEnquireAnswer, failures, now),
                 None if now >= heard + policy.settings.enquire_interval => {
                     let until = now + policy.settings.enquire_timeout;
-                    (Self::Bound { heard, enquired: Some(until), failures }, Action::Enquire)
+                    (Self::Bound { since, heard, enquired: Some(until), failures }, Action::Enquire)
                 }
                 Some(_) | None => (self, Action::None),
             },
@@ -220,8 +229,8 @@ impl Policy<'_> {
         (Session::Down { until, why, failures: failures.saturating_add(1) }, Action::HangUp)
     }
 
-    fn part(self, failures: u32, now: Instant) -> (Session, Action) {
-        (self.down(Why::PeerUnbound, failures, now).0, Action::Part)
+    fn part(self, why: Why, failures: u32, now: Instant) -> (Session, Action) {
+        (self.down(why, failures, now).0, Action::Part)
     }
 
     /// Doubles from `reconnect_min` to `reconnect_max`, of which the upper half is left to the jitter, so that links lost together don't come back together.
@@ -263,7 +272,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// Every event, each pair with every state below; ticks come after all deadlines, and none before them.
-    fn events(now: Instant) -> [Event; 10] {
+    fn events(now: Instant) -> [Event; 11] {
         [
             Event::Connected,
             Event::Failed(Why::PeerClosed),
@@ -271,6 +280,7 @@ mod tests {
             Event::BindAnswered(0x0e),
             Event::Heard,
             Event::PeerUnbind,
+            Event::NotServed(4),
             Event::UnbindAnswered,
             Event::Drain(now + 9 * SECOND),
             Event::Settled,
@@ -285,6 +295,7 @@ mod tests {
         let policy = Policy { settings: &settings, jitter };
         let down = |why, wait| (Session::Down { until: now + wait, why, failures: 1 }, Action::HangUp);
         let closed = |why| (Session::Closed { why }, Action::HangUp);
+        let parting = |why| (Session::Parting { until: now + PARTING_WAIT, why, failures: 0 }, Action::None);
         let first = settings.reconnect_min;
         let (until, failures) = (now, 0);
         for state in [
@@ -292,9 +303,10 @@ mod tests {
             Session::Connecting { until, failures },
             Session::Awaiting { failures },
             Session::Binding { until, failures },
-            Session::Bound { heard: now - settings.enquire_interval, enquired: None, failures },
-            Session::Bound { heard: now, enquired: Some(now), failures },
-            Session::Parting { until, failures },
+            Session::Bound { since: now, heard: now - settings.enquire_interval, enquired: None, failures },
+            Session::Bound { since: now, heard: now, enquired: Some(now), failures },
+            Session::Parting { until, why: Why::PeerUnbound, failures },
+            Session::Parting { until, why: Why::NotBound { status: 4 }, failures },
             Session::Draining { until },
             Session::Unbinding { until },
             Session::Closed { why: Why::Drained },
@@ -310,26 +322,24 @@ mod tests {
                     }
                     (Session::Connecting { .. }, Event::Tick) => down(Why::ConnectTimeout, first),
                     (Session::Binding { .. }, Event::BindAnswered(0)) | (Session::Bound { .. }, Event::Heard) => {
-                        (Session::Bound { heard: now, enquired: None, failures }, Action::None)
+                        (Session::Bound { since: now, heard: now, enquired: None, failures }, Action::None)
                     }
                     (Session::Binding { .. }, Event::BindAnswered(status)) => {
                         down(Why::BindRefused { status }, settings.refused_wait)
                     }
                     (Session::Binding { .. }, Event::Tick) => down(Why::BindTimeout, first),
                     (Session::Bound { .. }, Event::Drain(until)) => (Session::Draining { until }, Action::None),
-                    (Session::Bound { heard, enquired: None, .. }, Event::Tick) => {
+                    (Session::Bound { since, heard, enquired: None, .. }, Event::Tick) => {
                         let enquired = Some(now + settings.enquire_timeout);
-                        (Session::Bound { heard, enquired, failures }, Action::Enquire)
+                        (Session::Bound { since, heard, enquired, failures }, Action::Enquire)
                     }
                     (Session::Bound { .. }, Event::Tick) => down(Why::NoEnquireAnswer, first),
-                    (Session::Bound { .. }, Event::PeerUnbind) => {
-                        (Session::Parting { until: now + PARTING_WAIT, failures }, Action::None)
-                    }
-                    (Session::Binding { .. }, Event::PeerUnbind)
-                    | (Session::Parting { .. }, Event::Settled | Event::Tick) => {
-                        (down(Why::PeerUnbound, first).0, Action::Part)
-                    }
-                    (Session::Parting { .. }, Event::Failed(_)) => down(Why::PeerUnbound, first),
+                    (Session::Bound { .. }, Event::PeerUnbind) => parting(Why::PeerUnbound),
+                    (Session::Bound { .. }, Event::NotServed(status)) => parting(Why::NotBound { status }),
+                    (Session::Binding { .. }, Event::PeerUnbind) => (down(Why::PeerUnbound, first).0, Action::Part),
+                    (Session::Parting { why, .. }, Event::Settled | Event::Tick) => (down(why, first).0, Action::Part),
+                    (Session::Parting { why, .. }, Event::Failed(_)) => down(why, first),
+                    (Session::Parting { why, .. }, Event::Drain(_)) => (closed(why).0, Action::Part),
                     (
                         Session::Connecting { .. }
                         | Session::Awaiting { .. }
@@ -341,9 +351,6 @@ mod tests {
                         (Session::Unbinding { until: now + UNBIND_WAIT }, Action::Unbind)
                     }
                     (Session::Draining { .. }, Event::Failed(why)) => closed(why),
-                    (Session::Draining { .. }, Event::PeerUnbind) | (Session::Parting { .. }, Event::Drain(_)) => {
-                        (closed(Why::PeerUnbound).0, Action::Part)
-                    }
                     (Session::Unbinding { .. }, Event::PeerUnbind) => (closed(Why::Drained).0, Action::Part),
                     (
                         Session::Connecting { .. } | Session::Awaiting { .. } | Session::Binding { .. },
@@ -380,9 +387,9 @@ mod tests {
             Session::Down { until, why: Why::BindTimeout, failures: 3 },
             Session::Connecting { until, failures: 3 },
             Session::Binding { until, failures: 3 },
-            Session::Bound { heard: now, enquired: None, failures: 3 },
-            Session::Bound { heard: now, enquired: Some(until), failures: 3 },
-            Session::Parting { until, failures: 3 },
+            Session::Bound { since: now, heard: now, enquired: None, failures: 3 },
+            Session::Bound { since: now, heard: now, enquired: Some(until), failures: 3 },
+            Session::Parting { until, why: Why::PeerUnbound, failures: 3 },
             Session::Draining { until },
             Session::Unbinding { until },
         ] {
@@ -407,15 +414,17 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_only_binds_is_waited_for_longer_each_time() {
+    fn a_peer_that_fails_soon_after_each_bind_is_waited_for_longer_each_time() {
         let settings = crate::settings_for_tests();
         let policy = Policy { settings: &settings, jitter: 1000 };
         let now = Instant::now();
         let (bound, _) = Session::Binding { until: now, failures: 3 }.on(Event::BindAnswered(0), now, policy);
         let (lost, _) = bound.on(Event::Failed(Why::PeerClosed), now, policy);
         assert!(matches!(lost, Session::Down { failures: 4, .. }));
-        let (proved, _) = bound.on(Event::Heard, now, policy);
-        let (lost, _) = proved.on(Event::Failed(Why::PeerClosed), now, policy);
-        assert!(matches!(lost, Session::Down { failures: 1, .. }));
+        for (lasted, failures) in [(STEADY - SECOND, 4), (STEADY, 1)] {
+            let (heard, _) = bound.on(Event::Heard, now + lasted, policy);
+            let (lost, _) = heard.on(Event::Failed(Why::PeerClosed), now + lasted, policy);
+            assert!(matches!(lost, Session::Down { failures: found, .. } if found == failures), "{lasted:?}");
+        }
     }
 }

@@ -132,7 +132,7 @@ pub struct LinkSettings {
     pub reconnect_min: Duration,
     /// Longest wait after a lost connection.
     pub reconnect_max: Duration,
-    /// Wait after a refusal that asking again won't change (password, system id, already bound).
+    /// Wait after a refusal that asking again won't change (password, system id); the longest after one that it may (already bound).
     pub refused_wait: Duration,
     /// What this SMSC means by its own values of `command_status`.
     pub statuses: StatusTable,

@@ -104,7 +104,8 @@ impl Why {
     pub(crate) const fn refusal(self) -> Refusal {
         match self {
             Self::BindRefused { status } => status::refusal(status),
-            Self::Settings(_) => Refusal::Lasting,
+            // One that answers nothing for as long as that is looked at again when somebody may have looked after it.
+            Self::Settings(_) | Self::NoSubmitAnswer => Refusal::Lasting,
             Self::ConnectFailed(_)
             | Self::ConnectTimeout
             | Self::Tls(_)
@@ -114,7 +115,6 @@ impl Why {
             | Self::Broken(_)
             | Self::Framing { .. }
             | Self::NoEnquireAnswer
-            | Self::NoSubmitAnswer
             | Self::PeerUnbound
             | Self::NotBound { .. }
             | Self::Drained => Refusal::Passing,

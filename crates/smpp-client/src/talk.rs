@@ -19,6 +19,10 @@ use crate::window::{Flight, Sent, Window};
 /// Receipts and replies that one connection may have unacknowledged: more than SMSCs send ahead; the rest stays with them.
 const OWED: usize = 1_024;
 
+/// Submits in a row without any answer upon which an SMSC that otherwise lives counts as one that takes none: others get them. Before the first answer of
+/// a connection no more are under way, so that one that is found silent costs no more.
+pub(crate) const UNANSWERED: usize = 10;
+
 /// Octets to write at which no more orders are taken before they are written: an SMSC that has some thirty submits can begin while we code the next.
 const WORTH_WRITING: usize = 4 * 1024;
 
@@ -38,8 +42,11 @@ pub(crate) struct Talk {
     pub(crate) waiting: VecDeque<Flight>,
     pub(crate) pace: Pace,
     pub(crate) asked: Asked,
-    /// Submits that were not answered in time since the last that was answered.
+    /// Whether a submit was answered.
+    pub(crate) proved: bool,
+    /// Submits that were not answered in time since the last that was answered, and since when they are too many.
     pub(crate) unanswered: usize,
+    pub(crate) silent_since: Option<Instant>,
     /// Sequence number of the peer's unbind, to be answered when it may close.
     pub(crate) unbind: Option<u32>,
     /// Octets to come of a PDU that is longer than any that is taken.
@@ -63,7 +70,9 @@ impl Talk {
             waiting: VecDeque::new(),
             pace: Pace::new(settings.rate, smsc_rate, now),
             asked: Asked::default(),
+            proved: false,
             unanswered: 0,
+            silent_since: None,
             unbind: None,
             skipped: 0,
             acknowledgements,
@@ -102,6 +111,19 @@ impl Talk {
     pub(crate) fn acknowledge(&mut self, given: Acknowledgement) {
         self.owed = self.owed.saturating_sub(1);
         self.out.put_delivery_response(given);
+    }
+
+    /// A submit was answered, in time or late.
+    pub(crate) const fn answered(&mut self) {
+        (self.proved, self.unanswered, self.silent_since) = (true, 0, None);
+    }
+
+    /// A submit was not answered in time. When that is so of as many in a row, the SMSC is silent, and gets no more.
+    pub(crate) fn overdue(&mut self, now: Instant) {
+        self.unanswered += 1;
+        if self.unanswered >= UNANSWERED {
+            self.silent_since.get_or_insert(now);
+        }
     }
 
     /// Whether nothing that was sent is unanswered, in either direction.

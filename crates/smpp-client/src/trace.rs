@@ -5,10 +5,13 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use model::{Clock, LinkName, ShortNumber, Timestamp};
 use rusmpp::CommandId;
@@ -18,6 +21,12 @@ use crate::settings::TraceSettings;
 
 /// Lines that wait for the disk: a few tenths of a second of a fast link.
 const WAITING: usize = 4_096;
+
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Digits that are no more than a service code.
+const CODE: usize = 6;
 
 /// Which way a PDU went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,22 +40,22 @@ pub(crate) enum Way {
 pub(crate) struct Trace {
     clock: Clock,
     numbers: bool,
-    lines: SyncSender<String>,
+    /// Always there but for the end.
+    lines: Option<SyncSender<String>>,
     missed: Arc<AtomicU64>,
+    writer: JoinHandle<()>,
 }
 
 impl Trace {
     /// Starts to write, on a thread of its own that ends with the link. `None` where there can't be one: the link does without.
     pub(crate) fn start(settings: &TraceSettings, link: &LinkName, clock: Clock) -> Option<Self> {
-        let (lines, written) = sync_channel(WAITING);
+        let (lines, to_write) = sync_channel(WAITING);
         let missed = Arc::new(AtomicU64::new(0));
         let file = Rotated::new(settings, link);
         let (counted, of) = (Arc::clone(&missed), link.clone());
-        let started = std::thread::Builder::new()
-            .name("pdu-trace".to_owned())
-            .spawn(move || write_down(file, &written, &counted, &of));
-        match started {
-            Ok(_) => Some(Self { clock, numbers: settings.numbers, lines, missed }),
+        let thread = std::thread::Builder::new().name("pdu-trace".to_owned());
+        match thread.spawn(move || write_down(file, &to_write, &counted, &of)) {
+            Ok(writer) => Some(Self { clock, numbers: settings.numbers, lines: Some(lines), missed, writer }),
             Err(error) => {
                 tracing::warn!(%link, %error, "PDUs can't be written down");
                 None
@@ -66,8 +75,19 @@ impl Trace {
     /// Writes down one PDU.
     pub(crate) fn pdu(&self, way: Way, frame: Frame<'_>, octets: &[u8]) {
         let line = line((self.clock)(), way, frame, octets, self.numbers);
-        if self.lines.try_send(line).is_err() {
+        if self.lines.as_ref().is_none_or(|lines| lines.try_send(line).is_err()) {
             self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The last lines say why a session ended: they are waited for, unless the disk hangs.
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.lines = None;
+        let until = Instant::now() + LAST_LINES;
+        while !self.writer.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -156,10 +176,11 @@ fn text(body: &mut &[u8]) -> Option<String> {
 /// `ton/npi/address`; a number is masked as everywhere.
 fn address(body: &mut &[u8], numbers: bool) -> Option<String> {
     let (ton, npi, address) = (octet(body)?, octet(body)?, text(body)?);
+    let digits = address.bytes().filter(u8::is_ascii_digit).count();
     let shown = match ShortNumber::parse(address.trim_start_matches('+')) {
         Ok(number) if !numbers => number.to_string(),
-        // Longer than a number, or with letters in it: a name is short, the rest may be anything.
-        Err(_) if !numbers && address.len() > 11 => "***".to_owned(),
+        // A name is short and has few digits, the rest may be anything.
+        Err(_) if !numbers && (address.len() > 11 || digits > CODE) => "***".to_owned(),
         Ok(_) | Err(_) => address,
     };
     Some(format!("{ton}/{npi}/{shown}"))
@@ -216,7 +237,8 @@ fn open(path: &Path) -> io::Result<(BufWriter<File>, u64)> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    // For those who run the gateway, since there may be numbers in it.
+    let file = OpenOptions::new().create(true).append(true).mode(0o640).open(path)?;
     let written = file.metadata()?.len();
     Ok((BufWriter::new(file), written))
 }
@@ -328,11 +350,6 @@ mod tests {
         let trace = Trace::start(&settings, &LinkName("a/1".into()), || AT).unwrap();
         trace.pdus(Way::In, &[submit(), submit()].concat());
         drop(trace);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        let read = || fs::read_to_string(dir.path().join("a_1.log")).unwrap_or_default();
-        while read().lines().count() < 2 {
-            assert!(std::time::Instant::now() < deadline, "{}", read());
-            std::thread::yield_now();
-        }
+        assert_eq!(fs::read_to_string(dir.path().join("a_1.log")).unwrap().lines().count(), 2);
     }
 }

@@ -284,7 +284,7 @@ mod tests {
             Judgement::GoOn(next) => flight = next,
             Judgement::Done(outcome) => panic!("{outcome:?}"),
         }
-        let message_ids = vec!["reference 65535".to_owned(), "reference 0".to_owned()];
+        let message_ids = vec!["reference 255".to_owned(), "reference 0".to_owned()];
         let outcome = SubmitOutcome::Accepted { smsc: smsc(), message_ids };
         assert_eq!(flight.answered(said(), &smsc()), Judgement::Done(outcome));
     }

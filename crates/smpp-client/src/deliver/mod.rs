@@ -180,11 +180,11 @@ impl<'a> Delivery<'a> {
     }
 
     fn receipt(&self, written: Written<'_>, settings: &LinkSettings, at: Timestamp) -> Meaning {
+        let reference = self.tlvs.reference.filter(|_| settings.references).and_then(|value| value.last());
         let Some(said) = receipt::read(written, &self.tlvs) else { return Meaning::NamelessReceipt };
-        let reference = self.tlvs.reference.filter(|_| settings.references).and_then(read_reference);
         let receipt = Receipt {
             smsc: settings.smsc.clone(),
-            message_id: reference.map_or(said.message_id, id_of_reference),
+            message_id: reference.map_or(said.message_id, |low| id_of_reference(u16::from(*low))),
             id_form: reference.map_or(settings.id_form, |_| Some(IdForm::Same)),
             state: said.state,
             handset: self.handset(&settings.numbering),
@@ -264,18 +264,11 @@ impl<'a> Tlvs<'a> {
     }
 }
 
-/// What a message is called where its SMSC's ids say nothing.
+/// What a message is called where its SMSC's ids say nothing. Only the last octet counts: SMSCs give no more back, since TP-MR has no more (3GPP TS 23.040
+/// §9.2.3.6). With the handset it is enough.
 pub(crate) fn id_of_reference(reference: u16) -> String {
-    format!("reference {reference}")
-}
-
-/// In two octets, or in one (SMPP 3.4 §5.3.2.17 has two; some cut them).
-fn read_reference(value: &[u8]) -> Option<u16> {
-    match value {
-        [high, low] => Some(u16::from_be_bytes([*high, *low])),
-        [low] => Some(u16::from(*low)),
-        _ => None,
-    }
+    let [_, low] = reference.to_be_bytes();
+    format!("reference {low}")
 }
 
 /// A subscriber's number; one that is national, or of an unknown type, is completed by the network's numbering.

@@ -357,7 +357,7 @@ fn a_receipt_may_be_told_by_tlvs_alone_or_in_a_payload() {
 fn a_receipt_may_name_its_message_by_the_reference_that_we_gave_it() {
     let mut settings = crate::settings_for_tests();
     for (references, value, id, form) in [
-        (true, &[1, 2][..], "reference 258", Some(model::IdForm::Same)),
+        (true, &[1, 2][..], "reference 2", Some(model::IdForm::Same)),
         (true, &[7], "reference 7", Some(model::IdForm::Same)),
         (true, &[], "4A5F", None),
         (false, &[1, 2], "4A5F", None),

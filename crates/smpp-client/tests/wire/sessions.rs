@@ -198,6 +198,60 @@ async fn what_an_smsc_that_unbinds_still_answers_is_not_in_doubt() {
 }
 
 #[tokio::test]
+async fn an_smsc_that_serves_us_no_more_is_bound_anew_once_it_has_answered() {
+    let smsc = Smsc::open().await;
+    let mut gateway = Gateway::start(vec![settings(smsc.port)]);
+    let mut peer = smsc.bound().await;
+    gateway.proves(&mut peer).await;
+    for (alert, permit) in (1..).zip(gateway.reserve(3).await) {
+        permit.submit(order(alert, "C"));
+    }
+    let mut answers = Vec::new();
+    for (status, body) in [(0x04, &b""[..]), (0x04, b""), (0, b"3\0")] {
+        let submit = peer.expect(SUBMIT_SM).await;
+        answers.extend(pdu(SUBMIT_SM | RESPONSE, status, submit.sequence, body).octets());
+    }
+    peer.write(&answers).await;
+    peer.expect_end().await;
+    assert_eq!(gateway.outcome().await, (1, SubmitOutcome::NotSent));
+    assert_eq!(gateway.outcome().await, (2, SubmitOutcome::NotSent));
+    assert_eq!(gateway.outcome().await, (3, accepted(&["3"])));
+    let _peer = smsc.bound().await;
+    let why = gateway.status().last_closed.map(|closed| closed.why);
+    assert_eq!(why, Some(Why::NotBound { status: 0x04 }));
+}
+
+#[tokio::test]
+async fn what_was_answered_before_the_smsc_hung_up_is_not_in_doubt() {
+    for _ in 0..20 {
+        let smsc = Smsc::open().await;
+        let mut link = settings(smsc.port);
+        link.window = 1_000;
+        let mut gateway = Gateway::start(vec![link]);
+        let mut peer = smsc.bound().await;
+        gateway.proves(&mut peer).await;
+        let mut permits = gateway.reserve(300).await;
+        for (alert, permit) in (1..).zip(permits.drain(..100)) {
+            permit.submit(order(alert, "C"));
+        }
+        let mut answers = Vec::new();
+        for _ in 0..100 {
+            let submit = peer.expect(SUBMIT_SM).await;
+            answers.extend(pdu(SUBMIT_SM | RESPONSE, 0, submit.sequence, b"id\0").octets());
+        }
+        peer.write(&answers).await;
+        drop(peer);
+        // These find a connection that takes nothing any more.
+        for (alert, permit) in (101..).zip(permits) {
+            permit.submit(order(alert, "C"));
+        }
+        for alert in 1..=100 {
+            assert_eq!(gateway.outcome().await, (alert, accepted(&["id"])));
+        }
+    }
+}
+
+#[tokio::test]
 async fn draining_waits_for_answers_then_unbinds() {
     let smsc = Smsc::open().await;
     let mut gateway = Gateway::start(vec![settings(smsc.port)]);

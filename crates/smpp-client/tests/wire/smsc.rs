@@ -196,6 +196,13 @@ impl Gateway {
         timeout(PATIENCE, self.links.reserve(at_most)).await.expect("no permit")
     }
 
+    /// One submit is answered: the link trusts the SMSC with a whole window.
+    pub(crate) async fn proves(&mut self, peer: &mut Peer) {
+        self.submit(order(0, "C")).await;
+        peer.take("0").await;
+        assert_eq!(self.outcome().await.0, 0);
+    }
+
     /// Submits to the one link there is.
     pub(crate) async fn submit(&self, order: Submit) {
         self.reserve(1).await.pop().unwrap().submit(order);

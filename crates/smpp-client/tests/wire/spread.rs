@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{LinkName, SmscName, SubmitOutcome};
-use smpp_client::{Bind, LinkSettings, LinkState, Permit};
+use smpp_client::{Bind, LinkSettings, LinkState, LinkStatus, Permit, Why};
 
 use crate::smsc::{Gateway, SUBMIT_SM, Smsc, accepted_by, order, poll_once, settings};
 
@@ -117,13 +117,42 @@ async fn an_smsc_that_lives_and_answers_no_submit_is_left_for_another() {
         assert!(matches!(gateway.outcome().await.1, SubmitOutcome::InDoubt(_)));
         sick.expect(SUBMIT_SM).await;
     }
-    sick.expect_end().await;
-    gateway.until_all(|all| all[0].state != LinkState::Bound).await;
+    // From then on others get them; a while later it is bound anew.
     gateway.submit(order(11, "C")).await;
     peer.take("s").await;
     assert_eq!(gateway.outcome().await, (11, accepted_by("spare", &["s"])));
-    let closed = gateway.links.status()[0].last_closed.map(|closed| closed.why);
-    assert_eq!(closed, Some(smpp_client::Why::NoSubmitAnswer));
+    sick.expect_end().await;
+    let why = |status: &LinkStatus| status.last_closed.map(|closed| closed.why);
+    gateway.until_all(|all| why(&all[0]) == Some(Why::NoSubmitAnswer)).await;
+}
+
+#[tokio::test]
+async fn an_smsc_that_answers_late_gets_orders_again() {
+    let smsc = Smsc::open().await;
+    let link = LinkSettings { response_timeout: Duration::from_millis(200), ..named(smsc.port, "late") };
+    let mut gateway = Gateway::start(vec![link]);
+    let mut peer = smsc.bound().await;
+    for (alert, permit) in (1..).zip(gateway.reserve(100).await) {
+        permit.submit(order(alert, "C"));
+    }
+    let mut submits = Vec::new();
+    for _ in 0..10 {
+        submits.push(peer.expect(SUBMIT_SM).await);
+        assert!(matches!(gateway.outcome().await.1, SubmitOutcome::InDoubt(_)));
+    }
+    peer.enquire(1).await;
+    assert!(poll_once(&mut Box::pin(gateway.links.reserve(1))).await.is_none(), "none before it answers");
+    for submit in &submits {
+        peer.answer(submit, 0, b"id\0").await;
+    }
+    for _ in 0..10 {
+        let answer = gateway.answer().await;
+        assert_eq!((answer.late, answer.outcome), (true, accepted_by("late", &["id"])));
+    }
+    gateway.submit(order(11, "C")).await;
+    peer.take("id").await;
+    assert_eq!(gateway.outcome().await, (11, accepted_by("late", &["id"])));
+    assert_eq!(gateway.status().counts.disconnects, 0);
 }
 
 #[tokio::test]

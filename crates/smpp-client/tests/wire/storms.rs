@@ -129,6 +129,7 @@ async fn what_is_in_doubt_is_exactly_what_the_smsc_received() {
     link.window = orders;
     let mut gateway = Gateway::start(vec![link]);
     let mut peer = smsc.bound().await;
+    gateway.proves(&mut peer).await;
     for (alert, permit) in (1..).zip(gateway.reserve(orders).await) {
         permit.submit(order(alert, &"a".repeat(160)));
     }

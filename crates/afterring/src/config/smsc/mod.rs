@@ -61,7 +61,8 @@ fn of_urls(raw: &Raw, numbering: &Numbering) -> Result<Vec<LinkSettings>, Proble
     for (place, url) in (1..).zip(&urls) {
         let found = match Site::read(url, numbering) {
             Ok(site) => {
-                let mut found: Vec<String> = site.link.tls.iter().flat_map(tls::check).collect();
+                let mut found: Vec<String> =
+                    site.link.tls.iter().flat_map(|of| tls::check(of, &site.link.host)).collect();
                 found.extend(sites.iter().find_map(|before| disagreement(before, &site)));
                 sites.push(site);
                 found

@@ -148,7 +148,7 @@ pub(in crate::config) const PARAMETERS: [Parameter; 36] = [
         "refused_wait",
         "1m",
         "length of time, 1s to 24h",
-        "Wait after the SMSC refused the bind (password, system id, already bound).",
+        "Wait after the SMSC refused the bind (password, system id); the longest after it said that somebody is bound already.",
     ),
     smsc(
         "status",

@@ -247,9 +247,11 @@ fn a_rate_bounds_the_window_to_a_second_of_it() {
     }
 }
 
-/// Enough of a certificate and of a key for a reader of PEM.
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-const KEY: &str = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+/// A certificate and its key, in PEM.
+fn certified() -> (String, String) {
+    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(vec!["h".to_owned()]).unwrap();
+    (cert.pem(), signing_key.serialize_pem())
+}
 
 #[test]
 fn the_files_of_tls_are_looked_at_and_the_paths_are_told() {
@@ -259,8 +261,9 @@ fn the_files_of_tls_are_looked_at_and_the_paths_are_told() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let (certificate, key, broken) =
-        (file("a b.pem", CERTIFICATE), file("key.pem", KEY), file("broken.pem", &CERTIFICATE.replace("AAAA", "*")));
+    let (pem, key) = certified();
+    let (certificate, key, other) = (file("a b.pem", &pem), file("key.pem", &key), file("other.pem", &certified().1));
+    let broken = file("broken.pem", "-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n");
     let certificate = certificate.replace(' ', "%20");
     let url =
         format!("smpps://a:s3cret@h?tls_ca={certificate}&tls_cert={certificate}&tls_key={key}&tls_name=smsc.example");
@@ -276,6 +279,7 @@ fn the_files_of_tls_are_looked_at_and_the_paths_are_told() {
         (format!("tls_ca={key}"), "tls_ca: no certificate in PEM form is in"),
         (format!("tls_ca={broken}"), "is not PEM"),
         (format!("tls_cert={certificate}&tls_key={certificate}"), "tls_key: no private key in PEM form is in"),
+        (format!("tls_cert={certificate}&tls_key={other}"), "our own certificate can't be used"),
     ] {
         let Problems(problems) = read(&format!("smpps://a:s3cret@h?{given}")).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");

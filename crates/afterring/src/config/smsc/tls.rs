@@ -37,7 +37,7 @@ pub(super) fn read(given: &mut Given<'_>, tls: bool, host: &str) -> Option<TlsSe
 }
 
 /// What is wrong with the files: they are read anew for each connection, and a typing error is better told at the start.
-pub(super) fn check(tls: &TlsSettings) -> Vec<String> {
+pub(super) fn check(tls: &TlsSettings, host: &str) -> Vec<String> {
     let certificates = [("tls_ca", &tls.ca), ("tls_cert", &tls.certificate)].into_iter().filter_map(|(name, path)| {
         let path = path.as_ref()?;
         certificates(path).err().map(|error| problem(name, path, "certificate", &error))
@@ -45,7 +45,12 @@ pub(super) fn check(tls: &TlsSettings) -> Vec<String> {
     let key = tls.key.iter().filter_map(|path| {
         PrivateKeyDer::from_pem_file(path).err().map(|error| problem("tls_key", path, "private key", &error))
     });
-    certificates.chain(key).collect()
+    let problems: Vec<String> = certificates.chain(key).collect();
+    if !problems.is_empty() {
+        return problems;
+    }
+    // Each can be read: whether they can be used together, the link knows.
+    tls.check(host).err().map(|error| error.to_string()).into_iter().collect()
 }
 
 fn certificates(path: &Path) -> Result<(), pem::Error> {
