@@ -1,20 +1,18 @@
 //! Receipts: whose they are, and where they wait until that is known.
 
 use model::{AlertId, IdForm, Receipt, SmscName, id_key, receipts_of};
-use routing::{Alert, AlertState, Event};
+use routing::{Alert, Event};
 
 use super::memory::Row;
 use super::rows;
 use super::settle::{Occurrence, Subject};
 use super::turn::Turn;
+use crate::matching::{Candidate, Chosen, Match, SAME_ID, whose};
 use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
 
 /// Receipts kept for an answer that has not come yet. A receipt outruns its answer by seconds; this is what a whole SMSC's worth of foreign receipts
 /// may take of the disk (some ten megabytes), not what is needed.
 const PARKED: u64 = 100_000;
-
-/// Alerts looked at when an SMSC gave one message id to many.
-const SAME_ID: usize = 16;
 
 /// Receipts of proven handsets after which an SMSC is known to write ids in one form, when all of them were in that form.
 const ENOUGH: u64 = 10;
@@ -28,12 +26,8 @@ pub(super) enum Whose {
     Alert {
         /// The alert, taken out of the draft.
         row: Box<Row<Alert>>,
-        /// How the receipt writes its id.
-        form: IdForm,
-        /// Whether the receipt names its handset.
-        by_handset: bool,
-        /// Whether it proves how the SMSC writes ids: its handset has no alert that another form names.
-        proves: bool,
+        /// How it was found.
+        chosen: Chosen,
     },
     /// One of several.
     Ambiguous,
@@ -47,18 +41,11 @@ struct Found {
     form: IdForm,
 }
 
-/// Which of several alerts waits for a receipt.
-enum Waiting {
-    Nobody,
-    One(AlertId),
-    Several,
-}
-
 impl Turn<'_> {
     /// Decides a receipt by the alert that it is about, or parks it.
     pub(super) fn receive(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<Outcome, StoreError> {
         let how = match self.alert_of(receipt)? {
-            Whose::Alert { row, form, proves, .. } => {
+            Whose::Alert { row, chosen: Chosen { form, proves, .. } } => {
                 if proves {
                     self.learn(&receipt.smsc, form);
                 }
@@ -115,7 +102,7 @@ impl Turn<'_> {
     fn waited_for(&mut self, receipt: &Receipt, message_id: &str, alert: AlertId) -> Result<Option<Found>, StoreError> {
         match self.alert_of(receipt)? {
             // A receipt outruns its answer by seconds, and others' are kept for a day: a guess is worth nothing here.
-            Whose::Alert { row, form, by_handset, .. }
+            Whose::Alert { row, chosen: Chosen { form, by_handset, .. } }
                 if row.value.id == alert && (by_handset || form == IdForm::Same || self.form_of(receipt).is_some()) =>
             {
                 return Ok(Some(Found { row, form }));
@@ -170,119 +157,34 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The alert that a receipt is about, by all forms in which its id may be written ([`Receipt::answers`]).
-    ///
-    /// Alerts of the handset that it names win. Where it names none of ours (some SMSCs name themselves, an IMSI or our own code as the source), the id
-    /// decides, if only one alert has it.
+    /// The alert that a receipt is about ([`whose`]), of all that are known here.
     pub(super) fn alert_of(&mut self, receipt: &Receipt) -> Result<Whose, StoreError> {
         let (smsc, keys) = (&receipt.smsc.0, receipt.answers());
+        let mut named = Vec::new();
         if receipt.handset.is_some() {
-            let named = rows::alerts_of_part(self.conn, smsc, &keys, receipt.handset, SAME_ID)?;
-            if !named.is_empty() {
-                return self.of_the_handset(receipt, &named);
+            named = rows::alerts_of_part(self.conn, smsc, &keys, receipt.handset, SAME_ID)?;
+        }
+        if named.is_empty() {
+            named = rows::alerts_of_part(self.conn, smsc, &keys, None, SAME_ID)?;
+            if named.len() >= SAME_ID {
+                return Ok(Whose::Ambiguous);
             }
         }
-        let named = rows::alerts_of_part(self.conn, smsc, &keys, None, SAME_ID)?;
-        self.of_any_handset(receipt, &named)
-    }
-
-    /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only
-    /// one that still waits for a receipt.
-    fn of_the_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
-        let (known, mut ended) = (self.form_of(receipt), false);
-        for form in known.into_iter().chain(IdForm::ALL) {
-            let ids: Vec<_> = named.iter().filter(|(one, _)| *one == form).map(|(_, id)| *id).collect();
-            let id = match ids.as_slice() {
-                [] => continue,
-                [only] => *only,
-                _ => match self.waiting(receipt, &ids)? {
-                    Waiting::One(id) => id,
-                    Waiting::Several => return Ok(Whose::Ambiguous),
-                    Waiting::Nobody => {
-                        ended = true;
-                        continue;
-                    }
-                },
-            };
-            let Some(row) = self.take_alert(id)? else { continue };
-            let proves = tells_forms_apart(&receipt.message_id) && named.iter().all(|(one, _)| *one == form);
-            return Ok(Whose::Alert { row: Box::new(row), form, by_handset: true, proves });
-        }
-        Ok(if ended { Whose::Ambiguous } else { Whose::Nobody })
-    }
-
-    /// The only alert that any form names, or, of several by the id as it is, the only one whose id is spelled like this. Once it is known how the SMSC
-    /// writes ids, no other form counts. Until then an alert by another form counts only while it waits for a receipt, and is not believed against
-    /// the handset: of an SMSC that counts, the next receipt would be taken for an old alert's whenever it outruns its answer.
-    fn of_any_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
-        if named.len() >= SAME_ID {
-            return Ok(Whose::Ambiguous);
-        }
-        let known = self.form_of(receipt);
-        let (mut certain, mut guessed) = (Vec::new(), Vec::new());
+        let mut candidates = Vec::with_capacity(named.len());
         for (form, id) in named {
-            if known.is_some_and(|known| known != *form) || certain.contains(&(*form, *id)) {
-                continue;
-            }
-            if *form == IdForm::Same || known.is_some() {
-                certain.push((*form, *id));
-            } else if self.spelling(receipt, *id)?.is_some() && guessed.iter().all(|(_, known)| known != id) {
-                guessed.push((*form, *id));
+            if let Some(row) = self.take_alert(id)? {
+                candidates.push(Candidate::new(form, &row.value, receipt));
+                self.put_alert(row);
             }
         }
-        guessed.retain(|(_, id)| certain.iter().all(|(_, known)| known != id));
-        let (form, id) = match (certain.as_slice(), guessed.as_slice()) {
-            ([], []) => return Ok(Whose::Nobody),
-            ([], [_]) if receipt.handset.is_some() => return Ok(Whose::Nobody),
-            ([only], []) | ([], [only]) => *only,
-            ([(form, _), ..], []) => match self.spelled_alike(receipt, &certain)? {
-                Some(id) => (*form, id),
-                None => return Ok(Whose::Ambiguous),
+        Ok(match whose(receipt, self.form_of(receipt), &candidates) {
+            Match::One(chosen) => match self.take_alert(chosen.alert)? {
+                Some(row) => Whose::Alert { row: Box::new(row), chosen },
+                None => Whose::Nobody,
             },
-            (_, [_, ..]) => return Ok(Whose::Ambiguous),
-        };
-        let Some(row) = self.take_alert(id)? else { return Ok(Whose::Nobody) };
-        Ok(Whose::Alert { row: Box::new(row), form, by_handset: false, proves: false })
-    }
-
-    /// Which of these alerts waits for a receipt; of several, the only one whose id is spelled like the receipt's.
-    fn waiting(&mut self, receipt: &Receipt, ids: &[AlertId]) -> Result<Waiting, StoreError> {
-        let mut waiting = Vec::new();
-        for id in ids {
-            waiting.extend(self.spelling(receipt, *id)?.map(|alike| (*id, alike)));
-        }
-        if waiting.iter().any(|(_, alike)| *alike) {
-            waiting.retain(|(_, alike)| *alike);
-        }
-        Ok(match waiting.as_slice() {
-            [] => Waiting::Nobody,
-            [(id, _)] => Waiting::One(*id),
-            _ => Waiting::Several,
+            Match::Ambiguous => Whose::Ambiguous,
+            Match::Nobody => Whose::Nobody,
         })
-    }
-
-    /// The only one of these alerts whose id is spelled like the receipt's; none when one has ended, since its ids are no longer known as spelled.
-    fn spelled_alike(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Option<AlertId>, StoreError> {
-        let mut found = None;
-        for (_, id) in named {
-            match self.spelling(receipt, *id)? {
-                Some(true) if found.is_none() => found = Some(*id),
-                Some(false) => {}
-                Some(true) | None => return Ok(None),
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether a part of this alert has the receipt's id as it is spelled; `None`: it waits for no receipt.
-    fn spelling(&mut self, receipt: &Receipt, id: AlertId) -> Result<Option<bool>, StoreError> {
-        let Some(row) = self.take_alert(id)? else { return Ok(None) };
-        let alike = match &row.value.state {
-            AlertState::Accepted { parts, .. } => Some(parts.iter().any(|part| part.id == receipt.message_id)),
-            _ => None,
-        };
-        self.put_alert(row);
-        Ok(alike)
     }
 
     /// How a receipt's SMSC is known to write ids: as was set, else as was learned.
@@ -305,9 +207,4 @@ impl Turn<'_> {
             *count = count.saturating_add(1);
         }
     }
-}
-
-/// Whether an id says in which form it is: one digit is the same in all.
-fn tells_forms_apart(id: &str) -> bool {
-    id_key(id).len() > 1
 }

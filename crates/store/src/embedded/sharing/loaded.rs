@@ -11,6 +11,7 @@ use crate::embedded::memory::{Row, Shared, Sharing};
 use crate::embedded::receipts::Whose;
 use crate::embedded::rows;
 use crate::embedded::turn::Turn;
+use crate::matching::Chosen;
 use crate::{Context, Journaled, Seq, Settled, StoreError};
 
 impl Turn<'_> {
@@ -28,7 +29,7 @@ impl Turn<'_> {
                 Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
                 Event::Receipt(receipt) => {
                     let (row, certain) = match self.alert_of(receipt)? {
-                        Whose::Alert { row, form, by_handset, .. } => {
+                        Whose::Alert { row, chosen: Chosen { form, by_handset, .. } } => {
                             // By a form that is only guessed, what another node sent may be meant.
                             (Some(*row), by_handset || form == IdForm::Same || receipt.id_form.is_some())
                         }

@@ -1,0 +1,163 @@
+//! Whose a receipt is: the rule, as a function of what is known of the alerts that its message id names.
+
+use model::{AlertId, IdForm, Msisdn, Receipt, id_key};
+use routing::{Alert, AlertState};
+
+/// Alerts looked at when an SMSC gave one message id to many.
+pub(crate) const SAME_ID: usize = 16;
+
+/// An alert that the id of a receipt names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    /// The form in which the id names it.
+    pub(crate) form: IdForm,
+    /// The alert.
+    pub(crate) alert: AlertId,
+    /// Its handset.
+    pub(crate) called: Msisdn,
+    /// Whether it waits for a receipt.
+    pub(crate) standing: Standing,
+}
+
+/// Whether an alert waits for a receipt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// It does.
+    Waits {
+        /// Whether a part of it has the receipt's id as it is spelled.
+        alike: bool,
+    },
+    /// It doesn't, and its ids are no longer known as they were spelled.
+    Ended,
+}
+
+/// Whose a receipt is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Match {
+    /// This alert's.
+    One(Chosen),
+    /// Of alerts of which nothing tells whether it is meant.
+    Ambiguous,
+    /// Of no alert known here.
+    Nobody,
+}
+
+/// The alert that a receipt is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Chosen {
+    /// The alert.
+    pub(crate) alert: AlertId,
+    /// How the receipt writes its id.
+    pub(crate) form: IdForm,
+    /// Whether the receipt names its handset.
+    pub(crate) by_handset: bool,
+    /// Whether it proves how the SMSC writes ids: its handset has no alert that another form names.
+    pub(crate) proves: bool,
+}
+
+impl Candidate {
+    /// What is known of an alert that a receipt's id names in this form.
+    pub(crate) fn new(form: IdForm, alert: &Alert, receipt: &Receipt) -> Self {
+        let standing = match &alert.state {
+            AlertState::Accepted { parts, .. } => {
+                Standing::Waits { alike: parts.iter().any(|part| part.id == receipt.message_id) }
+            }
+            AlertState::Queued { .. }
+            | AlertState::Sending { .. }
+            | AlertState::InDoubt { .. }
+            | AlertState::Delivered { .. }
+            | AlertState::Undelivered { .. }
+            | AlertState::Expired { .. }
+            | AlertState::Failed { .. } => Standing::Ended,
+        };
+        Self { form, alert: alert.id, called: alert.to, standing }
+    }
+
+    const fn waits(&self) -> bool {
+        matches!(self.standing, Standing::Waits { .. })
+    }
+
+    const fn is_alike(&self) -> bool {
+        matches!(self.standing, Standing::Waits { alike: true })
+    }
+}
+
+/// Whose a receipt is, by all alerts that its id names in any form ([`Receipt::answers`]) and the form that its SMSC is known to write.
+///
+/// Alerts of the handset that it names win. Where it names none of ours (some SMSCs name themselves, an IMSI or our own code as the source), the id
+/// decides, if only one alert has it.
+pub(crate) fn whose(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate]) -> Match {
+    let own: Vec<_> = named.iter().filter(|one| receipt.handset == Some(one.called)).copied().collect();
+    if own.is_empty() { of_any_handset(receipt, known, named) } else { of_the_handset(receipt, known, &own) }
+}
+
+/// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only
+/// one that still waits for a receipt; of several, the only one whose id is spelled like the receipt's.
+fn of_the_handset(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate]) -> Match {
+    let mut ended = false;
+    for form in known.into_iter().chain(IdForm::ALL) {
+        let of_form: Vec<_> = named.iter().filter(|one| one.form == form).collect();
+        let chosen = match of_form.as_slice() {
+            [] => continue,
+            [only] => *only,
+            several => {
+                let mut waiting: Vec<_> = several.iter().copied().filter(|one| one.waits()).collect();
+                if waiting.iter().any(|one| one.is_alike()) {
+                    waiting.retain(|one| one.is_alike());
+                }
+                match waiting.as_slice() {
+                    [] => {
+                        ended = true;
+                        continue;
+                    }
+                    [only] => *only,
+                    [_, ..] => return Match::Ambiguous,
+                }
+            }
+        };
+        let proves = tells_forms_apart(&receipt.message_id) && named.iter().all(|one| one.form == form);
+        return Match::One(Chosen { alert: chosen.alert, form, by_handset: true, proves });
+    }
+    if ended { Match::Ambiguous } else { Match::Nobody }
+}
+
+/// The only alert that any form names, or, of several by the id as it is, the only one whose id is spelled like this. Once it is known how the SMSC
+/// writes ids, no other form counts. Until then an alert by another form counts only while it waits for a receipt, and is not believed against
+/// the handset: of an SMSC that counts, the next receipt would be taken for an old alert's whenever it outruns its answer.
+fn of_any_handset(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate]) -> Match {
+    if named.len() >= SAME_ID {
+        return Match::Ambiguous;
+    }
+    let (mut certain, mut guessed): (Vec<&Candidate>, Vec<&Candidate>) = (Vec::new(), Vec::new());
+    for one in named.iter().filter(|one| known.is_none_or(|known| known == one.form)) {
+        if one.form == IdForm::Same || known.is_some() {
+            certain.push(one);
+        } else if one.waits() && guessed.iter().all(|other| other.alert != one.alert) {
+            guessed.push(one);
+        }
+    }
+    guessed.retain(|one| certain.iter().all(|other| other.alert != one.alert));
+    let chosen = match (certain.as_slice(), guessed.as_slice()) {
+        ([], []) => return Match::Nobody,
+        ([], [_]) if receipt.handset.is_some() => return Match::Nobody,
+        ([only], []) | ([], [only]) => only,
+        ([_, ..], []) => match spelled_alike(&certain) {
+            Some(alike) => alike,
+            None => return Match::Ambiguous,
+        },
+        (_, [_, ..]) => return Match::Ambiguous,
+    };
+    Match::One(Chosen { alert: chosen.alert, form: chosen.form, by_handset: false, proves: false })
+}
+
+/// The only one of these alerts whose id is spelled like the receipt's; none when one has ended, since its ids are no longer known as spelled.
+fn spelled_alike<'a>(named: &[&'a Candidate]) -> Option<&'a Candidate> {
+    let mut alike = named.iter().copied().filter(|one| one.is_alike());
+    let only = alike.next().filter(|_| named.iter().all(|one| one.waits()))?;
+    alike.next().is_none().then_some(only)
+}
+
+/// Whether an id says in which form it is: one digit is the same in all.
+fn tells_forms_apart(id: &str) -> bool {
+    id_key(id).len() > 1
+}
