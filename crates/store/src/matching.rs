@@ -6,6 +6,15 @@ use routing::{Alert, AlertState};
 /// Alerts looked at when an SMSC gave one message id to many.
 pub(crate) const SAME_ID: usize = 16;
 
+/// What is known of an SMSC's receipts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Known {
+    /// How they write ids.
+    pub(crate) form: Option<IdForm>,
+    /// Whether the handset that they name is the one that they are about. Some SMSCs name themselves, an IMSI or our own code; none of those does it.
+    pub(crate) names_handsets: bool,
+}
+
 /// An alert that the id of a receipt names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
@@ -55,6 +64,13 @@ pub(crate) struct Chosen {
     pub(crate) proves: bool,
 }
 
+impl Chosen {
+    /// Whether no other alert can be meant: by its handset; where the receipt names none, by the id as it is, or in the form that is known.
+    pub(crate) fn is_certain(&self, receipt: &Receipt, form: Option<IdForm>) -> bool {
+        self.by_handset || (receipt.handset.is_none() && (self.form == IdForm::Same || form.is_some()))
+    }
+}
+
 impl Candidate {
     /// What is known of an alert that a receipt's id names in this form.
     pub(crate) fn new(form: IdForm, alert: &Alert, receipt: &Receipt) -> Self {
@@ -82,13 +98,19 @@ impl Candidate {
     }
 }
 
-/// Whose a receipt is, by all alerts that its id names in any form ([`Receipt::answers`]) and the form that its SMSC is known to write.
+/// Whose a receipt is, by all alerts that its id names in any form ([`Receipt::answers`]) and what is known of its SMSC.
 ///
-/// Alerts of the handset that it names win. Where it names none of ours (some SMSCs name themselves, an IMSI or our own code as the source), the id
-/// decides, if only one alert has it.
-pub(crate) fn whose(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate]) -> Match {
+/// Alerts of the handset that it names win. Where it names none of ours, the id decides, if only one alert has it; but nobody's is a receipt that names
+/// another handset than the alert's once its SMSC is known to name handsets.
+pub(crate) fn whose(receipt: &Receipt, known: Known, named: &[Candidate]) -> Match {
     let own: Vec<_> = named.iter().filter(|one| receipt.handset == Some(one.called)).copied().collect();
-    if own.is_empty() { of_any_handset(receipt, known, named) } else { of_the_handset(receipt, known, &own) }
+    if !own.is_empty() {
+        of_the_handset(receipt, known.form, &own)
+    } else if receipt.handset.is_some() && known.names_handsets {
+        Match::Nobody
+    } else {
+        of_any_handset(receipt, known.form, named)
+    }
 }
 
 /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only

@@ -6,10 +6,10 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use model::{Msisdn, Secret, Timestamp};
+use model::{Msisdn, Receipt, Secret, Submit, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
-use support::{DAY, accepted, call_at, half, policy, prospect, receipt, reply, subscriber};
+use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber};
 use throwaway_postgres::{Cluster, sql};
 use tokio::task::JoinHandle;
 
@@ -104,6 +104,12 @@ impl Node {
         support::verdicts(&self.store.settle(batch, self.context()).await.unwrap())
     }
 
+    /// Tells somebody of a call; the message is on its way.
+    async fn send(&self, who: u64) -> Submit {
+        assert_eq!(self.happen(vec![call(&format!("call {who}"), prospect(who))]).await, ["send teaser"]);
+        self.store.lease(1, &self.context()).await.unwrap().remove(0)
+    }
+
     async fn stop(self) {
         for task in self.loops {
             task.abort();
@@ -114,6 +120,11 @@ impl Node {
 
 fn call(id: &str, called: Msisdn) -> Event {
     call_at(id, called, clock())
+}
+
+fn receipt(id: &str, handset: Option<Msisdn>) -> Event {
+    let Event::Receipt(receipt) = support::receipt(id, handset) else { unreachable!("a receipt is one") };
+    Event::Receipt(Receipt { at: clock(), ..receipt })
 }
 
 async fn until(what: &str, so: impl Fn() -> bool) {
@@ -322,6 +333,31 @@ async fn a_receipt_in_another_form_finds_its_alert_from_another_node_at_once_ear
     assert_eq!(other.store.local().health().parked, 0);
     upkeep.abort();
     sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn an_id_that_two_nodes_were_given_names_the_alert_of_the_receipts_handset() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let one = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    for who in 1..=2 {
+        ones.push(one.send(who).await);
+        others.push(other.send(who + 2).await);
+    }
+    let delivered = "select string_agg((called % 10)::text, ',' order by called) from alert where state = 'delivered'";
+    // Known to both when the receipt comes.
+    assert_eq!(one.happen(vec![accepted(&ones[0], &["5"])]).await, ["alert"]);
+    assert_eq!(other.happen(vec![accepted(&others[0], &["5"]), accepted(&others[1], &["6"])]).await, ["alert"; 2]);
+    assert_eq!(one.happen(vec![receipt("5", Some(prospect(3)))]).await, ["alert"]);
+    assert_eq!(sql(&url, delivered).trim(), "3");
+    // Given here in the batch in which the receipt comes.
+    let batch = vec![accepted(&ones[1], &["6"]), receipt("6", Some(prospect(4)))];
+    assert_eq!(one.happen(batch).await, ["alert"; 2]);
+    assert_eq!(sql(&url, delivered).trim(), "3,4");
+    one.stop().await;
     other.stop().await;
 }
 

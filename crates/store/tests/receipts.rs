@@ -378,6 +378,38 @@ async fn a_receipt_that_outruns_its_answer_is_not_taken_for_that_of_an_older_mes
 }
 
 #[tokio::test]
+async fn of_an_smsc_that_names_handsets_no_receipt_is_taken_for_another_handsets() {
+    for older in ["accepted", "delivered"] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let submits = submitted(&store, 3).await;
+        happen(&store, vec![accepted(&submits[0], &["0"]), accepted(&submits[1], &["5"])]).await;
+        happen(&store, vec![receipt("0", Some(subscriber(0)))]).await;
+        if older == "delivered" {
+            happen(&store, vec![receipt("5", Some(subscriber(1)))]).await;
+        }
+        // The id is given again, and its receipt outruns its answer.
+        let early = happen(&store, vec![said("5", 2, ReceiptState::Expired)]).await;
+        assert_eq!((matches(&early), store.health().parked), (vec!["unmatched"], 1));
+        assert_eq!(state(&store, subscriber(1), submits[1].alert).await, older);
+        assert_eq!(matches(&happen(&store, vec![accepted(&submits[2], &["5"])]).await), ["same"]);
+        assert_eq!(state(&store, subscriber(2), submits[2].alert).await, "expired");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_receipt_that_waits_here_is_not_taken_for_a_new_message_with_its_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 1).await;
+    happen(&store, vec![said("5", 77, ReceiptState::Undeliverable)]).await;
+    assert_eq!(verdicts(&happen(&store, vec![accepted(&submits[0], &["5"])]).await), ["alert"]);
+    assert_eq!((state(&store, subscriber(0), submits[0].alert).await, store.health().parked), ("accepted", 1));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_parked_receipt_outlives_its_event_by_a_day_and_no_longer() {
     let dir = tempfile::tempdir().unwrap();
     let hour = DAY / 24;

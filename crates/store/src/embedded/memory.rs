@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
-use model::{Kind, Msisdn};
+use model::{Kind, Msisdn, SmscName};
 use roaring::RoaringTreemap;
 use routing::{Alert, AlertState, CallBox, Event, RangeName};
 use rusqlite::Connection;
 
 use super::cache::Cache;
-use super::receipts::Forms;
+use super::receipts::Habits;
 use super::repeats::Repeats;
 use super::turn::Draft;
 use super::{registry, rows};
@@ -81,8 +81,8 @@ pub(super) struct Memory {
     pub(super) parked: u64,
     /// Parked receipts that were forgotten for newer ones, in this life of the program.
     pub(super) parked_dropped: u64,
-    /// How each SMSC's receipts write ids, as far as this life of the program has seen.
-    pub(super) forms: Forms,
+    /// What this life of the program has seen of each SMSC's receipts.
+    pub(super) habits: HashMap<SmscName, Habits>,
     pub(super) shared: Option<Shared>,
     /// People whose alerts stay in the queue while a batch about them is handed over.
     pub(super) held: HashSet<u64>,
@@ -162,7 +162,7 @@ impl Memory {
             usage: rows::usage(conn)?.into_iter().collect(),
             parked: rows::parked_count(conn)?,
             parked_dropped: 0,
-            forms: Forms::new(),
+            habits: HashMap::new(),
             shared,
             held: HashSet::new(),
             in_doubt: shared.is_some(),
@@ -211,7 +211,7 @@ impl Memory {
         self.counts = draft.counts;
         self.parked = draft.parked;
         self.parked_dropped = draft.parked_dropped;
-        self.forms.extend(draft.forms);
+        self.habits.extend(draft.habits);
         self.shared = draft.shared;
         self.quarantined = draft.quarantined;
         if let Some(held) = draft.held {

@@ -7,7 +7,7 @@ use super::memory::Row;
 use super::rows;
 use super::settle::{Occurrence, Subject};
 use super::turn::Turn;
-use crate::matching::{Candidate, Chosen, Match, SAME_ID, whose};
+use crate::matching::{Candidate, Chosen, Known, Match, SAME_ID, whose};
 use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
 
 /// Receipts kept for an answer that has not come yet. A receipt outruns its answer by seconds; this is what a whole SMSC's worth of foreign receipts
@@ -17,8 +17,22 @@ const PARKED: u64 = 100_000;
 /// Receipts of proven handsets after which an SMSC is known to write ids in one form, when all of them were in that form.
 const ENOUGH: u64 = 10;
 
-/// How many receipts of each SMSC were in each form ([`IdForm::ALL`]), counting those whose handset and id leave no doubt.
-pub(super) type Forms = std::collections::HashMap<SmscName, [u64; 3]>;
+/// What this life of the program has seen of an SMSC's receipts.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Habits {
+    /// How many were in each form ([`IdForm::ALL`]), counting those whose handset and id leave no doubt.
+    forms: [u64; 3],
+    /// Whether one named the handset of the alert that its id names.
+    names_handsets: bool,
+}
+
+impl Habits {
+    fn form(&self) -> Option<IdForm> {
+        let mut used = IdForm::ALL.into_iter().zip(self.forms).filter(|(_, count)| *count > 0);
+        let only = used.next().filter(|(_, count)| *count >= ENOUGH)?;
+        used.next().is_none().then_some(only.0)
+    }
+}
 
 /// Whose a receipt is.
 pub(super) enum Whose {
@@ -45,11 +59,9 @@ impl Turn<'_> {
     /// Decides a receipt by the alert that it is about, or parks it.
     pub(super) fn receive(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<Outcome, StoreError> {
         let how = match self.alert_of(receipt)? {
-            Whose::Alert { row, chosen: Chosen { form, proves, .. } } => {
-                if proves {
-                    self.learn(&receipt.smsc, form);
-                }
-                return self.decide_receipt(seq, receipt, Found { row, form }, context);
+            Whose::Alert { row, chosen } => {
+                self.learn(&receipt.smsc, chosen);
+                return self.decide_receipt(seq, receipt, Found { row, form: chosen.form }, context);
             }
             Whose::Ambiguous => Matched::Ambiguous,
             Whose::Nobody => Matched::Nobody,
@@ -102,10 +114,10 @@ impl Turn<'_> {
     fn waited_for(&mut self, receipt: &Receipt, message_id: &str, alert: AlertId) -> Result<Option<Found>, StoreError> {
         match self.alert_of(receipt)? {
             // A receipt outruns its answer by seconds, and others' are kept for a day: a guess is worth nothing here.
-            Whose::Alert { row, chosen: Chosen { form, by_handset, .. } }
-                if row.value.id == alert && (by_handset || form == IdForm::Same || self.form_of(receipt).is_some()) =>
+            Whose::Alert { row, chosen }
+                if row.value.id == alert && chosen.is_certain(receipt, self.known_of(receipt).form) =>
             {
-                return Ok(Some(Found { row, form }));
+                return Ok(Some(Found { row, form: chosen.form }));
             }
             Whose::Alert { row, .. } => {
                 self.put_alert(*row);
@@ -130,7 +142,7 @@ impl Turn<'_> {
         for (seq, receipt) in parked {
             // What is asked for elsewhere without knowing the SMSC's form would only be parked again.
             let doubtful = receipt.handset.is_none() && receipt.id_form.is_none();
-            if doubtful && self.form_of(receipt).is_some_and(|form| form != IdForm::Same) {
+            if doubtful && self.known_of(receipt).form.is_some_and(|form| form != IdForm::Same) {
                 continue;
             }
             if self.unpark(*seq)? {
@@ -177,7 +189,7 @@ impl Turn<'_> {
                 self.put_alert(row);
             }
         }
-        Ok(match whose(receipt, self.form_of(receipt), &candidates) {
+        Ok(match whose(receipt, self.known_of(receipt), &candidates) {
             Match::One(chosen) => match self.take_alert(chosen.alert)? {
                 Some(row) => Whose::Alert { row: Box::new(row), chosen },
                 None => Whose::Nobody,
@@ -187,24 +199,24 @@ impl Turn<'_> {
         })
     }
 
-    /// How a receipt's SMSC is known to write ids: as was set, else as was learned.
-    fn form_of(&self, receipt: &Receipt) -> Option<IdForm> {
-        receipt.id_form.or_else(|| {
-            let counts = self.draft.forms.get(&receipt.smsc).or_else(|| self.memory.forms.get(&receipt.smsc))?;
-            let mut used = IdForm::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
-            let only = used.next().filter(|(_, count)| **count >= ENOUGH)?;
-            used.next().is_none().then_some(only.0)
-        })
+    /// What is known of a receipt's SMSC: its form as was set, else as was learned.
+    fn known_of(&self, receipt: &Receipt) -> Known {
+        let habits = self.draft.habits.get(&receipt.smsc).or_else(|| self.memory.habits.get(&receipt.smsc));
+        let Habits { names_handsets, .. } = habits.copied().unwrap_or_default();
+        Known { form: receipt.id_form.or_else(|| habits?.form()), names_handsets }
     }
 
-    fn learn(&mut self, smsc: &SmscName, form: IdForm) {
-        if !self.draft.forms.contains_key(smsc) {
-            let known = self.memory.forms.get(smsc).copied().unwrap_or_default();
-            self.draft.forms.insert(smsc.clone(), known);
+    fn learn(&mut self, smsc: &SmscName, Chosen { form, by_handset, proves, .. }: Chosen) {
+        if !by_handset {
+            return;
         }
-        let counts = self.draft.forms.get_mut(smsc).into_iter().flatten();
-        for (_, count) in IdForm::ALL.into_iter().zip(counts).filter(|(one, _)| *one == form) {
-            *count = count.saturating_add(1);
+        let known = || self.memory.habits.get(smsc).copied().unwrap_or_default();
+        let habits = self.draft.habits.entry(smsc.clone()).or_insert_with(known);
+        habits.names_handsets = true;
+        if proves {
+            for (_, count) in IdForm::ALL.into_iter().zip(&mut habits.forms).filter(|(one, _)| *one == form) {
+                *count = count.saturating_add(1);
+            }
         }
     }
 }
