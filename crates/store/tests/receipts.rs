@@ -363,6 +363,20 @@ async fn a_form_that_ten_handsets_prove_decides_where_no_handset_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_batch_proves_decides_from_the_next_one_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 12).await;
+    let ids: Vec<_> = (0..10).map(|n| format!("{:X}", 1_000 + n)).chain(["450", "1C2"].map(str::to_owned)).collect();
+    happen(&store, submits.iter().zip(&ids).map(|(submit, id)| accepted(submit, &[id])).collect()).await;
+    let mut batch: Vec<_> = (0..10).map(|n| receipt(&(1_000 + n).to_string(), Some(subscriber(n)))).collect();
+    batch.push(receipt("450", None));
+    assert_eq!(matches(&happen(&store, batch).await).last(), Some(&"ambiguous"));
+    assert_eq!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_receipt_that_outruns_its_answer_is_not_taken_for_that_of_an_older_message() {
     for handset in [Some(subscriber(1)), None] {
         let dir = tempfile::tempdir().unwrap();

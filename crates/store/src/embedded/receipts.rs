@@ -199,9 +199,10 @@ impl Turn<'_> {
         })
     }
 
-    /// What is known of a receipt's SMSC: its form as was set, else as was learned.
+    /// What is known of a receipt's SMSC: its form as was set, else as was learned from earlier batches. A batch learns nothing for itself: people are
+    /// looked up for it by what is known before.
     fn known_of(&self, receipt: &Receipt) -> Known {
-        let habits = self.draft.habits.get(&receipt.smsc).or_else(|| self.memory.habits.get(&receipt.smsc));
+        let habits = self.memory.habits.get(&receipt.smsc);
         let Habits { names_handsets, .. } = habits.copied().unwrap_or_default();
         Known { form: receipt.id_form.or_else(|| habits?.form()), names_handsets }
     }
