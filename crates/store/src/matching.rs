@@ -1,10 +1,15 @@
 //! Whose a receipt is: the rule, as a function of what is known of the alerts that its message id names.
 
-use model::{AlertId, IdForm, Msisdn, Receipt, id_key};
+use std::time::Duration;
+
+use model::{AlertId, IdForm, Msisdn, Receipt, Timestamp, id_key};
 use routing::{Alert, AlertState};
 
 /// Alerts looked at when an SMSC gave one message id to many.
 pub(crate) const SAME_ID: usize = 16;
+
+/// How far the clocks of two nodes are apart at the most.
+const CLOCKS: Duration = Duration::from_secs(60);
 
 /// What is known of an SMSC's receipts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,6 +29,8 @@ pub(crate) struct Candidate {
     pub(crate) alert: AlertId,
     /// Its handset.
     pub(crate) called: Msisdn,
+    /// When it was made.
+    pub(crate) made: Timestamp,
     /// Whether it waits for a receipt.
     pub(crate) standing: Standing,
 }
@@ -86,7 +93,7 @@ impl Candidate {
             | AlertState::Expired { .. }
             | AlertState::Failed { .. } => Standing::Ended,
         };
-        Self { form, alert: alert.id, called: alert.to, standing }
+        Self { form, alert: alert.id, called: alert.to, made: alert.created_at, standing }
     }
 
     const fn waits(&self) -> bool {
@@ -101,16 +108,24 @@ impl Candidate {
 /// Whose a receipt is, by all alerts that its id names in any form ([`Receipt::answers`]) and what is known of its SMSC.
 ///
 /// Alerts of the handset that it names win. Where it names none of ours, the id decides, if only one alert has it; but nobody's is a receipt that names
-/// another handset than the alert's once its SMSC is known to name handsets.
+/// another handset than the alert's once its SMSC is known to name handsets. No alert is meant that was made after the receipt came ([`is_before`]).
 pub(crate) fn whose(receipt: &Receipt, known: Known, named: &[Candidate]) -> Match {
-    let own: Vec<_> = named.iter().filter(|one| receipt.handset == Some(one.called)).copied().collect();
-    if !own.is_empty() {
+    let of_it = |one: &&Candidate| receipt.handset == Some(one.called);
+    let meant: Vec<_> = named.iter().filter(|one| !is_before(receipt, one.made)).copied().collect();
+    if named.iter().any(|one| of_it(&one)) {
+        let own: Vec<_> = meant.iter().filter(of_it).copied().collect();
         of_the_handset(receipt, known.form, &own)
     } else if receipt.handset.is_some() && known.names_handsets {
         Match::Nobody
     } else {
-        of_any_handset(receipt, known.form, named)
+        of_any_handset(receipt, known.form, &meant)
     }
+}
+
+/// Whether a receipt came before an alert was made, so that it is about an earlier message with the same id: some SMSCs give one to many, or count to
+/// a few thousand only.
+pub(crate) fn is_before(receipt: &Receipt, made: Timestamp) -> bool {
+    receipt.at + CLOCKS < made
 }
 
 /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only

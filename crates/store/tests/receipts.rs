@@ -3,7 +3,7 @@
 
 mod support;
 
-use model::{IdForm, Msisdn, Receipt, ReceiptState, Submit};
+use model::{IdForm, Msisdn, Receipt, ReceiptState, Submit, Timestamp};
 use routing::{Database, Event};
 use store::{Embedded, Matched, Settled, Store};
 use support::*;
@@ -94,6 +94,24 @@ async fn what_was_sending_at_the_end_of_a_life_is_in_doubt_in_the_next() {
     happen(&store, vec![accepted(&submits[0], &["1"])]).await;
     assert_eq!(state(&store, subscriber(0), submits[0].alert).await, "accepted");
     store.close().await;
+}
+
+/// Tells one person at a time of a call; the message is on its way.
+async fn send_at(store: &Embedded, who: u64, at: Timestamp) -> Submit {
+    register(store, [subscriber(who)]).await;
+    happen_at(store, vec![call_at(&at.to_string(), subscriber(who), at)], at).await;
+    let [submit] = store.lease(2, &context(at)).await.unwrap().try_into().unwrap();
+    submit
+}
+
+/// Journals events and settles them, at a time, at which its receipts came too.
+async fn happen_at(store: &Embedded, events: Vec<Event>, at: Timestamp) -> Settled {
+    let events = events.into_iter().map(|event| match event {
+        Event::Receipt(receipt) => Event::Receipt(Receipt { at, ..receipt }),
+        other => other,
+    });
+    store.append(events.collect()).await.unwrap();
+    settle(store, &context(at)).await.unwrap()
 }
 
 /// How each receipt was matched, in order.
@@ -354,7 +372,8 @@ async fn a_form_that_ten_handsets_prove_decides_where_no_handset_is_named() {
     settle(&store, &context(later)).await.unwrap();
     let second = store.lease(1, &context(later)).await.unwrap().remove(0);
     happen(&store, vec![accepted(&second, &["1D6"])]).await;
-    assert_eq!(matches(&happen(&store, vec![receipt("470", Some(subscriber(14)))]).await), ["decimal"]);
+    let settled = happen_at(&store, vec![receipt("470", Some(subscriber(14)))], later).await;
+    assert_eq!(matches(&settled), ["decimal"]);
     assert_eq!(state(&store, subscriber(14), second.alert).await, "delivered");
     // One proof of another form, and it is no longer known.
     assert_eq!(matches(&happen(&store, vec![receipt("450", Some(subscriber(10)))]).await), ["same"]);
@@ -420,6 +439,35 @@ async fn a_strangers_receipt_that_waits_here_is_not_taken_for_a_new_message_with
     happen(&store, vec![said("5", 77, ReceiptState::Undeliverable)]).await;
     assert_eq!(verdicts(&happen(&store, vec![accepted(&submits[0], &["5"])]).await), ["alert"]);
     assert_eq!((state(&store, subscriber(0), submits[0].alert).await, store.health().parked), ("accepted", 1));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_came_before_a_message_was_made_is_not_taken_for_it() {
+    let (dir, hour) = (tempfile::tempdir().unwrap(), DAY / 24);
+    let store = open(dir.path());
+    // One id for every message, and each receipt comes twice.
+    let delivered = || receipt("0", Some(subscriber(0)));
+    for n in 0..2 {
+        let at = now() + hour * n;
+        let submit = send_at(&store, 0, at).await;
+        happen_at(&store, vec![accepted(&submit, &["0"])], at).await;
+        assert_eq!(verdicts(&happen_at(&store, vec![delivered()], at).await), ["alert"]);
+        happen_at(&store, vec![delivered()], at).await;
+    }
+    assert_eq!(store.health().parked, 1, "of two that have arrived, nothing tells whose the second is");
+    let at = now() + hour * 5;
+    let third = send_at(&store, 0, at).await;
+    assert_eq!(matches(&happen_at(&store, vec![accepted(&third, &["0"])], at).await), [] as [&str; 0]);
+    assert_eq!(state(&store, subscriber(0), third.alert).await, "accepted");
+    // Nor without a handset, for another person.
+    happen_at(&store, vec![receipt("17", None)], at).await;
+    let other = send_at(&store, 1, at + hour).await;
+    assert_eq!(matches(&happen_at(&store, vec![accepted(&other, &["17"])], at + hour).await), [] as [&str; 0]);
+    // Its own counts, by a clock that is a little behind, too.
+    let early = happen_at(&store, vec![delivered()], at - hour / 120).await;
+    assert_eq!(matches(&early), ["same"]);
+    assert_eq!(state(&store, subscriber(0), third.alert).await, "delivered");
     store.close().await;
 }
 

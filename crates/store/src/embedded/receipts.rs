@@ -7,7 +7,7 @@ use super::memory::Row;
 use super::rows;
 use super::settle::{Occurrence, Subject};
 use super::turn::Turn;
-use crate::matching::{Candidate, Chosen, Known, Match, SAME_ID, whose};
+use crate::matching::{Candidate, Chosen, Known, Match, SAME_ID, is_before, whose};
 use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
 
 /// Receipts kept for an answer that has not come yet. A receipt outruns its answer by seconds; this is what a whole SMSC's worth of foreign receipts
@@ -130,7 +130,7 @@ impl Turn<'_> {
         let key = id_key(message_id);
         let form = receipt.answers().into_iter().find(|(_, known)| *known == key).map(|(form, _)| form);
         let (Some(form), Some(row)) = (form, self.take_alert(alert)?) else { return Ok(None) };
-        if receipt.handset == Some(row.value.to) {
+        if receipt.handset == Some(row.value.to) && !is_before(receipt, row.value.created_at) {
             return Ok(Some(Found { row: Box::new(row), form }));
         }
         self.put_alert(row);
