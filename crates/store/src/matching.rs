@@ -11,6 +11,9 @@ pub(crate) const SAME_ID: usize = 16;
 /// How far the clocks of two nodes are apart at the most.
 const CLOCKS: Duration = Duration::from_secs(60);
 
+/// How long after an alert's last receipt a repeat of it is expected: what an SMSC needs to bind again and send what was not acknowledged.
+const REPEATS: Duration = Duration::from_secs(300);
+
 /// What is known of an SMSC's receipts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Known {
@@ -44,7 +47,10 @@ pub(crate) enum Standing {
         alike: bool,
     },
     /// It doesn't, and its ids are no longer known as they were spelled.
-    Ended,
+    Idle {
+        /// When it ended, if it has.
+        ended: Option<Timestamp>,
+    },
 }
 
 /// Whose a receipt is.
@@ -85,19 +91,24 @@ impl Candidate {
             AlertState::Accepted { parts, .. } => {
                 Standing::Waits { alike: parts.iter().any(|part| part.id == receipt.message_id) }
             }
-            AlertState::Queued { .. }
-            | AlertState::Sending { .. }
-            | AlertState::InDoubt { .. }
-            | AlertState::Delivered { .. }
-            | AlertState::Undelivered { .. }
-            | AlertState::Expired { .. }
-            | AlertState::Failed { .. } => Standing::Ended,
+            AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::InDoubt { .. } => {
+                Standing::Idle { ended: None }
+            }
+            AlertState::Delivered { at }
+            | AlertState::Undelivered { at }
+            | AlertState::Expired { at }
+            | AlertState::Failed { at, .. } => Standing::Idle { ended: Some(*at) },
         };
         Self { form, alert: alert.id, called: alert.to, made: alert.created_at, standing }
     }
 
     const fn waits(&self) -> bool {
         matches!(self.standing, Standing::Waits { .. })
+    }
+
+    /// Whether it had ended for so long when a receipt came that this is no repeat of its own.
+    fn is_over(&self, receipt: &Receipt) -> bool {
+        matches!(self.standing, Standing::Idle { ended: Some(at) } if at + REPEATS < receipt.at)
     }
 
     const fn is_alike(&self) -> bool {
@@ -129,13 +140,15 @@ pub(crate) fn is_before(receipt: &Receipt, made: Timestamp) -> bool {
 }
 
 /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only
-/// one that still waits for a receipt; of several, the only one whose id is spelled like the receipt's.
+/// one that still waits for a receipt; of several, the only one whose id is spelled like the receipt's. One that ended long ago is not meant: the id was
+/// given again, and the receipt outruns its answer.
 fn of_the_handset(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate]) -> Match {
     let mut ended = false;
     for form in known.into_iter().chain(IdForm::ALL) {
         let of_form: Vec<_> = named.iter().filter(|one| one.form == form).collect();
         let chosen = match of_form.as_slice() {
             [] => continue,
+            [only] if only.is_over(receipt) => continue,
             [only] => *only,
             several => {
                 let mut waiting: Vec<_> = several.iter().copied().filter(|one| one.waits()).collect();

@@ -472,6 +472,23 @@ async fn a_receipt_that_came_before_a_message_was_made_is_not_taken_for_it() {
 }
 
 #[tokio::test]
+async fn a_receipt_long_after_an_alert_has_ended_waits_for_the_next_one_with_its_id() {
+    let (dir, minute) = (tempfile::tempdir().unwrap(), DAY / 1_440);
+    let store = open(dir.path());
+    let delivered = || vec![receipt("5", Some(subscriber(0)))];
+    let first = send_at(&store, 0, now()).await;
+    happen_at(&store, vec![accepted(&first, &["5"])], now()).await;
+    assert_eq!(verdicts(&happen_at(&store, delivered(), now()).await), ["alert"]);
+    assert_eq!(verdicts(&happen_at(&store, delivered(), now() + minute * 4).await), ["nothing no_change"]);
+    let later = now() + minute * 60;
+    let second = send_at(&store, 0, later).await;
+    assert_eq!(matches(&happen_at(&store, delivered(), later).await), ["unmatched"]);
+    assert_eq!(matches(&happen_at(&store, vec![accepted(&second, &["5"])], later).await), ["same"]);
+    assert_eq!(state(&store, subscriber(0), second.alert).await, "delivered");
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_parked_receipt_outlives_its_event_by_a_day_and_no_longer() {
     let dir = tempfile::tempdir().unwrap();
     let hour = DAY / 24;
