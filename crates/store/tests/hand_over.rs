@@ -6,10 +6,10 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use model::{Msisdn, Receipt, Secret, Submit, Timestamp};
+use model::{Msisdn, Secret, Submit, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
-use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber};
+use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber, with};
 use throwaway_postgres::{Cluster, sql};
 use tokio::task::JoinHandle;
 
@@ -123,8 +123,7 @@ fn call(id: &str, called: Msisdn) -> Event {
 }
 
 fn receipt(id: &str, handset: Option<Msisdn>) -> Event {
-    let Event::Receipt(receipt) = support::receipt(id, handset) else { unreachable!("a receipt is one") };
-    Event::Receipt(Receipt { at: clock(), ..receipt })
+    support::with(support::receipt(id, handset), |receipt| receipt.at = clock())
 }
 
 async fn until(what: &str, so: impl Fn() -> bool) {
@@ -358,6 +357,36 @@ async fn an_id_that_two_nodes_were_given_names_the_alert_of_the_receipts_handset
     assert_eq!(one.happen(batch).await, ["alert"; 2]);
     assert_eq!(sql(&url, delivered).trim(), "3,4");
     one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_the_rule_gives_to_nobody_is_not_claimed_from_the_database() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sender = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    let submits = [sender.send(1).await, sender.send(2).await, sender.send(3).await];
+    let sent = vec![accepted(&submits[0], &["5"]), receipt("5", Some(prospect(1)))];
+    assert_eq!(sender.happen(sent).await, ["alert"; 2]);
+    // Long after its id's alert had ended; of another handset; before the message was made; and one whose answer is still to come.
+    let at = |event, at| with(event, |receipt| receipt.at = at);
+    let hour = Duration::from_secs(3_600);
+    let parked = vec![
+        at(receipt("5", Some(prospect(1))), clock() + hour),
+        receipt("6", Some(prospect(9))),
+        at(receipt("7", Some(prospect(3))), clock() - hour),
+        receipt("6", Some(prospect(2))),
+    ];
+    assert_eq!(other.happen(parked.clone()).await, ["nothing unmatched"; 4]);
+    let answers = vec![accepted(&submits[1], &["6"]), accepted(&submits[2], &["7"])];
+    assert_eq!(sender.happen(answers).await, ["alert"; 2]);
+    let upkeep = tokio::spawn(other.store.clone().upkeep());
+    let claimed = tokio::time::timeout(Duration::from_secs(20), other.store.local().next(4)).await.expect("in time");
+    assert_eq!(claimed.iter().map(|one| &one.event).collect::<Vec<_>>(), [&parked[3]]);
+    assert_eq!(other.store.local().health().parked, 3);
+    upkeep.abort();
+    sender.stop().await;
     other.stop().await;
 }
 

@@ -119,13 +119,6 @@ fn matches(settled: &Settled) -> Vec<&'static str> {
     settled.outcomes.iter().filter_map(|outcome| outcome.receipt.as_ref()).map(|receipt| receipt.how.as_str()).collect()
 }
 
-/// The same receipt, of another state or from an SMSC whose form is set.
-fn with(event: Event, change: impl FnOnce(&mut Receipt)) -> Event {
-    let Event::Receipt(mut receipt) = event else { panic!("not a receipt") };
-    change(&mut receipt);
-    Event::Receipt(receipt)
-}
-
 fn said(id: &str, who: u64, state: ReceiptState) -> Event {
     with(receipt(id, Some(subscriber(who))), |receipt| receipt.state = state)
 }

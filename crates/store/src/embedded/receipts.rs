@@ -34,6 +34,17 @@ impl Habits {
     }
 }
 
+/// A parked receipt of which the database knows the alerts that its id may name.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    /// Its place.
+    pub(crate) seq: i64,
+    /// The receipt.
+    pub(crate) receipt: Receipt,
+    /// The alerts, each by the form that names it.
+    pub(crate) named: Vec<(IdForm, Alert)>,
+}
+
 /// Whose a receipt is.
 pub(super) enum Whose {
     /// This alert's.
@@ -137,19 +148,19 @@ impl Turn<'_> {
         Ok(None)
     }
 
-    /// Receipts that were parked happen anew: whom they belong to is known now.
-    pub(super) fn receive_again(&mut self, parked: &[(i64, Receipt)]) -> Result<(), StoreError> {
-        for (seq, receipt) in parked {
-            // What is asked for elsewhere without knowing the SMSC's form would only be parked again.
-            let doubtful = receipt.handset.is_none() && receipt.id_form.is_none();
-            if doubtful && self.known_of(receipt).form.is_some_and(|form| form != IdForm::Same) {
-                continue;
-            }
-            if self.unpark(*seq)? {
+    /// Receipts that were parked happen anew where it is certain now whose they are; how many.
+    pub(super) fn receive_again(&mut self, claims: &[Claim]) -> Result<usize, StoreError> {
+        let mut again = 0;
+        for Claim { seq, receipt, named } in claims {
+            let named: Vec<_> = named.iter().map(|(form, alert)| Candidate::new(*form, alert, receipt)).collect();
+            let known = self.known_of(receipt);
+            let Match::One(chosen) = whose(receipt, known, &named) else { continue };
+            if chosen.is_certain(receipt, known.form) && self.unpark(*seq)? {
                 self.append(&[Event::Receipt(receipt.clone())])?;
+                again += 1;
             }
         }
-        Ok(())
+        Ok(again)
     }
 
     fn unpark(&mut self, seq: i64) -> Result<bool, StoreError> {
@@ -164,7 +175,8 @@ impl Turn<'_> {
             self.draft.parked = self.draft.parked.saturating_sub(gone);
             self.draft.parked_dropped = self.draft.parked_dropped.saturating_add(gone);
         }
-        rows::park(self.conn, seq, context.now, receipt)?;
+        // One that happened anew and waits again is not kept for a day more.
+        rows::park(self.conn, seq, receipt.at.min(context.now), receipt)?;
         self.draft.parked = self.draft.parked.saturating_add(1);
         Ok(())
     }

@@ -87,9 +87,7 @@ pub(crate) async fn load(
             loaded.boxes.insert(called.as_u64(), loaded_box(called, row.get(1))?);
         }
     }
-    for row in next() {
-        loaded.alerts.push(LoadedAlert { alert: read(row.get(0), "alert")?, mine: row.get(1) });
-    }
+    loaded.alerts = next().iter().map(loaded_alert).collect::<Result<_, _>>()?;
     loaded.subscribers = next().iter().filter_map(subscriber).map(|one| (one.number.as_u64(), one)).collect();
     loaded.usage = next().iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect();
     Ok(loaded)
@@ -100,6 +98,25 @@ fn loaded_box(called: Msisdn, body: Option<String>) -> Result<LoadedBox, StoreEr
         .map_err(|source| StoreError::Unreadable { what: "call_box", source: std::sync::Arc::new(source) })?;
     let call_box = read_box(Some(&before), called)?;
     Ok(LoadedBox { before, call_box })
+}
+
+/// A row of [`ALERTS`].
+fn loaded_alert(row: &Row) -> Result<LoadedAlert, StoreError> {
+    Ok(LoadedAlert { alert: read(row.get(0), "alert")?, mine: row.get(1) })
+}
+
+/// The alerts that message ids belong to, as they are now.
+pub(crate) async fn alerts(client: &Client, node: i64, parts: &[LoadedPart]) -> Result<Vec<LoadedAlert>, StoreError> {
+    let named: BTreeSet<(i64, i64)> = parts.iter().map(|part| (key(part.called), part.alert.0)).collect();
+    let (called, ids): (Vec<i64>, Vec<i64>) = named.into_iter().unzip();
+    let parameters: [Parameter<'_>; 4] = [
+        (&Vec::<i64>::new(), Type::INT8_ARRAY),
+        (&called, Type::INT8_ARRAY),
+        (&ids, Type::INT8_ARRAY),
+        (&node, Type::INT8),
+    ];
+    let found = ask(client, ALERTS, &parameters).await.map_err(Fault::from)?;
+    found.iter().map(loaded_alert).collect()
 }
 
 /// The subjects together with those of receipts for what other nodes sent.
