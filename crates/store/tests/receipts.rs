@@ -368,9 +368,15 @@ async fn a_form_that_ten_handsets_prove_decides_where_no_handset_is_named() {
     let settled = happen_at(&store, vec![receipt("470", Some(subscriber(14)))], later).await;
     assert_eq!(matches(&settled), ["decimal"]);
     assert_eq!(state(&store, subscriber(14), second.alert).await, "delivered");
-    // One proof of another form, and it is no longer known.
+    // One proof of another form in ten is none; a second one counts, until there are ten times as many again.
     assert_eq!(matches(&happen(&store, vec![receipt("450", Some(subscriber(10)))]).await), ["same"]);
-    assert_eq!(matches(&happen(&store, vec![receipt("470", None)]).await), ["ambiguous"]);
+    assert_eq!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
+    assert_eq!(matches(&happen(&store, vec![receipt("460", Some(subscriber(12)))]).await), ["same"]);
+    assert_ne!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
+    for n in 0..10_u64 {
+        happen(&store, vec![receipt(&(1_000 + n).to_string(), Some(subscriber(n)))]).await;
+    }
+    assert_eq!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
     store.close().await;
 }
 

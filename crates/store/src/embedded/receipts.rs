@@ -14,7 +14,8 @@ use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
 /// may take of the disk (some ten megabytes), not what is needed.
 const PARKED: u64 = 100_000;
 
-/// Receipts of proven handsets after which an SMSC is known to write ids in one form, when all of them were in that form.
+/// Receipts of proven handsets in one form after which an SMSC is known to write ids in it, as long as there were so many for each in another: ids
+/// repeat, and a receipt that is not what it seems proves what is not so.
 const ENOUGH: u64 = 10;
 
 /// What this life of the program has seen of an SMSC's receipts.
@@ -28,9 +29,9 @@ pub(super) struct Habits {
 
 impl Habits {
     fn form(&self) -> Option<IdForm> {
-        let mut used = IdForm::ALL.into_iter().zip(self.forms).filter(|(_, count)| *count > 0);
-        let only = used.next().filter(|(_, count)| *count >= ENOUGH)?;
-        used.next().is_none().then_some(only.0)
+        let (form, most) = IdForm::ALL.into_iter().zip(self.forms).max_by_key(|(_, count)| *count)?;
+        let others = self.forms.iter().sum::<u64>().saturating_sub(most);
+        (most >= ENOUGH.saturating_mul(others.max(1))).then_some(form)
     }
 }
 
