@@ -50,6 +50,8 @@ pub(crate) enum Standing {
     Idle {
         /// When it ended, if it has.
         ended: Option<Timestamp>,
+        /// Whether this receipt was counted for it before, as far as is known here.
+        had_it: bool,
     },
 }
 
@@ -85,19 +87,19 @@ impl Chosen {
 }
 
 impl Candidate {
-    /// What is known of an alert that a receipt's id names in this form.
-    pub(crate) fn new(form: IdForm, alert: &Alert, receipt: &Receipt) -> Self {
+    /// What is known of an alert that a receipt's id names in this form, and whether it had this receipt before.
+    pub(crate) fn new(form: IdForm, alert: &Alert, receipt: &Receipt, had_it: bool) -> Self {
         let standing = match &alert.state {
             AlertState::Accepted { parts, .. } => {
                 Standing::Waits { alike: parts.iter().any(|part| part.id == receipt.message_id) }
             }
             AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::InDoubt { .. } => {
-                Standing::Idle { ended: None }
+                Standing::Idle { ended: None, had_it }
             }
             AlertState::Delivered { at }
             | AlertState::Undelivered { at }
             | AlertState::Expired { at }
-            | AlertState::Failed { at, .. } => Standing::Idle { ended: Some(*at) },
+            | AlertState::Failed { at, .. } => Standing::Idle { ended: Some(*at), had_it },
         };
         Self { form, alert: alert.id, called: alert.to, made: alert.created_at, standing }
     }
@@ -106,9 +108,13 @@ impl Candidate {
         matches!(self.standing, Standing::Waits { .. })
     }
 
+    const fn had_it(&self) -> bool {
+        matches!(self.standing, Standing::Idle { had_it: true, .. })
+    }
+
     /// Whether it had ended for so long when a receipt came that this is no repeat of its own.
     fn is_over(&self, receipt: &Receipt) -> bool {
-        matches!(self.standing, Standing::Idle { ended: Some(at) } if at + REPEATS < receipt.at)
+        matches!(self.standing, Standing::Idle { ended: Some(at), .. } if at + REPEATS < receipt.at)
     }
 
     const fn is_alike(&self) -> bool {
@@ -173,7 +179,8 @@ fn of_the_handset(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate])
 
 /// The only alert that any form names, or, of several by the id as it is, the only one whose id is spelled like this. Once it is known how the SMSC
 /// writes ids, no other form counts. Until then an alert by another form counts only while it waits for a receipt, and is not believed against
-/// the handset: of an SMSC that counts, the next receipt would be taken for an old alert's whenever it outruns its answer.
+/// the handset: of an SMSC that counts, the next receipt would be taken for an old alert's whenever it outruns its answer. One that was counted for an
+/// ended alert by another form is a repeat, and no other's that its id names by chance.
 fn of_any_handset(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate]) -> Match {
     if named.len() >= SAME_ID {
         return Match::Ambiguous;
@@ -187,6 +194,11 @@ fn of_any_handset(receipt: &Receipt, known: Option<IdForm>, named: &[Candidate])
         }
     }
     guessed.retain(|one| certain.iter().all(|other| other.alert != one.alert));
+    let is_other = |one: &Candidate| certain.iter().chain(&guessed).all(|other| other.alert != one.alert);
+    let repeats = known.is_none() && named.iter().any(|one| one.had_it() && is_other(one));
+    if repeats && !(certain.is_empty() && guessed.is_empty()) {
+        return Match::Ambiguous;
+    }
     let chosen = match (certain.as_slice(), guessed.as_slice()) {
         ([], []) => return Match::Nobody,
         ([], [_]) if receipt.handset.is_some() => return Match::Nobody,

@@ -488,6 +488,28 @@ async fn a_receipt_long_after_an_alert_has_ended_waits_for_the_next_one_with_its
 }
 
 #[tokio::test]
+async fn a_repeat_is_not_taken_for_a_message_whose_id_is_the_same_number_in_another_form() {
+    for before_its_answer in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let submits = submitted(&store, 2).await;
+        // Answers are hexadecimal, receipts decimal, and nobody is named.
+        happen(&store, vec![accepted(&submits[0], &["10"])]).await;
+        assert_eq!(matches(&happen(&store, vec![receipt("16", None)]).await), ["decimal"]);
+        let mut events = vec![accepted(&submits[1], &["16"]), receipt("16", None)];
+        if before_its_answer {
+            events.reverse();
+        }
+        let repeat = happen(&store, events).await;
+        assert_eq!(matches(&repeat), [if before_its_answer { "unmatched" } else { "ambiguous" }]);
+        assert_eq!(state(&store, subscriber(1), submits[1].alert).await, "accepted");
+        assert_eq!(matches(&happen(&store, vec![receipt("22", None)]).await), ["decimal"]);
+        assert_eq!(state(&store, subscriber(1), submits[1].alert).await, "delivered");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_parked_receipt_outlives_its_event_by_a_day_and_no_longer() {
     let dir = tempfile::tempdir().unwrap();
     let hour = DAY / 24;

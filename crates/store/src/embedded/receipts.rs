@@ -14,6 +14,9 @@ use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
 /// may take of the disk (some ten megabytes), not what is needed.
 const PARKED: u64 = 100_000;
 
+/// Events of an ended alert's chain among which a repeated receipt is looked for: those of its parts, and repeats of them.
+const CHAIN: usize = 16;
+
 /// Receipts of proven handsets in one form after which an SMSC is known to write ids in it, as long as there were so many for each in another: ids
 /// repeat, and a receipt that is not what it seems proves what is not so.
 const ENOUGH: u64 = 10;
@@ -153,9 +156,17 @@ impl Turn<'_> {
     pub(super) fn receive_again(&mut self, claims: &[Claim]) -> Result<usize, StoreError> {
         let mut again = 0;
         for Claim { seq, receipt, named } in claims {
-            let named: Vec<_> = named.iter().map(|(form, alert)| Candidate::new(*form, alert, receipt)).collect();
+            let mut candidates = Vec::with_capacity(named.len());
+            for (form, alert) in named {
+                let last = self.take_alert(alert.id)?.and_then(|row| {
+                    let last = row.last;
+                    self.put_alert(row);
+                    last
+                });
+                candidates.push(self.candidate(*form, alert, last, receipt)?);
+            }
             let known = self.known_of(receipt);
-            let Match::One(chosen) = whose(receipt, known, &named) else { continue };
+            let Match::One(chosen) = whose(receipt, known, &candidates) else { continue };
             if chosen.is_certain(receipt, known.form) && self.unpark(*seq)? {
                 self.append(&[Event::Receipt(receipt.clone())])?;
                 again += 1;
@@ -198,7 +209,7 @@ impl Turn<'_> {
         let mut candidates = Vec::with_capacity(named.len());
         for (form, id) in named {
             if let Some(row) = self.take_alert(id)? {
-                candidates.push(Candidate::new(form, &row.value, receipt));
+                candidates.push(self.candidate(form, &row.value, row.last, receipt)?);
                 self.put_alert(row);
             }
         }
@@ -210,6 +221,36 @@ impl Turn<'_> {
             Match::Ambiguous => Whose::Ambiguous,
             Match::Nobody => Whose::Nobody,
         })
+    }
+
+    /// An alert that a receipt's id names, with the newest decision of its chain. What came of it before is asked where it may tell something: where only
+    /// the id speaks for it, in another form.
+    fn candidate(
+        &self,
+        form: IdForm,
+        alert: &Alert,
+        last: Option<i64>,
+        receipt: &Receipt,
+    ) -> Result<Candidate, StoreError> {
+        let by_id_alone = form != IdForm::Same && receipt.handset != Some(alert.to);
+        let had_it = by_id_alone && alert.state.is_final() && self.had(last, receipt)?;
+        Ok(Candidate::new(form, alert, receipt, had_it))
+    }
+
+    /// Whether a receipt with this id is among the newest events of an alert's chain.
+    fn had(&self, last: Option<i64>, receipt: &Receipt) -> Result<bool, StoreError> {
+        let (key, mut place) = (id_key(&receipt.message_id), last);
+        for _ in 0..CHAIN {
+            let Some(seq) = place else { return Ok(false) };
+            if let Some(Event::Receipt(known)) = rows::event(self.conn, seq)?
+                && known.smsc == receipt.smsc
+                && id_key(&known.message_id) == key
+            {
+                return Ok(true);
+            }
+            place = rows::decision(self.conn, seq)?.and_then(|decided| decided.prev);
+        }
+        Ok(false)
     }
 
     /// What is known of a receipt's SMSC: its form as was set, else as was learned from earlier batches. A batch learns nothing for itself: people are
