@@ -510,6 +510,23 @@ async fn a_repeat_is_not_taken_for_a_message_whose_id_is_the_same_number_in_anot
 }
 
 #[tokio::test]
+async fn a_receipt_finds_its_answer_behind_many_strangers_with_the_same_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 1).await;
+    let strangers = (100..140).map(|who| receipt("0", Some(subscriber(who))));
+    happen(
+        &store,
+        strangers.chain([said("0", 0, ReceiptState::Accepted), said("0", 0, ReceiptState::Expired)]).collect(),
+    )
+    .await;
+    let settled = happen(&store, vec![accepted(&submits[0], &["0"])]).await;
+    assert_eq!((verdicts(&settled), store.health().parked), (vec!["alert".to_owned(); 3], 40), "in order");
+    assert_eq!(state(&store, subscriber(0), submits[0].alert).await, "expired");
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_parked_receipt_outlives_its_event_by_a_day_and_no_longer() {
     let dir = tempfile::tempdir().unwrap();
     let hour = DAY / 24;

@@ -134,7 +134,8 @@ async fn whole(client: &Client, subjects: &Subjects) -> Result<(Subjects, Vec<Lo
     Ok((whole, parts))
 }
 
-/// The alerts to which receipts may belong by their message ids, in every form. Some SMSCs give one id to many: then those of the handset, and some of the others.
+/// The alerts to which receipts may belong by their message ids, in every form. Some SMSCs give one id to many: then the
+/// newest of the handset, and some of the others.
 pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<LoadedPart>, Fault> {
     let every_form = |receipt: &'_ Receipt| receipt.answers().into_iter().map(|(_, id)| id).collect::<Vec<_>>();
     let asked: BTreeSet<(&str, String, Option<i64>)> = receipts
@@ -156,7 +157,8 @@ pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<L
         [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY), (&handsets, Type::INT8_ARRAY)];
     let sql = "select distinct p.smsc, p.message_id, p.called, p.alert \
         from unnest($1::text[], $2::text[], $3::bigint[]) u(smsc, message_id, handset) cross join lateral ( \
-          (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id and p.called = u.handset limit 16) \
+          (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id and p.called = u.handset \
+            order by p.created_at desc, p.alert desc limit 16) \
           union (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id limit 16)) p \
         where exists (select from alert a where a.bucket = p.bucket and a.called = p.called and a.id = p.alert)";
     let found = client.query_typed(sql, &parameters).await?;
