@@ -18,7 +18,8 @@ use crate::{AlertCounts, Journaled, Seq, StoreError};
 /// Alerts kept in memory: those in flight at 10,000 a second and an SMSC that answers within 3 s. Under a kilobyte each.
 const ALERTS: usize = 1 << 15;
 
-/// Call boxes kept in memory: those of the alerts in flight. Some hundred bytes each, a few kilobytes at most.
+/// Call boxes kept in memory: those of the alerts in flight. Some hundred bytes each; a few kilobytes of somebody with many callers, and some tens
+/// more for a minute while parts of long replies wait.
 const BOXES: usize = 1 << 15;
 
 /// Events kept between the journal and their reader; beyond that they are read back from the file.
