@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Message, RangeName};
 
 /// Callers kept apart in one list; calls of further callers are counted under the oldest one dropped (`more`).
-/// Fifty lines are more than any alert shows, and bound a box to a few kilobytes.
+/// Fifty lines are more than any alert shows, and bound the list to a few kilobytes. What bounds a box are this, [`MAX_SEEN`] and [`crate::MAX_MESSAGES`].
 pub const MAX_CALLERS: usize = 50;
 
 /// Calls remembered for deduplication; older ones are forgotten first. More calls than that to one person within the deduplication window come only

@@ -50,8 +50,11 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
 }
 
 /// After a merge: stops waiting for the alert that the box calls open when it has ended, is in doubt, or is nowhere (`None`). Calls that waited for
-/// it are looked at at once.
+/// it are looked at at once, and so is a message that has all its parts now.
 pub fn settle_open(call_box: &mut CallBox, alert: Option<&Alert>, now: Timestamp) {
+    if call_box.messages.iter().any(|message| message.is_whole() && !message.read) {
+        call_box.due = Some(now);
+    }
     let Some(open) = call_box.open else { return };
     let goes_on = alert.filter(|alert| alert.id == open).is_some_and(|alert| match alert.state {
         AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => true,

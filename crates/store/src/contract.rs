@@ -79,9 +79,10 @@ pub struct ReceiptMatch {
 pub enum Matched {
     /// One alert, whose answer the receipt writes in this form.
     Alert(IdForm),
-    /// Several alerts, and nothing tells which: it is kept for a day, and belongs to none unless that becomes clear.
+    /// Alerts, and nothing tells which is meant, or whether one is: several wait for a receipt, or several have ended, or it may be a repeat. It is kept
+    /// for a day, and belongs to none unless that becomes clear.
     Ambiguous,
-    /// No alert known here (yet): it is kept for a day.
+    /// No alert known here (yet), or none that it may be about: it is kept for a day.
     Nobody,
 }
 

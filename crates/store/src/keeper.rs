@@ -1,14 +1,14 @@
 //! What goes on beside the batches as long as a gateway works with a database: the probe, the registry's feed, and the upkeep of both stores.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
-use model::{IdForm, Receipt, Timestamp};
-use routing::{Condition, HealthEvent};
+use model::{AlertId, Receipt, SmscName, Timestamp};
+use routing::{Alert, Condition, HealthEvent};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_postgres::Client;
 
-use crate::embedded::{LoadedPart, RegistryPlace};
+use crate::embedded::{Claim, LoadedAlert, LoadedPart, RegistryPlace};
 use crate::hand_over::Shared;
 use crate::postgres::{Class, Probe, Session, batch, feed, partitions, people};
 use crate::{HandOver, StoreError};
@@ -180,14 +180,20 @@ impl HandOver {
 
     /// Receipts that came here before the database knew whose they are: those of which it does now happen anew. Where to go on.
     async fn claim_receipts(&self, shared: &Shared, after: i64) -> Result<i64, StoreError> {
-        let mut parked = self.local.parked_after(after, RECEIPTS).await?;
+        let parked = self.local.parked_after(after, RECEIPTS).await?;
         let Some(last) = parked.last().map(|(seq, _)| *seq) else { return Ok(0) };
         let receipts: Vec<_> = parked.iter().map(|(_, receipt)| receipt.clone()).collect();
-        let parts = shared.ask(async |client: &Client| Ok(batch::parts(client, &receipts).await?)).await?;
-        parked.retain(|(_, receipt)| is_known(receipt, &parts));
-        if !parked.is_empty() {
-            tracing::debug!(receipts = parked.len(), "receipts came before what they are for was known here");
-            self.local.receive_again(parked).await?;
+        let node = shared.node;
+        let asked = async |client: &Client| {
+            let parts = batch::parts(client, &receipts).await?;
+            let alerts = batch::alerts(client, node, &parts).await?;
+            Ok((parts, alerts))
+        };
+        let (parts, alerts) = shared.ask(asked).await?;
+        let claims = claims(parked, &parts, &alerts);
+        if !claims.is_empty() {
+            let claimed = self.local.receive_again(claims).await?;
+            tracing::debug!(claimed, "receipts came before what they are for was known here");
         }
         Ok(last)
     }
@@ -209,18 +215,20 @@ async fn listen(shared: &Shared) -> Option<Session> {
     listening.is_ok_and(|answer| answer.is_ok()).then_some(session)
 }
 
-/// Whether a parked receipt would find its alert among these: the only one of its handset; where it names none, the only one, by its id as it is. An
-/// SMSC may have given an id before, or to many, and by another form it may be anyone's.
-fn is_known(receipt: &Receipt, parts: &[LoadedPart]) -> bool {
-    let keys = receipt.answers();
-    let certain = |form: IdForm| receipt.handset.is_some() || receipt.id_form.is_some() || form == IdForm::Same;
-    let mut alerts = BTreeMap::new();
-    for part in parts.iter().filter(|part| part.smsc == receipt.smsc) {
-        let form = keys.iter().find(|(_, key)| *key == part.id_key).map(|(form, _)| *form);
-        if let Some(form) = form.filter(|_| receipt.handset.is_none_or(|handset| handset == part.called)) {
-            let known = alerts.entry(part.alert).or_insert(false);
-            *known |= certain(form);
-        }
+/// The receipts of which the database knows alerts that their ids name.
+fn claims(parked: Vec<(i64, Receipt)>, parts: &[LoadedPart], alerts: &[LoadedAlert]) -> Vec<Claim> {
+    let alerts: HashMap<AlertId, &Alert> = alerts.iter().map(|known| (known.alert.id, &known.alert)).collect();
+    let mut by_id: HashMap<(&SmscName, &str), Vec<&Alert>> = HashMap::new();
+    for part in parts {
+        by_id.entry((&part.smsc, &part.id_key)).or_default().extend(alerts.get(&part.alert));
     }
-    alerts.len() == 1 && alerts.into_values().all(|known| known)
+    let claim = |(seq, receipt): (i64, Receipt)| {
+        let mut named = Vec::new();
+        for (form, key) in receipt.answers() {
+            let alerts = by_id.get(&(&receipt.smsc, key.as_str())).into_iter().flatten();
+            named.extend(alerts.map(|alert| (form, (*alert).clone())));
+        }
+        (!named.is_empty()).then_some(Claim { seq, receipt, named })
+    };
+    parked.into_iter().filter_map(claim).collect()
 }

@@ -10,6 +10,7 @@ mod error;
 mod hand_over;
 mod health;
 mod keeper;
+mod matching;
 mod owed;
 mod postgres;
 

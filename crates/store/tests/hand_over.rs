@@ -6,10 +6,10 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use model::{Msisdn, Secret, Timestamp};
+use model::{Msisdn, Secret, Submit, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
-use support::{DAY, accepted, call_at, half, policy, prospect, receipt, reply, subscriber};
+use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber, with};
 use throwaway_postgres::{Cluster, sql};
 use tokio::task::JoinHandle;
 
@@ -104,6 +104,12 @@ impl Node {
         support::verdicts(&self.store.settle(batch, self.context()).await.unwrap())
     }
 
+    /// Tells somebody of a call; the message is on its way.
+    async fn send(&self, who: u64) -> Submit {
+        assert_eq!(self.happen(vec![call(&format!("call {who}"), prospect(who))]).await, ["send teaser"]);
+        self.store.lease(1, &self.context()).await.unwrap().remove(0)
+    }
+
     async fn stop(self) {
         for task in self.loops {
             task.abort();
@@ -114,6 +120,10 @@ impl Node {
 
 fn call(id: &str, called: Msisdn) -> Event {
     call_at(id, called, clock())
+}
+
+fn receipt(id: &str, handset: Option<Msisdn>) -> Event {
+    support::with(support::receipt(id, handset), |receipt| receipt.at = clock())
 }
 
 async fn until(what: &str, so: impl Fn() -> bool) {
@@ -326,6 +336,61 @@ async fn a_receipt_in_another_form_finds_its_alert_from_another_node_at_once_ear
 }
 
 #[tokio::test]
+async fn an_id_that_two_nodes_were_given_names_the_alert_of_the_receipts_handset() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let one = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    for who in 1..=2 {
+        ones.push(one.send(who).await);
+        others.push(other.send(who + 2).await);
+    }
+    let delivered = "select string_agg((called % 10)::text, ',' order by called) from alert where state = 'delivered'";
+    // Known to both when the receipt comes.
+    assert_eq!(one.happen(vec![accepted(&ones[0], &["5"])]).await, ["alert"]);
+    assert_eq!(other.happen(vec![accepted(&others[0], &["5"]), accepted(&others[1], &["6"])]).await, ["alert"; 2]);
+    assert_eq!(one.happen(vec![receipt("5", Some(prospect(3)))]).await, ["alert"]);
+    assert_eq!(sql(&url, delivered).trim(), "3");
+    // Given here in the batch in which the receipt comes.
+    let batch = vec![accepted(&ones[1], &["6"]), receipt("6", Some(prospect(4)))];
+    assert_eq!(one.happen(batch).await, ["alert"; 2]);
+    assert_eq!(sql(&url, delivered).trim(), "3,4");
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_the_rule_gives_to_nobody_is_not_claimed_from_the_database() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sender = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    let submits = [sender.send(1).await, sender.send(2).await, sender.send(3).await];
+    let sent = vec![accepted(&submits[0], &["5"]), receipt("5", Some(prospect(1)))];
+    assert_eq!(sender.happen(sent).await, ["alert"; 2]);
+    // Long after its id's alert had ended; of another handset; before the message was made; and one whose answer is still to come.
+    let at = |event, at| with(event, |receipt| receipt.at = at);
+    let hour = Duration::from_secs(3_600);
+    let parked = vec![
+        at(receipt("5", Some(prospect(1))), clock() + hour),
+        receipt("6", Some(prospect(9))),
+        at(receipt("7", Some(prospect(3))), clock() - hour),
+        receipt("6", Some(prospect(2))),
+    ];
+    assert_eq!(other.happen(parked.clone()).await, ["nothing unmatched"; 4]);
+    let answers = vec![accepted(&submits[1], &["6"]), accepted(&submits[2], &["7"])];
+    assert_eq!(sender.happen(answers).await, ["alert"; 2]);
+    let upkeep = tokio::spawn(other.store.clone().upkeep());
+    let claimed = tokio::time::timeout(Duration::from_secs(20), other.store.local().next(4)).await.expect("in time");
+    assert_eq!(claimed.iter().map(|one| &one.event).collect::<Vec<_>>(), [&parked[3]]);
+    assert_eq!(other.store.local().health().parked, 3);
+    upkeep.abort();
+    sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
 async fn parts_of_a_reply_that_came_to_two_nodes_apart_are_read_together_and_once() {
     let cluster = Cluster::start(&[]);
     let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -340,8 +405,11 @@ async fn parts_of_a_reply_that_came_to_two_nodes_apart_are_read_together_and_onc
     assert_eq!(alone, ["reply waiting"; 2], "what the other node made of the first part is not known");
     apart.health.tell(HealthEvent::Lift);
     apart.normal().await;
-    let due = |who| Event::Due { called: prospect(who) };
-    assert_eq!(other.happen(vec![due(1), due(2)]).await, ["reply refused"; 2]);
+    let mut due = apart.store.due(clock(), 10, false).await.unwrap();
+    due.sort_unstable();
+    assert_eq!(due, [prospect(1), prospect(2)], "both are whole: they are looked at at once");
+    let looks = due.into_iter().map(|called| Event::Due { called }).collect();
+    assert_eq!(apart.happen(looks).await, ["reply refused"; 2]);
     assert_eq!(apart.happen(vec![refuses(1, 2), refuses(2, 1)]).await, ["nothing no_change"; 2]);
     assert_eq!(sql(&url, "select count(*) from alert where kind = 'notice'").trim(), "2", "each is answered once");
     assert_eq!(sql(&url, "select count(*) from call_box where refused_at is not null").trim(), "2");

@@ -3,7 +3,7 @@
 
 mod support;
 
-use model::{IdForm, Msisdn, Receipt, ReceiptState, Submit};
+use model::{IdForm, Msisdn, Receipt, ReceiptState, Submit, Timestamp};
 use routing::{Database, Event};
 use store::{Embedded, Matched, Settled, Store};
 use support::*;
@@ -96,16 +96,27 @@ async fn what_was_sending_at_the_end_of_a_life_is_in_doubt_in_the_next() {
     store.close().await;
 }
 
+/// Tells one person at a time of a call; the message is on its way.
+async fn send_at(store: &Embedded, who: u64, at: Timestamp) -> Submit {
+    register(store, [subscriber(who)]).await;
+    happen_at(store, vec![call_at(&at.to_string(), subscriber(who), at)], at).await;
+    let [submit] = store.lease(2, &context(at)).await.unwrap().try_into().unwrap();
+    submit
+}
+
+/// Journals events and settles them, at a time, at which its receipts came too.
+async fn happen_at(store: &Embedded, events: Vec<Event>, at: Timestamp) -> Settled {
+    let events = events.into_iter().map(|event| match event {
+        Event::Receipt(receipt) => Event::Receipt(Receipt { at, ..receipt }),
+        other => other,
+    });
+    store.append(events.collect()).await.unwrap();
+    settle(store, &context(at)).await.unwrap()
+}
+
 /// How each receipt was matched, in order.
 fn matches(settled: &Settled) -> Vec<&'static str> {
     settled.outcomes.iter().filter_map(|outcome| outcome.receipt.as_ref()).map(|receipt| receipt.how.as_str()).collect()
-}
-
-/// The same receipt, of another state or from an SMSC whose form is set.
-fn with(event: Event, change: impl FnOnce(&mut Receipt)) -> Event {
-    let Event::Receipt(mut receipt) = event else { panic!("not a receipt") };
-    change(&mut receipt);
-    Event::Receipt(receipt)
 }
 
 fn said(id: &str, who: u64, state: ReceiptState) -> Event {
@@ -354,11 +365,32 @@ async fn a_form_that_ten_handsets_prove_decides_where_no_handset_is_named() {
     settle(&store, &context(later)).await.unwrap();
     let second = store.lease(1, &context(later)).await.unwrap().remove(0);
     happen(&store, vec![accepted(&second, &["1D6"])]).await;
-    assert_eq!(matches(&happen(&store, vec![receipt("470", Some(subscriber(14)))]).await), ["decimal"]);
+    let settled = happen_at(&store, vec![receipt("470", Some(subscriber(14)))], later).await;
+    assert_eq!(matches(&settled), ["decimal"]);
     assert_eq!(state(&store, subscriber(14), second.alert).await, "delivered");
-    // One proof of another form, and it is no longer known.
+    // One proof of another form in ten is none; a second one counts, until there are ten times as many again.
     assert_eq!(matches(&happen(&store, vec![receipt("450", Some(subscriber(10)))]).await), ["same"]);
-    assert_eq!(matches(&happen(&store, vec![receipt("470", None)]).await), ["ambiguous"]);
+    assert_eq!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
+    assert_eq!(matches(&happen(&store, vec![receipt("460", Some(subscriber(12)))]).await), ["same"]);
+    assert_ne!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
+    for n in 0..10_u64 {
+        happen(&store, vec![receipt(&(1_000 + n).to_string(), Some(subscriber(n)))]).await;
+    }
+    assert_eq!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_a_batch_proves_decides_from_the_next_one_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 12).await;
+    let ids: Vec<_> = (0..10).map(|n| format!("{:X}", 1_000 + n)).chain(["450", "1C2"].map(str::to_owned)).collect();
+    happen(&store, submits.iter().zip(&ids).map(|(submit, id)| accepted(submit, &[id])).collect()).await;
+    let mut batch: Vec<_> = (0..10).map(|n| receipt(&(1_000 + n).to_string(), Some(subscriber(n)))).collect();
+    batch.push(receipt("450", None));
+    assert_eq!(matches(&happen(&store, batch).await).last(), Some(&"ambiguous"));
+    assert_eq!(matches(&happen(&store, vec![receipt("450", None)]).await), ["decimal"]);
     store.close().await;
 }
 
@@ -375,6 +407,123 @@ async fn a_receipt_that_outruns_its_answer_is_not_taken_for_that_of_an_older_mes
         assert_eq!(state(&store, subscriber(1), submits[1].alert).await, "delivered");
         store.close().await;
     }
+}
+
+#[tokio::test]
+async fn of_an_smsc_that_names_handsets_no_receipt_is_taken_for_another_handsets() {
+    for older in ["accepted", "delivered"] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let submits = submitted(&store, 3).await;
+        happen(&store, vec![accepted(&submits[0], &["0"]), accepted(&submits[1], &["5"])]).await;
+        happen(&store, vec![receipt("0", Some(subscriber(0)))]).await;
+        if older == "delivered" {
+            happen(&store, vec![receipt("5", Some(subscriber(1)))]).await;
+        }
+        // The id is given again, and its receipt outruns its answer.
+        let early = happen(&store, vec![said("5", 2, ReceiptState::Expired)]).await;
+        assert_eq!((matches(&early), store.health().parked), (vec!["unmatched"], 1));
+        assert_eq!(state(&store, subscriber(1), submits[1].alert).await, older);
+        assert_eq!(matches(&happen(&store, vec![accepted(&submits[2], &["5"])]).await), ["same"]);
+        assert_eq!(state(&store, subscriber(2), submits[2].alert).await, "expired");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_receipt_that_waits_here_is_not_taken_for_a_new_message_with_its_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 1).await;
+    happen(&store, vec![said("5", 77, ReceiptState::Undeliverable)]).await;
+    assert_eq!(verdicts(&happen(&store, vec![accepted(&submits[0], &["5"])]).await), ["alert"]);
+    assert_eq!((state(&store, subscriber(0), submits[0].alert).await, store.health().parked), ("accepted", 1));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_came_before_a_message_was_made_is_not_taken_for_it() {
+    let (dir, hour) = (tempfile::tempdir().unwrap(), DAY / 24);
+    let store = open(dir.path());
+    // One id for every message, and each receipt comes twice.
+    let delivered = || receipt("0", Some(subscriber(0)));
+    for n in 0..2 {
+        let at = now() + hour * n;
+        let submit = send_at(&store, 0, at).await;
+        happen_at(&store, vec![accepted(&submit, &["0"])], at).await;
+        assert_eq!(verdicts(&happen_at(&store, vec![delivered()], at).await), ["alert"]);
+        happen_at(&store, vec![delivered()], at).await;
+    }
+    assert_eq!(store.health().parked, 1, "of two that have arrived, nothing tells whose the second is");
+    let at = now() + hour * 5;
+    let third = send_at(&store, 0, at).await;
+    assert_eq!(matches(&happen_at(&store, vec![accepted(&third, &["0"])], at).await), [] as [&str; 0]);
+    assert_eq!(state(&store, subscriber(0), third.alert).await, "accepted");
+    // Nor without a handset, for another person.
+    happen_at(&store, vec![receipt("17", None)], at).await;
+    let other = send_at(&store, 1, at + hour).await;
+    assert_eq!(matches(&happen_at(&store, vec![accepted(&other, &["17"])], at + hour).await), [] as [&str; 0]);
+    // Its own counts, by a clock that is a little behind, too.
+    let early = happen_at(&store, vec![delivered()], at - hour / 120).await;
+    assert_eq!(matches(&early), ["same"]);
+    assert_eq!(state(&store, subscriber(0), third.alert).await, "delivered");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_long_after_an_alert_has_ended_waits_for_the_next_one_with_its_id() {
+    let (dir, minute) = (tempfile::tempdir().unwrap(), DAY / 1_440);
+    let store = open(dir.path());
+    let delivered = || vec![receipt("5", Some(subscriber(0)))];
+    let first = send_at(&store, 0, now()).await;
+    happen_at(&store, vec![accepted(&first, &["5"])], now()).await;
+    assert_eq!(verdicts(&happen_at(&store, delivered(), now()).await), ["alert"]);
+    assert_eq!(verdicts(&happen_at(&store, delivered(), now() + minute * 4).await), ["nothing no_change"]);
+    let later = now() + minute * 60;
+    let second = send_at(&store, 0, later).await;
+    assert_eq!(matches(&happen_at(&store, delivered(), later).await), ["unmatched"]);
+    assert_eq!(matches(&happen_at(&store, vec![accepted(&second, &["5"])], later).await), ["same"]);
+    assert_eq!(state(&store, subscriber(0), second.alert).await, "delivered");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_repeat_is_not_taken_for_a_message_whose_id_is_the_same_number_in_another_form() {
+    for before_its_answer in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let submits = submitted(&store, 2).await;
+        // Answers are hexadecimal, receipts decimal, and nobody is named.
+        happen(&store, vec![accepted(&submits[0], &["10"])]).await;
+        assert_eq!(matches(&happen(&store, vec![receipt("16", None)]).await), ["decimal"]);
+        let mut events = vec![accepted(&submits[1], &["16"]), receipt("16", None)];
+        if before_its_answer {
+            events.reverse();
+        }
+        let repeat = happen(&store, events).await;
+        assert_eq!(matches(&repeat), [if before_its_answer { "unmatched" } else { "ambiguous" }]);
+        assert_eq!(state(&store, subscriber(1), submits[1].alert).await, "accepted");
+        assert_eq!(matches(&happen(&store, vec![receipt("22", None)]).await), ["decimal"]);
+        assert_eq!(state(&store, subscriber(1), submits[1].alert).await, "delivered");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_finds_its_answer_behind_many_strangers_with_the_same_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let submits = submitted(&store, 1).await;
+    let strangers = (100..140).map(|who| receipt("0", Some(subscriber(who))));
+    happen(
+        &store,
+        strangers.chain([said("0", 0, ReceiptState::Accepted), said("0", 0, ReceiptState::Expired)]).collect(),
+    )
+    .await;
+    let settled = happen(&store, vec![accepted(&submits[0], &["0"])]).await;
+    assert_eq!((verdicts(&settled), store.health().parked), (vec!["alert".to_owned(); 3], 40), "in order");
+    assert_eq!(state(&store, subscriber(0), submits[0].alert).await, "expired");
+    store.close().await;
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 
-use model::{Kind, Msisdn};
+use model::{Kind, Msisdn, SmscName};
 use roaring::RoaringTreemap;
 use routing::{Alert, AlertState, CallBox, Event, RangeName};
 use rusqlite::Connection;
 
 use super::cache::Cache;
-use super::receipts::Forms;
+use super::receipts::Habits;
 use super::repeats::Repeats;
 use super::turn::Draft;
 use super::{registry, rows};
@@ -18,7 +18,8 @@ use crate::{AlertCounts, Journaled, Seq, StoreError};
 /// Alerts kept in memory: those in flight at 10,000 a second and an SMSC that answers within 3 s. Under a kilobyte each.
 const ALERTS: usize = 1 << 15;
 
-/// Call boxes kept in memory: those of the alerts in flight. Some hundred bytes each, a few kilobytes at most.
+/// Call boxes kept in memory: those of the alerts in flight. Some hundred bytes each; a few kilobytes of somebody with many callers, and some tens
+/// more for a minute while parts of long replies wait.
 const BOXES: usize = 1 << 15;
 
 /// Events kept between the journal and their reader; beyond that they are read back from the file.
@@ -81,8 +82,8 @@ pub(super) struct Memory {
     pub(super) parked: u64,
     /// Parked receipts that were forgotten for newer ones, in this life of the program.
     pub(super) parked_dropped: u64,
-    /// How each SMSC's receipts write ids, as far as this life of the program has seen.
-    pub(super) forms: Forms,
+    /// What this life of the program has seen of each SMSC's receipts.
+    pub(super) habits: HashMap<SmscName, Habits>,
     pub(super) shared: Option<Shared>,
     /// People whose alerts stay in the queue while a batch about them is handed over.
     pub(super) held: HashSet<u64>,
@@ -162,7 +163,7 @@ impl Memory {
             usage: rows::usage(conn)?.into_iter().collect(),
             parked: rows::parked_count(conn)?,
             parked_dropped: 0,
-            forms: Forms::new(),
+            habits: HashMap::new(),
             shared,
             held: HashSet::new(),
             in_doubt: shared.is_some(),
@@ -211,7 +212,7 @@ impl Memory {
         self.counts = draft.counts;
         self.parked = draft.parked;
         self.parked_dropped = draft.parked_dropped;
-        self.forms.extend(draft.forms);
+        self.habits.extend(draft.habits);
         self.shared = draft.shared;
         self.quarantined = draft.quarantined;
         if let Some(held) = draft.held {

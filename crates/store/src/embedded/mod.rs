@@ -31,6 +31,7 @@ use routing::{Charge, Event, RangeName, Subscriber};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 pub use prune::Pruned;
+pub(crate) use receipts::Claim;
 pub(crate) use registry::{Everybody, Registrations, RegistryPlace};
 pub(crate) use sharing::{Carry, History, Loaded, LoadedAlert, LoadedBox, LoadedPart, Subjects, Work, read_box};
 pub use writer::Health;

@@ -1,26 +1,53 @@
 //! Receipts: whose they are, and where they wait until that is known.
 
 use model::{AlertId, IdForm, Receipt, SmscName, id_key, receipts_of};
-use routing::{Alert, AlertState, Event};
+use routing::{Alert, Event};
 
 use super::memory::Row;
 use super::rows;
 use super::settle::{Occurrence, Subject};
 use super::turn::Turn;
+use crate::matching::{Candidate, Chosen, Known, Match, SAME_ID, is_before, whose};
 use crate::{Context, Matched, Outcome, ReceiptMatch, Settled, StoreError};
 
 /// Receipts kept for an answer that has not come yet. A receipt outruns its answer by seconds; this is what a whole SMSC's worth of foreign receipts
 /// may take of the disk (some ten megabytes), not what is needed.
 const PARKED: u64 = 100_000;
 
-/// Alerts looked at when an SMSC gave one message id to many.
-const SAME_ID: usize = 16;
+/// Events of an ended alert's chain among which a repeated receipt is looked for: those of its parts, and repeats of them.
+const CHAIN: usize = 16;
 
-/// Receipts of proven handsets after which an SMSC is known to write ids in one form, when all of them were in that form.
+/// Receipts of proven handsets in one form after which an SMSC is known to write ids in it, as long as there were so many for each in another: ids
+/// repeat, and a receipt that is not what it seems proves what is not so.
 const ENOUGH: u64 = 10;
 
-/// How many receipts of each SMSC were in each form ([`IdForm::ALL`]), counting those whose handset and id leave no doubt.
-pub(super) type Forms = std::collections::HashMap<SmscName, [u64; 3]>;
+/// What this life of the program has seen of an SMSC's receipts.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Habits {
+    /// How many were in each form ([`IdForm::ALL`]), counting those whose handset and id leave no doubt.
+    forms: [u64; 3],
+    /// Whether one named the handset of the alert that its id names.
+    names_handsets: bool,
+}
+
+impl Habits {
+    fn form(&self) -> Option<IdForm> {
+        let (form, most) = IdForm::ALL.into_iter().zip(self.forms).max_by_key(|(_, count)| *count)?;
+        let others = self.forms.iter().sum::<u64>().saturating_sub(most);
+        (most >= ENOUGH.saturating_mul(others.max(1))).then_some(form)
+    }
+}
+
+/// A parked receipt of which the database knows the alerts that its id may name.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    /// Its place.
+    pub(crate) seq: i64,
+    /// The receipt.
+    pub(crate) receipt: Receipt,
+    /// The alerts, each by the form that names it.
+    pub(crate) named: Vec<(IdForm, Alert)>,
+}
 
 /// Whose a receipt is.
 pub(super) enum Whose {
@@ -28,12 +55,8 @@ pub(super) enum Whose {
     Alert {
         /// The alert, taken out of the draft.
         row: Box<Row<Alert>>,
-        /// How the receipt writes its id.
-        form: IdForm,
-        /// Whether the receipt names its handset.
-        by_handset: bool,
-        /// Whether it proves how the SMSC writes ids: its handset has no alert that another form names.
-        proves: bool,
+        /// How it was found.
+        chosen: Chosen,
     },
     /// One of several.
     Ambiguous,
@@ -47,22 +70,13 @@ struct Found {
     form: IdForm,
 }
 
-/// Which of several alerts waits for a receipt.
-enum Waiting {
-    Nobody,
-    One(AlertId),
-    Several,
-}
-
 impl Turn<'_> {
     /// Decides a receipt by the alert that it is about, or parks it.
     pub(super) fn receive(&mut self, seq: i64, receipt: &Receipt, context: &Context) -> Result<Outcome, StoreError> {
         let how = match self.alert_of(receipt)? {
-            Whose::Alert { row, form, proves, .. } => {
-                if proves {
-                    self.learn(&receipt.smsc, form);
-                }
-                return self.decide_receipt(seq, receipt, Found { row, form }, context);
+            Whose::Alert { row, chosen } => {
+                self.learn(&receipt.smsc, chosen);
+                return self.decide_receipt(seq, receipt, Found { row, form: chosen.form }, context);
             }
             Whose::Ambiguous => Matched::Ambiguous,
             Whose::Nobody => Matched::Nobody,
@@ -115,10 +129,10 @@ impl Turn<'_> {
     fn waited_for(&mut self, receipt: &Receipt, message_id: &str, alert: AlertId) -> Result<Option<Found>, StoreError> {
         match self.alert_of(receipt)? {
             // A receipt outruns its answer by seconds, and others' are kept for a day: a guess is worth nothing here.
-            Whose::Alert { row, form, by_handset, .. }
-                if row.value.id == alert && (by_handset || form == IdForm::Same || self.form_of(receipt).is_some()) =>
+            Whose::Alert { row, chosen }
+                if row.value.id == alert && chosen.is_certain(receipt, self.known_of(receipt).form) =>
             {
-                return Ok(Some(Found { row, form }));
+                return Ok(Some(Found { row, form: chosen.form }));
             }
             Whose::Alert { row, .. } => {
                 self.put_alert(*row);
@@ -131,26 +145,34 @@ impl Turn<'_> {
         let key = id_key(message_id);
         let form = receipt.answers().into_iter().find(|(_, known)| *known == key).map(|(form, _)| form);
         let (Some(form), Some(row)) = (form, self.take_alert(alert)?) else { return Ok(None) };
-        if receipt.handset == Some(row.value.to) {
+        if receipt.handset == Some(row.value.to) && !is_before(receipt, row.value.created_at) {
             return Ok(Some(Found { row: Box::new(row), form }));
         }
         self.put_alert(row);
         Ok(None)
     }
 
-    /// Receipts that were parked happen anew: whom they belong to is known now.
-    pub(super) fn receive_again(&mut self, parked: &[(i64, Receipt)]) -> Result<(), StoreError> {
-        for (seq, receipt) in parked {
-            // What is asked for elsewhere without knowing the SMSC's form would only be parked again.
-            let doubtful = receipt.handset.is_none() && receipt.id_form.is_none();
-            if doubtful && self.form_of(receipt).is_some_and(|form| form != IdForm::Same) {
-                continue;
+    /// Receipts that were parked happen anew where it is certain now whose they are; how many.
+    pub(super) fn receive_again(&mut self, claims: &[Claim]) -> Result<usize, StoreError> {
+        let mut again = 0;
+        for Claim { seq, receipt, named } in claims {
+            let mut candidates = Vec::with_capacity(named.len());
+            for (form, alert) in named {
+                let last = self.take_alert(alert.id)?.and_then(|row| {
+                    let last = row.last;
+                    self.put_alert(row);
+                    last
+                });
+                candidates.push(self.candidate(*form, alert, last, receipt)?);
             }
-            if self.unpark(*seq)? {
+            let known = self.known_of(receipt);
+            let Match::One(chosen) = whose(receipt, known, &candidates) else { continue };
+            if chosen.is_certain(receipt, known.form) && self.unpark(*seq)? {
                 self.append(&[Event::Receipt(receipt.clone())])?;
+                again += 1;
             }
         }
-        Ok(())
+        Ok(again)
     }
 
     fn unpark(&mut self, seq: i64) -> Result<bool, StoreError> {
@@ -165,149 +187,91 @@ impl Turn<'_> {
             self.draft.parked = self.draft.parked.saturating_sub(gone);
             self.draft.parked_dropped = self.draft.parked_dropped.saturating_add(gone);
         }
-        rows::park(self.conn, seq, context.now, receipt)?;
+        // One that happened anew and waits again is not kept for a day more.
+        rows::park(self.conn, seq, receipt.at.min(context.now), receipt)?;
         self.draft.parked = self.draft.parked.saturating_add(1);
         Ok(())
     }
 
-    /// The alert that a receipt is about, by all forms in which its id may be written ([`Receipt::answers`]).
-    ///
-    /// Alerts of the handset that it names win. Where it names none of ours (some SMSCs name themselves, an IMSI or our own code as the source), the id
-    /// decides, if only one alert has it.
+    /// The alert that a receipt is about ([`whose`]), of all that are known here.
     pub(super) fn alert_of(&mut self, receipt: &Receipt) -> Result<Whose, StoreError> {
         let (smsc, keys) = (&receipt.smsc.0, receipt.answers());
+        let mut named = Vec::new();
         if receipt.handset.is_some() {
-            let named = rows::alerts_of_part(self.conn, smsc, &keys, receipt.handset, SAME_ID)?;
-            if !named.is_empty() {
-                return self.of_the_handset(receipt, &named);
+            named = rows::alerts_of_part(self.conn, smsc, &keys, receipt.handset, SAME_ID)?;
+        }
+        if named.is_empty() {
+            named = rows::alerts_of_part(self.conn, smsc, &keys, None, SAME_ID)?;
+            if named.len() >= SAME_ID {
+                return Ok(Whose::Ambiguous);
             }
         }
-        let named = rows::alerts_of_part(self.conn, smsc, &keys, None, SAME_ID)?;
-        self.of_any_handset(receipt, &named)
-    }
-
-    /// Of one handset's alerts, the one that the first form names, the SMSC's own form before the others. Where an SMSC gives one id to many, the only
-    /// one that still waits for a receipt.
-    fn of_the_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
-        let (known, mut ended) = (self.form_of(receipt), false);
-        for form in known.into_iter().chain(IdForm::ALL) {
-            let ids: Vec<_> = named.iter().filter(|(one, _)| *one == form).map(|(_, id)| *id).collect();
-            let id = match ids.as_slice() {
-                [] => continue,
-                [only] => *only,
-                _ => match self.waiting(receipt, &ids)? {
-                    Waiting::One(id) => id,
-                    Waiting::Several => return Ok(Whose::Ambiguous),
-                    Waiting::Nobody => {
-                        ended = true;
-                        continue;
-                    }
-                },
-            };
-            let Some(row) = self.take_alert(id)? else { continue };
-            let proves = tells_forms_apart(&receipt.message_id) && named.iter().all(|(one, _)| *one == form);
-            return Ok(Whose::Alert { row: Box::new(row), form, by_handset: true, proves });
-        }
-        Ok(if ended { Whose::Ambiguous } else { Whose::Nobody })
-    }
-
-    /// The only alert that any form names, or, of several by the id as it is, the only one whose id is spelled like this. Once it is known how the SMSC
-    /// writes ids, no other form counts. Until then an alert by another form counts only while it waits for a receipt, and is not believed against
-    /// the handset: of an SMSC that counts, the next receipt would be taken for an old alert's whenever it outruns its answer.
-    fn of_any_handset(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Whose, StoreError> {
-        if named.len() >= SAME_ID {
-            return Ok(Whose::Ambiguous);
-        }
-        let known = self.form_of(receipt);
-        let (mut certain, mut guessed) = (Vec::new(), Vec::new());
+        let mut candidates = Vec::with_capacity(named.len());
         for (form, id) in named {
-            if known.is_some_and(|known| known != *form) || certain.contains(&(*form, *id)) {
-                continue;
-            }
-            if *form == IdForm::Same || known.is_some() {
-                certain.push((*form, *id));
-            } else if self.spelling(receipt, *id)?.is_some() && guessed.iter().all(|(_, known)| known != id) {
-                guessed.push((*form, *id));
+            if let Some(row) = self.take_alert(id)? {
+                candidates.push(self.candidate(form, &row.value, row.last, receipt)?);
+                self.put_alert(row);
             }
         }
-        guessed.retain(|(_, id)| certain.iter().all(|(_, known)| known != id));
-        let (form, id) = match (certain.as_slice(), guessed.as_slice()) {
-            ([], []) => return Ok(Whose::Nobody),
-            ([], [_]) if receipt.handset.is_some() => return Ok(Whose::Nobody),
-            ([only], []) | ([], [only]) => *only,
-            ([(form, _), ..], []) => match self.spelled_alike(receipt, &certain)? {
-                Some(id) => (*form, id),
-                None => return Ok(Whose::Ambiguous),
+        Ok(match whose(receipt, self.known_of(receipt), &candidates) {
+            Match::One(chosen) => match self.take_alert(chosen.alert)? {
+                Some(row) => Whose::Alert { row: Box::new(row), chosen },
+                None => Whose::Nobody,
             },
-            (_, [_, ..]) => return Ok(Whose::Ambiguous),
-        };
-        let Some(row) = self.take_alert(id)? else { return Ok(Whose::Nobody) };
-        Ok(Whose::Alert { row: Box::new(row), form, by_handset: false, proves: false })
-    }
-
-    /// Which of these alerts waits for a receipt; of several, the only one whose id is spelled like the receipt's.
-    fn waiting(&mut self, receipt: &Receipt, ids: &[AlertId]) -> Result<Waiting, StoreError> {
-        let mut waiting = Vec::new();
-        for id in ids {
-            waiting.extend(self.spelling(receipt, *id)?.map(|alike| (*id, alike)));
-        }
-        if waiting.iter().any(|(_, alike)| *alike) {
-            waiting.retain(|(_, alike)| *alike);
-        }
-        Ok(match waiting.as_slice() {
-            [] => Waiting::Nobody,
-            [(id, _)] => Waiting::One(*id),
-            _ => Waiting::Several,
+            Match::Ambiguous => Whose::Ambiguous,
+            Match::Nobody => Whose::Nobody,
         })
     }
 
-    /// The only one of these alerts whose id is spelled like the receipt's; none when one has ended, since its ids are no longer known as spelled.
-    fn spelled_alike(&mut self, receipt: &Receipt, named: &[(IdForm, AlertId)]) -> Result<Option<AlertId>, StoreError> {
-        let mut found = None;
-        for (_, id) in named {
-            match self.spelling(receipt, *id)? {
-                Some(true) if found.is_none() => found = Some(*id),
-                Some(false) => {}
-                Some(true) | None => return Ok(None),
+    /// An alert that a receipt's id names, with the newest decision of its chain. What came of it before is asked where it may tell something: where only
+    /// the id speaks for it, in another form.
+    fn candidate(
+        &self,
+        form: IdForm,
+        alert: &Alert,
+        last: Option<i64>,
+        receipt: &Receipt,
+    ) -> Result<Candidate, StoreError> {
+        let by_id_alone = form != IdForm::Same && receipt.handset != Some(alert.to);
+        let had_it = by_id_alone && alert.state.is_final() && self.had(last, receipt)?;
+        Ok(Candidate::new(form, alert, receipt, had_it))
+    }
+
+    /// Whether a receipt with this id is among the newest events of an alert's chain.
+    fn had(&self, last: Option<i64>, receipt: &Receipt) -> Result<bool, StoreError> {
+        let (key, mut place) = (id_key(&receipt.message_id), last);
+        for _ in 0..CHAIN {
+            let Some(seq) = place else { return Ok(false) };
+            if let Some(Event::Receipt(known)) = rows::event(self.conn, seq)?
+                && known.smsc == receipt.smsc
+                && id_key(&known.message_id) == key
+            {
+                return Ok(true);
+            }
+            place = rows::decision(self.conn, seq)?.and_then(|decided| decided.prev);
+        }
+        Ok(false)
+    }
+
+    /// What is known of a receipt's SMSC: its form as was set, else as was learned from earlier batches. A batch learns nothing for itself: people are
+    /// looked up for it by what is known before.
+    fn known_of(&self, receipt: &Receipt) -> Known {
+        let habits = self.memory.habits.get(&receipt.smsc);
+        let Habits { names_handsets, .. } = habits.copied().unwrap_or_default();
+        Known { form: receipt.id_form.or_else(|| habits?.form()), names_handsets }
+    }
+
+    fn learn(&mut self, smsc: &SmscName, Chosen { form, by_handset, proves, .. }: Chosen) {
+        if !by_handset {
+            return;
+        }
+        let known = || self.memory.habits.get(smsc).copied().unwrap_or_default();
+        let habits = self.draft.habits.entry(smsc.clone()).or_insert_with(known);
+        habits.names_handsets = true;
+        if proves {
+            for (_, count) in IdForm::ALL.into_iter().zip(&mut habits.forms).filter(|(one, _)| *one == form) {
+                *count = count.saturating_add(1);
             }
         }
-        Ok(found)
     }
-
-    /// Whether a part of this alert has the receipt's id as it is spelled; `None`: it waits for no receipt.
-    fn spelling(&mut self, receipt: &Receipt, id: AlertId) -> Result<Option<bool>, StoreError> {
-        let Some(row) = self.take_alert(id)? else { return Ok(None) };
-        let alike = match &row.value.state {
-            AlertState::Accepted { parts, .. } => Some(parts.iter().any(|part| part.id == receipt.message_id)),
-            _ => None,
-        };
-        self.put_alert(row);
-        Ok(alike)
-    }
-
-    /// How a receipt's SMSC is known to write ids: as was set, else as was learned.
-    fn form_of(&self, receipt: &Receipt) -> Option<IdForm> {
-        receipt.id_form.or_else(|| {
-            let counts = self.draft.forms.get(&receipt.smsc).or_else(|| self.memory.forms.get(&receipt.smsc))?;
-            let mut used = IdForm::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
-            let only = used.next().filter(|(_, count)| **count >= ENOUGH)?;
-            used.next().is_none().then_some(only.0)
-        })
-    }
-
-    fn learn(&mut self, smsc: &SmscName, form: IdForm) {
-        if !self.draft.forms.contains_key(smsc) {
-            let known = self.memory.forms.get(smsc).copied().unwrap_or_default();
-            self.draft.forms.insert(smsc.clone(), known);
-        }
-        let counts = self.draft.forms.get_mut(smsc).into_iter().flatten();
-        for (_, count) in IdForm::ALL.into_iter().zip(counts).filter(|(one, _)| *one == form) {
-            *count = count.saturating_add(1);
-        }
-    }
-}
-
-/// Whether an id says in which form it is: one digit is the same in all.
-fn tells_forms_apart(id: &str) -> bool {
-    id_key(id).len() > 1
 }

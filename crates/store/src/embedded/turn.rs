@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{AlertId, Msisdn, Timestamp};
+use model::{AlertId, Msisdn, SmscName, Timestamp};
 use roaring::RoaringTreemap;
 use routing::{Alert, CallBox, Effect, Event, RangeName, Subscriber};
 use rusqlite::Connection;
 
 use super::memory::{Alerts, Boxes, Memory, Row, STATES, Shared, Sharing, due, lane, place_of};
-use super::receipts::Forms;
+use super::receipts::Habits;
 use super::sharing::Loaded;
 use super::{repeats, rows};
 use crate::{Journaled, Seq, StoreError};
@@ -34,7 +34,7 @@ pub(super) struct Draft {
     pub(super) parked: u64,
     pub(super) parked_dropped: u64,
     /// Of the SMSCs of which something was learned.
-    pub(super) forms: Forms,
+    pub(super) habits: HashMap<SmscName, Habits>,
     pub(super) shared: Option<Shared>,
     pub(super) held: Option<HashSet<u64>>,
     pub(super) in_doubt: Option<bool>,

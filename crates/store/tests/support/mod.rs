@@ -127,6 +127,13 @@ pub fn receipt(id: &str, handset: Option<Msisdn>) -> Event {
     })
 }
 
+/// The same receipt, but for something.
+pub fn with(event: Event, change: impl FnOnce(&mut Receipt)) -> Event {
+    let Event::Receipt(mut receipt) = event else { unreachable!("a receipt is one") };
+    change(&mut receipt);
+    Event::Receipt(receipt)
+}
+
 /// Journals events and settles all that is undecided, in one batch.
 pub async fn happen(store: &Embedded, events: Vec<Event>) -> Settled {
     store.append(events).await.unwrap();

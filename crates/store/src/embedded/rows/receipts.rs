@@ -92,7 +92,8 @@ pub(in crate::embedded) fn park(
     Ok(())
 }
 
-/// The oldest receipts that are parked under one of these keys, in order; at most 16.
+/// The newest receipts that are parked under one of these keys, in order; at most 16. Those of an answer came seconds ago: what came before may be of
+/// others, where an SMSC gives one id to many.
 pub(in crate::embedded) fn parked(
     conn: &Connection,
     smsc: &str,
@@ -100,7 +101,9 @@ pub(in crate::embedded) fn parked(
 ) -> Result<Vec<(i64, Receipt)>, StoreError> {
     let Some([first, second, third]) = three(keys) else { return Ok(Vec::new()) };
     let mut statement = conn.prepare_cached(
-        "SELECT seq, body FROM parked WHERE smsc = ?1 AND message_id IN (?2, ?3, ?4) ORDER BY seq LIMIT 16",
+        "SELECT seq, body FROM ( \
+           SELECT seq, body FROM parked WHERE smsc = ?1 AND message_id IN (?2, ?3, ?4) ORDER BY seq DESC LIMIT 16) \
+         ORDER BY seq",
     )?;
     receipts(statement.query(params![smsc, first, second, third])?)
 }

@@ -1,9 +1,9 @@
 //! A batch that is decided by what the database says.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{AlertId, IdForm, SubmitOutcome, Timestamp, id_key};
+use model::{AlertId, Msisdn, Receipt, SmscName, SubmitOutcome, Timestamp, id_key};
 use routing::{Alert, AlertState, Event};
 
 use super::{History, Loaded, LoadedAlert, LoadedPart, Subjects, Work, is_history};
@@ -13,13 +13,13 @@ use crate::embedded::rows;
 use crate::embedded::turn::Turn;
 use crate::{Context, Journaled, Seq, Settled, StoreError};
 
+/// By SMSC and key, to whom the answers of a batch give an id.
+type Given<'a> = HashMap<(&'a SmscName, String), Vec<Msisdn>>;
+
 impl Turn<'_> {
     pub(super) fn hold(&mut self, batch: &[Journaled]) -> Result<Subjects, StoreError> {
-        let (mut subjects, mut given) = (Subjects::default(), HashSet::new());
+        let (mut subjects, mut given) = (Subjects::default(), Given::new());
         for Journaled { event, .. } in batch {
-            if let Event::Submitted { outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = event {
-                given.extend(message_ids.iter().map(|id| (smsc, id_key(id))));
-            }
             let row = match event {
                 Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
                     subjects.called.extend(event.called());
@@ -28,21 +28,22 @@ impl Turn<'_> {
                 Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
                 Event::Receipt(receipt) => {
                     let (row, certain) = match self.alert_of(receipt)? {
-                        Whose::Alert { row, form, by_handset, .. } => {
-                            // By a form that is only guessed, what another node sent may be meant.
-                            (Some(*row), by_handset || form == IdForm::Same || receipt.id_form.is_some())
-                        }
+                        // By a form that is only guessed, or against the handset, what another node sent may be meant.
+                        Whose::Alert { row, chosen } => (Some(*row), chosen.is_certain(receipt, receipt.id_form)),
                         Whose::Ambiguous | Whose::Nobody => (None, false),
                     };
-                    let answered =
-                        || receipt.answers().into_iter().any(|(_, key)| given.contains(&(&receipt.smsc, key)));
-                    if !certain && !answered() {
+                    if !certain && !is_answered(receipt, &given) {
                         subjects.unknown.push(receipt.clone());
                     }
                     row
                 }
             };
             if let Some(row) = row {
+                if let Event::Submitted { outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = event {
+                    for id in message_ids {
+                        given.entry((smsc, id_key(id))).or_default().push(row.value.to);
+                    }
+                }
                 subjects.called.push(row.value.to);
                 subjects.alerts.push((row.value.to, row.value.id));
                 self.put_alert(row);
@@ -154,6 +155,14 @@ impl Turn<'_> {
         };
         ids.into_iter().map(now).collect()
     }
+}
+
+/// Whether an answer in the same batch gives the id of a receipt to its handset; to anyone, where it names none.
+fn is_answered(receipt: &Receipt, given: &Given<'_>) -> bool {
+    receipt.answers().into_iter().any(|(_, key)| {
+        let called = given.get(&(&receipt.smsc, key));
+        called.is_some_and(|called| receipt.handset.is_none_or(|handset| called.contains(&handset)))
+    })
 }
 
 /// Calls and replies of a batch with what was decided of them.

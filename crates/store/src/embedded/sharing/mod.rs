@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use super::job::request;
 use super::memory::{Row, Shared, Sharing};
+use super::receipts::Claim;
 use super::turn::Turn;
 use super::writer::Message;
 use super::{Embedded, rows};
@@ -281,9 +282,9 @@ impl Embedded {
         self.read(move |conn| rows::parked_after(conn, after, limit)).await
     }
 
-    /// Lets parked receipts happen anew.
-    pub(crate) async fn receive_again(&self, parked: Vec<(i64, Receipt)>) -> Result<(), StoreError> {
-        self.write(parked.len(), move |turn| turn.receive_again(&parked)).await
+    /// Lets those parked receipts happen anew of which it is certain now whose they are; how many.
+    pub(crate) async fn receive_again(&self, claims: Vec<Claim>) -> Result<usize, StoreError> {
+        self.write(claims.len(), move |turn| turn.receive_again(&claims)).await
     }
 
     /// Gives a batch back that could not be settled: it is handed out again before all others.

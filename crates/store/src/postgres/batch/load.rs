@@ -87,9 +87,7 @@ pub(crate) async fn load(
             loaded.boxes.insert(called.as_u64(), loaded_box(called, row.get(1))?);
         }
     }
-    for row in next() {
-        loaded.alerts.push(LoadedAlert { alert: read(row.get(0), "alert")?, mine: row.get(1) });
-    }
+    loaded.alerts = next().iter().map(loaded_alert).collect::<Result<_, _>>()?;
     loaded.subscribers = next().iter().filter_map(subscriber).map(|one| (one.number.as_u64(), one)).collect();
     loaded.usage = next().iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect();
     Ok(loaded)
@@ -100,6 +98,25 @@ fn loaded_box(called: Msisdn, body: Option<String>) -> Result<LoadedBox, StoreEr
         .map_err(|source| StoreError::Unreadable { what: "call_box", source: std::sync::Arc::new(source) })?;
     let call_box = read_box(Some(&before), called)?;
     Ok(LoadedBox { before, call_box })
+}
+
+/// A row of [`ALERTS`].
+fn loaded_alert(row: &Row) -> Result<LoadedAlert, StoreError> {
+    Ok(LoadedAlert { alert: read(row.get(0), "alert")?, mine: row.get(1) })
+}
+
+/// The alerts that message ids belong to, as they are now.
+pub(crate) async fn alerts(client: &Client, node: i64, parts: &[LoadedPart]) -> Result<Vec<LoadedAlert>, StoreError> {
+    let named: BTreeSet<(i64, i64)> = parts.iter().map(|part| (key(part.called), part.alert.0)).collect();
+    let (called, ids): (Vec<i64>, Vec<i64>) = named.into_iter().unzip();
+    let parameters: [Parameter<'_>; 4] = [
+        (&Vec::<i64>::new(), Type::INT8_ARRAY),
+        (&called, Type::INT8_ARRAY),
+        (&ids, Type::INT8_ARRAY),
+        (&node, Type::INT8),
+    ];
+    let found = ask(client, ALERTS, &parameters).await.map_err(Fault::from)?;
+    found.iter().map(loaded_alert).collect()
 }
 
 /// The subjects together with those of receipts for what other nodes sent.
@@ -117,7 +134,8 @@ async fn whole(client: &Client, subjects: &Subjects) -> Result<(Subjects, Vec<Lo
     Ok((whole, parts))
 }
 
-/// The alerts to which receipts may belong by their message ids, in every form. Some SMSCs give one id to many: then those of the handset, and some of the others.
+/// The alerts to which receipts may belong by their message ids, in every form. Some SMSCs give one id to many: then the
+/// newest of the handset, and some of the others.
 pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<LoadedPart>, Fault> {
     let every_form = |receipt: &'_ Receipt| receipt.answers().into_iter().map(|(_, id)| id).collect::<Vec<_>>();
     let asked: BTreeSet<(&str, String, Option<i64>)> = receipts
@@ -139,7 +157,8 @@ pub(crate) async fn parts(client: &Client, receipts: &[Receipt]) -> Result<Vec<L
         [(&smscs, Type::TEXT_ARRAY), (&ids, Type::TEXT_ARRAY), (&handsets, Type::INT8_ARRAY)];
     let sql = "select distinct p.smsc, p.message_id, p.called, p.alert \
         from unnest($1::text[], $2::text[], $3::bigint[]) u(smsc, message_id, handset) cross join lateral ( \
-          (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id and p.called = u.handset limit 16) \
+          (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id and p.called = u.handset \
+            order by p.created_at desc, p.alert desc limit 16) \
           union (select * from part p where p.smsc = u.smsc and p.message_id = u.message_id limit 16)) p \
         where exists (select from alert a where a.bucket = p.bucket and a.called = p.called and a.id = p.alert)";
     let found = client.query_typed(sql, &parameters).await?;

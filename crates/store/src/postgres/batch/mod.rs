@@ -13,7 +13,7 @@
 mod load;
 mod write;
 
-pub(crate) use load::{load, lock_quotas, parts};
+pub(crate) use load::{alerts, load, lock_quotas, parts};
 pub(crate) use write::write;
 
 use std::collections::HashMap;

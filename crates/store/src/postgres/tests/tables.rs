@@ -1,11 +1,13 @@
-//! Migrations and partitions.
+//! Migrations, partitions, and message ids.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use model::{Msisdn, Receipt, ReceiptState, SmscName};
 use throwaway_postgres::{Holder, sql};
 
 use super::super::super::migrate::{Migrated, check, migrate};
-use super::super::super::{Class, migrate_now, partitions};
+use super::super::super::{Class, batch, migrate_now, partitions};
 use super::{clock, connector, settings, well};
 
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -129,4 +131,39 @@ async fn days_are_made_while_calls_are_written() {
     let _holder = Holder::of(&url, &format!("insert into missed_call values {row}"));
     partitions::keep(&session, clock() + Duration::from_secs(86_400), MONTH).await.unwrap();
     assert_eq!(partitions_of(&url, "missed_call").len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_alerts_of_one_handset_with_one_id_the_newest_are_read() {
+    let url = well().database();
+    let connector = connector(&url);
+    migrate(&connector).await.unwrap();
+    let called = 8_613_600_000_001_u64;
+    // Later alerts have higher names here, and lower ones with another node: they are made in the order of 1 to 20, 40 to 21.
+    let names = (1..=20).chain((21..=40).rev());
+    for (n, alert) in names.enumerate() {
+        let at = format!("timestamptz '2026-11-23 12:00:00+00' + interval '{n} minutes'");
+        let bucket = called % 64;
+        sql(
+            &url,
+            &format!(
+                "insert into alert values ({bucket}, {called}, {alert}, 1, 1, 'notice', 'accepted', {at}, '{{}}')"
+            ),
+        );
+        sql(&url, &format!("insert into part values ('smsc1', '0', {bucket}, {called}, {alert}, {at})"));
+    }
+    let receipt = Receipt {
+        smsc: SmscName("smsc1".to_owned()),
+        message_id: "0".to_owned(),
+        id_form: None,
+        state: ReceiptState::Delivered,
+        handset: Some(Msisdn::try_from(called).unwrap()),
+        error: String::new(),
+        at: clock(),
+    };
+    let session = connector.connect().await.unwrap();
+    let parts = batch::parts(&session, &[receipt]).await.unwrap();
+    let named: BTreeSet<i64> = parts.iter().map(|part| part.alert.0).collect();
+    assert!((21..=36).all(|newest| named.contains(&newest)), "{named:?}");
+    assert!(named.len() < 40, "no more than are needed: {named:?}");
 }
