@@ -338,9 +338,9 @@ mod tests {
                     (Session::Bound { .. }, Event::NotServed(status)) => parting(Why::NotBound { status }),
                     (Session::Binding { .. }, Event::PeerUnbind) => (down(Why::PeerUnbound, first).0, Action::Part),
                     (Session::Parting { why, .. }, Event::Settled | Event::Tick) => (down(why, first).0, Action::Part),
-                    (Session::Parting { why, .. }, Event::Failed(_)) => down(why, first),
                     (Session::Parting { why, .. }, Event::Drain(_)) => (closed(why).0, Action::Part),
-                    (
+                    (Session::Parting { why, .. }, Event::Failed(_))
+                    | (
                         Session::Connecting { .. }
                         | Session::Awaiting { .. }
                         | Session::Binding { .. }
