@@ -60,7 +60,7 @@ pub(crate) enum Standing {
 pub(crate) enum Match {
     /// This alert's.
     One(Chosen),
-    /// Of alerts of which nothing tells whether it is meant.
+    /// Of alerts of which nothing tells which is meant, or whether one is.
     Ambiguous,
     /// Of no alert known here.
     Nobody,

@@ -6,7 +6,7 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use model::{Msisdn, Secret, Submit, Timestamp};
+use model::{Msisdn, Secret, Submit, SubmitOutcome, Timestamp};
 use routing::{Condition, Database, Event, HealthEvent};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
 use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber, with};
@@ -28,6 +28,10 @@ struct Node {
 
 impl Node {
     async fn start(dir: &Path, url: &str) -> Self {
+        Self::start_with_lease(dir, url, Duration::from_secs(600)).await
+    }
+
+    async fn start_with_lease(dir: &Path, url: &str, lease: Duration) -> Self {
         let settings = EmbeddedSettings {
             cache: 4 << 20,
             log: 1 << 20,
@@ -49,7 +53,7 @@ impl Node {
             interval: Duration::from_millis(50),
             timeout: Duration::from_secs(1),
             migrate: true,
-            lease: Duration::from_secs(600),
+            lease,
             retention: DAY * 30,
         };
         let health = DatabaseHealth::starting(clock);
@@ -388,6 +392,40 @@ async fn a_receipt_that_the_rule_gives_to_nobody_is_not_claimed_from_the_databas
     upkeep.abort();
     sender.stop().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn many_alerts_that_wait_for_the_lease_do_not_stand_before_new_ones() {
+    const MANY: u64 = 1_100;
+    let mut cluster = Cluster::start(&[]);
+    let (url, dir) = (cluster.database(), tempfile::tempdir().unwrap());
+    let lease = Duration::from_secs(3);
+    let node = Node::start_with_lease(dir.path(), &url, lease).await;
+    node.normal().await;
+    let everybody = format!("select generate_series({}, {})", subscriber(0).as_u64(), subscriber(MANY).as_u64());
+    let _ = sql(&url, &format!("insert into subscriber (number) {everybody}"));
+    until("the registry is followed", || node.store.subscriber_count() == MANY + 1).await;
+    node.happen((0..MANY).map(|n| call(&n.to_string(), subscriber(n))).collect()).await;
+    let submits = node.store.lease(2_000, &node.context()).await.unwrap();
+    assert_eq!(submits.len() as u64, MANY);
+    let late = Duration::from_secs(10);
+    let put_off = |submit: &Submit| Event::Submitted {
+        alert: submit.alert,
+        attempt: submit.attempt,
+        outcome: SubmitOutcome::Later { after: late, status: 0x64, avoid: None },
+    };
+    node.happen(submits.iter().map(put_off).collect()).await;
+    cluster.kill();
+    tokio::time::sleep(lease).await;
+    // All could leave by now, had the lease not lapsed.
+    let context = Context { now: clock() + late * 2, database: Database::Abnormal, ..node.context() };
+    let appended = node.store.local().append(vec![call_at("new", subscriber(MANY), context.now)]).await.unwrap();
+    let batch = node.store.local().next(10).await;
+    assert_eq!(batch.last().unwrap().seq, appended.through);
+    node.store.settle(batch, context.clone()).await.unwrap();
+    let left = node.store.lease(10, &context).await.unwrap();
+    assert_eq!(left.iter().map(|submit| submit.destination).collect::<Vec<_>>(), [subscriber(MANY)]);
+    node.stop().await;
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Leasing: alerts leave the queue for a link.
 
-use model::{Submit, Timestamp};
+use model::{AlertId, Submit, Timestamp};
 use routing::{Database, Event, Leased};
 
+use super::open::ALERT_BITS;
 use super::rows;
 use super::turn::Turn;
 use crate::{Context, StoreError};
@@ -22,12 +23,15 @@ impl Turn<'_> {
     ) -> Result<Vec<Submit>, StoreError> {
         self.write_rows()?;
         let limit = room.saturating_add(DROPS);
-        // Those that wait for the lease don't stand before the others: none of them may leave before it was made.
-        let after = lapsed.unwrap_or(Timestamp::from_millis(i64::MIN));
-        let mut waiting = rows::queued(self.conn, rows::LANE_ALERTS, after, context.now, limit)?;
+        // Those that wait for the lease don't stand before the others.
+        let made = match lapsed {
+            Some(lapsed) => (lapsed, self.first_made_after(lapsed)?),
+            None => (Timestamp::from_millis(i64::MIN), AlertId(i64::MIN)),
+        };
+        let mut waiting = rows::queued(self.conn, rows::LANE_ALERTS, made, context.now, limit)?;
         let in_doubt = self.draft.in_doubt.unwrap_or(self.memory.in_doubt);
         if context.database == Database::Normal && !in_doubt {
-            waiting.extend(rows::queued(self.conn, rows::LANE_TEASERS, after, context.now, limit)?);
+            waiting.extend(rows::queued(self.conn, rows::LANE_TEASERS, made, context.now, limit)?);
             waiting.sort_unstable();
         }
         let mut submits = Vec::with_capacity(room.min(waiting.len()));
@@ -70,5 +74,19 @@ impl Turn<'_> {
             }
         }
         Ok(submits)
+    }
+
+    /// The first of this node's alerts that was made after a time, or where it would be: they are named in the order they are made.
+    fn first_made_after(&self, after: Timestamp) -> Result<AlertId, StoreError> {
+        let node = self.draft.shared.map_or(0, |shared| shared.node);
+        let (mut low, mut high) = (node << ALERT_BITS, self.draft.next_alert);
+        while low < high {
+            let middle = low.midpoint(high);
+            match rows::first_alert(self.conn, middle, high)? {
+                Some((id, made)) if made <= after => low = id.0.saturating_add(1),
+                Some(_) | None => high = middle,
+            }
+        }
+        Ok(AlertId(low))
     }
 }

@@ -58,7 +58,7 @@ pub(super) enum Whose {
         /// How it was found.
         chosen: Chosen,
     },
-    /// One of several.
+    /// Of alerts of which nothing tells which is meant, or whether one is.
     Ambiguous,
     /// Of no alert known here.
     Nobody,

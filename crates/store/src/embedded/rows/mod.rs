@@ -234,23 +234,33 @@ pub(super) fn put_alert(conn: &Connection, row: &Row<Alert>, (lane, not_before):
     Ok(())
 }
 
-/// Queued alerts of one lane that may be sent after one time and by `now`, the longest waiting first, with the time each waits since.
+/// Queued alerts of one lane that may be sent by `now`, of those made after a time, the first of which is given; the longest waiting first, with the time each
+/// waits since. The index has all that is asked for.
 pub(super) fn queued(
     conn: &Connection,
     lane: i64,
-    after: Timestamp,
+    (after, first): (Timestamp, AlertId),
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<(i64, AlertId)>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT not_before, id FROM alert WHERE lane = ?1 AND not_before > ?4 AND not_before <= ?2 \
+        "SELECT not_before, id FROM alert WHERE lane = ?1 AND not_before > ?4 AND not_before <= ?2 AND id >= ?5 \
          ORDER BY not_before, id LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = statement.query_map(params![lane, now.as_millis(), limit, after.as_millis()], |row| {
+    let found = statement.query_map(params![lane, now.as_millis(), limit, after.as_millis(), first.0], |row| {
         Ok((row.get(0)?, AlertId(row.get(1)?)))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The first alert in a range of ids, whose end is not in it, with the time it was made.
+pub(super) fn first_alert(conn: &Connection, from: i64, end: i64) -> Result<Option<(AlertId, Timestamp)>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT body FROM alert WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1")?;
+    let mut found = statement.query([from, end])?;
+    let Some(row) = found.next()? else { return Ok(None) };
+    let alert: Alert = body(row, 0, "alert")?;
+    Ok(Some((alert.id, alert.created_at)))
 }
 
 /// Alerts that were handed to a link, with the attempt.
