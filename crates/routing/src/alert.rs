@@ -313,7 +313,7 @@ impl Alert {
         Ok(())
     }
 
-    /// Applies a receipt about one of its parts ([`part_of`]). The alert ends when every part has ended: delivered when all were, expired when no part was
+    /// Applies a receipt about one of its parts. The alert ends when every part has ended: delivered when all were, expired when no part was
     /// lost another way, else undelivered.
     ///
     /// # Errors
