@@ -242,6 +242,9 @@ struct Turn {
 /// The step of a link of weight 1: many times the largest weight, so that steps are told apart.
 const STEP: u64 = 1 << 20;
 
+/// What a link may have saved up of turns that it missed: some tens of orders.
+const SAVED_UP: u64 = 64 * STEP;
+
 /// Which links get the next `at_most` orders, one after another, as far as they have slots.
 fn turns_of(turns: &mut [Turn], at_most: usize) -> Vec<usize> {
     let free: usize = turns.iter().map(|turn| turn.free).sum();
@@ -259,15 +262,19 @@ fn turns_of(turns: &mut [Turn], at_most: usize) -> Vec<usize> {
 }
 
 impl Port {
-    /// Its turn among those that had theirs at `now`: one that was out of service has not saved up what it missed.
+    /// Its turn among those that had theirs at `now`: one that had no slots for a moment makes up for it, one that was out of service for long doesn't.
     fn turn(&self, now: u64) -> Turn {
-        Turn { at: self.turn.load(Ordering::Relaxed).max(now), step: self.step, free: self.gate.available() }
+        Turn { at: self.not_long_before(now), step: self.step, free: self.gate.available() }
+    }
+
+    fn not_long_before(&self, now: u64) -> u64 {
+        self.turn.load(Ordering::Relaxed).max(now.saturating_sub(SAVED_UP))
     }
 
     /// An order goes to it. Only fairness depends on this: several who submit at a time may disturb it a little.
     fn takes_its_turn(&self) {
-        let at = self.turn.load(Ordering::Relaxed).max(self.last_turn.load(Ordering::Relaxed));
-        self.last_turn.store(at, Ordering::Relaxed);
+        let at = self.not_long_before(self.last_turn.load(Ordering::Relaxed));
+        self.last_turn.fetch_max(at, Ordering::Relaxed);
         self.turn.store(at + self.step, Ordering::Relaxed);
     }
 
