@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::http::Client;
-use crate::{paths, ports, wait, world::SERVICE_CODE};
+use crate::{Gateway, paths, ports, wait, world::SERVICE_CODE};
 
 /// A running simulated SMSC. Killed when dropped.
 #[derive(Debug)]
@@ -104,6 +104,19 @@ impl Simulator {
     /// When it is gone.
     pub fn submits_to(&self, handset: &str) -> Result<Vec<Value>> {
         Ok(self.submits()?.into_iter().filter(|submit| is(&submit["destination"], handset)).collect())
+    }
+
+    /// A person who is called is told by it, once, and its receipt is found.
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub fn tells(&self, gateway: &Gateway, handset: &str) -> Result<()> {
+        gateway.subscribe(handset)?;
+        gateway.take(&json!({ "id": handset, "caller": "8613911112222", "called": handset }))?;
+        gateway.wait_alerts(handset, &["delivered"])?;
+        let told = self.submits_to(handset)?.len();
+        ensure!(told == 1, "told {told} times");
+        Ok(())
     }
 
     /// What the gateway answered, oldest first.

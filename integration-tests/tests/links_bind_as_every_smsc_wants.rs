@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use integration_tests::{Gateway, Simulator, World, ports, wait};
+use integration_tests::{Simulator, World, ports, wait};
 use serde_json::{Value, json};
 
 const SUBSCRIBER: &str = "8613900000001";
@@ -18,16 +18,6 @@ fn binds(simulator: &Simulator) -> Result<Vec<(String, u64, String)>> {
     let mut binds: Vec<_> = simulator.sessions()?.iter().map(seen).collect();
     binds.sort();
     Ok(binds)
-}
-
-/// A person is told once, and the receipt comes back.
-fn tells(simulator: &Simulator, gateway: &Gateway, handset: &str) -> Result<()> {
-    gateway.subscribe(handset)?;
-    gateway.take(&json!({ "id": handset, "caller": "8613911112222", "called": handset }))?;
-    gateway.wait_alerts(handset, &["delivered"])?;
-    let told = simulator.submits_to(handset)?.len();
-    ensure!(told == 1, "told {told} times");
-    Ok(())
 }
 
 #[test]
@@ -48,7 +38,7 @@ fn each_version_and_mode() -> Result<()> {
                 .map(|(mode, version, kind)| ((*mode).to_owned(), *version, (*kind).to_owned()))
                 .collect();
             ensure!(seen == expected, "{seen:?}");
-            tells(&simulator, &gateway, SUBSCRIBER)?;
+            simulator.tells(&gateway, SUBSCRIBER)?;
             gateway.stop()
         };
         play().context(parameters)?;
@@ -68,7 +58,7 @@ fn receipts_by_another_bind() -> Result<()> {
         (json!({ "receipts_elsewhere": true, "receipts_before_answer": true }), "8613900000003"),
     ] {
         simulator.faults(&faults)?;
-        tells(&simulator, &gateway, handset).context(faults.to_string())?;
+        simulator.tells(&gateway, handset).context(faults.to_string())?;
     }
     gateway.stop()
 }
@@ -160,7 +150,7 @@ fn by_tls_with_certificates_both_ways() -> Result<()> {
 
     world.set("SMSC__URLS", &url(&format!("{trusting}&tls_cert={own_cert}&tls_key={own_key}&tls_name=smsc.example")));
     let gateway = world.start_bound()?;
-    tells(&simulator, &gateway, SUBSCRIBER)?;
+    simulator.tells(&gateway, SUBSCRIBER)?;
     gateway.stop()
 }
 
@@ -173,6 +163,6 @@ fn by_outbind() -> Result<()> {
     simulator.outbind(&address, "SIMULATOR", "secret")?;
     gateway.wait_bound()?;
     ensure!(simulator.sessions()?.len() == 1, "{:?}", simulator.sessions()?);
-    tells(&simulator, &gateway, SUBSCRIBER)?;
+    simulator.tells(&gateway, SUBSCRIBER)?;
     gateway.stop()
 }

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::simulator::pdu;
-use integration_tests::{Gateway, Simulator, World, wait};
+use integration_tests::{Simulator, World, wait};
 use serde_json::{Value, json};
 
 const DELIVER_SM: u32 = 0x05;
@@ -100,16 +100,6 @@ fn session(simulator: &Simulator) -> Result<Value> {
     Ok(simulator.sessions()?.first().context("nobody is bound")?["id"].clone())
 }
 
-/// A call after the oddity is told, once, and its receipt found.
-fn tells(simulator: &Simulator, gateway: &Gateway, handset: &str) -> Result<()> {
-    gateway.subscribe(handset)?;
-    gateway.take(&json!({ "id": handset, "caller": "8613911112222", "called": handset }))?;
-    gateway.wait_alerts(handset, &["delivered"])?;
-    let told = simulator.submits_to(handset)?.len();
-    ensure!(told == 1, "told {told} times");
-    Ok(())
-}
-
 #[test]
 fn what_comes_from_an_smsc() -> Result<()> {
     let simulator = Simulator::start()?;
@@ -128,7 +118,7 @@ fn what_comes_from_an_smsc() -> Result<()> {
                 let answer = simulator.answer_to(sequence)?;
                 ensure!(answer == expected, "answered {answer:x?}");
             }
-            tells(&simulator, &gateway, &(8_613_900_000_100 + u64::from(n)).to_string())?;
+            simulator.tells(&gateway, &(8_613_900_000_100 + u64::from(n)).to_string())?;
             let answers = simulator.answers()?.iter().filter(|answer| answer["sequence"] == sequence).count();
             ensure!(answers == usize::from(row.answer.is_some()), "{answers} answers");
             ensure!(session(&simulator)? == first, "the session ended");
@@ -153,7 +143,7 @@ fn what_can_not_be_cut_into_pdus() -> Result<()> {
                 Ok(nacks.filter(|nack| nack["status"] == 0x02 && nack["session"] == before).count() == 1)
             })?;
             wait::until_true("a new session", || Ok(session(&simulator).is_ok_and(|session| session != before)))?;
-            tells(&simulator, &gateway, &(8_613_900_000_200_u64 + n).to_string())
+            simulator.tells(&gateway, &(8_613_900_000_200_u64 + n).to_string())
         };
         play().with_context(|| *id)?;
     }

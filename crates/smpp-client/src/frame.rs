@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use rusmpp::CommandId;
 
 /// Octets of the header: length, id, status, sequence number.
-const HEADER: usize = 16;
+pub(crate) const HEADER: usize = 16;
 
 /// The longest PDU taken: a `message_payload` may fill 64 KiB, nothing that is longer is SMPP.
 const LONGEST: usize = 64 * 1024;

@@ -3,8 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use rusmpp::CommandId;
 
-/// Octets of the header: length, id, status, sequence number.
-const HEADER: usize = 16;
+use crate::frame::HEADER;
 
 /// A request that is being written.
 #[derive(Clone, Debug)]
