@@ -12,13 +12,13 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::serve::ListenerExt;
 use ingress::http::HttpSettings;
-use ingress::sip::SipSettings;
+use ingress::sip::{BindError, Door, Listen, SipSettings};
 use ingress::{Counts, Offer};
 use model::Clock;
 use routing::Policy;
 use smpp_client::{LinkSettings, Links};
 use store::{Embedded, EmbeddedSettings, HandOver, Outcome, PostgresSettings, StoreError};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -55,8 +55,6 @@ pub struct Plan {
     pub http_listen: Option<SocketAddr>,
     /// Calls by SIP.
     pub sip: SipSettings,
-    /// Where calls come in by SIP over UDP.
-    pub sip_listen: Vec<SocketAddr>,
     /// Console, operators' API, health and metrics; `None`: the caller serves [`Gateway::admin`] itself.
     pub admin_listen: Option<SocketAddr>,
     /// What an operator must show, unless only this machine can reach the listener.
@@ -88,6 +86,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The SIP door has no place of its own.
+    #[error(transparent)]
+    Sip(#[from] BindError),
 }
 
 /// A running gateway.
@@ -105,7 +106,7 @@ pub struct Gateway {
     /// Where the calls API listens.
     pub http_addr: Option<SocketAddr>,
     /// Where SIP listens.
-    pub sip_addrs: Vec<SocketAddr>,
+    pub sip_listens: Vec<Listen>,
     /// Where the operators' API listens.
     pub admin_addr: Option<SocketAddr>,
     state: Arc<Admin>,
@@ -160,11 +161,7 @@ impl Gateway {
         // 2 listeners are bound before anything runs, so that a taken port stops the start
         let http = bind_tcp(plan.http_listen, "http").await?;
         let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
-        let mut sip = Vec::with_capacity(plan.sip_listen.len());
-        for listen in plan.sip_listen {
-            let socket = UdpSocket::bind(listen).await;
-            sip.push(socket.map_err(|source| StartError::Listen { listen, what: "sip", source })?);
-        }
+        let sip = Door::bind(plan.sip).await?;
         // 3 links to SMSCs
         let tracker = TaskTracker::new();
         let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
@@ -209,12 +206,11 @@ impl Gateway {
         let doors = CancellationToken::new();
         let counts = Arc::new(Counts::default());
         let calls = ingress::http::router(plan.http.clone(), offers.clone(), plan.clock, Arc::clone(&counts));
-        let sip_addrs = sip.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-        for socket in sip {
-            let (settings, offers, counts) = (plan.sip.clone(), offers.clone(), Arc::clone(&counts));
-            let (clock, drain) = (plan.clock, doors.clone());
+        let sip_listens = sip.listens();
+        if !sip_listens.is_empty() {
+            let (offers, counts, drain) = (offers.clone(), Arc::clone(&counts), doors.clone());
             tasks.doors.push(tokio::spawn(async move {
-                if let Err(error) = ingress::sip::udp::serve(socket, settings, offers, clock, counts, drain).await {
+                if let Err(error) = sip.serve(offers, plan.clock, counts, drain).await {
                     tracing::error!(error = %error, listener = "sip", "a listener ended");
                 }
             }));
@@ -235,7 +231,7 @@ impl Gateway {
             calls,
             admin,
             http_addr,
-            sip_addrs,
+            sip_listens,
             admin_addr,
             state,
             links,

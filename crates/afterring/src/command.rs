@@ -57,7 +57,7 @@ async fn run(settings: Settings) -> u8 {
     tracing::info!(
         http = gateway.http_addr.map(tracing::field::display),
         admin = gateway.admin_addr.map(tracing::field::display),
-        sip = ?gateway.sip_addrs,
+        sip = gateway.sip_listens.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         links = settings.links.len(),
         "started"
     );

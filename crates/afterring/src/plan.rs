@@ -1,8 +1,8 @@
 //! From settings to what a gateway is started with.
 
 use ingress::http::HttpSettings;
-use ingress::sip::{PeerNet, Release, ReleaseTable, SipSettings};
-use model::{Clock, Reason};
+use ingress::sip::{Listen, Network, Peer, Release, ReleaseTable, Rules, SipSettings, Transport};
+use model::Clock;
 use store::EmbeddedSettings;
 
 use crate::app::Plan;
@@ -32,7 +32,6 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         http,
         http_listen: settings.http.listener.listen,
         sip: sip(settings),
-        sip_listen: settings.sip.listen.clone(),
         admin_listen: settings.admin.listen,
         admin_token: settings.admin.token.clone(),
         seed,
@@ -42,27 +41,26 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
 fn sip(settings: &Settings) -> SipSettings {
     let door = &settings.sip;
     let mut sip = SipSettings::new(settings.numbering.clone());
+    sip.listen = door.listen.iter().map(|address| Listen { transport: Transport::Udp, address: *address }).collect();
     sip.answer_timeout = door.answer_timeout;
-    sip.not_found = door.not_found;
-    sip.peers = door
-        .peers
-        .iter()
-        .filter_map(|peer| {
-            let network = format!("{}/{}", peer.network, peer.prefix).parse().ok()?;
-            Some(PeerNet { network, trusted: peer.trusted })
-        })
-        .collect();
-    let of = |reason: Reason, known: Release| {
-        door.release.get(&reason).and_then(|given| Release::new(given.status, given.cause).ok()).unwrap_or(known)
-    };
-    let known = ReleaseTable::default();
-    sip.release = ReleaseTable {
-        busy: of(Reason::Busy, known.busy),
-        no_answer: of(Reason::NoAnswer, known.no_answer),
-        unreachable: of(Reason::Unreachable, known.unreachable),
-        unconditional: of(Reason::Unconditional, known.unconditional),
-        rejected: of(Reason::Rejected, known.rejected),
-        unknown: of(Reason::Unknown, known.unknown),
-    };
+    let mut release = ReleaseTable::default();
+    for (reason, given) in &door.release {
+        if let Ok(given) = Release::new(given.status, given.cause) {
+            release.set(*reason, given);
+        }
+    }
+    let given = door.peers.iter().filter_map(|peer| {
+        let network = Network::new(peer.network, peer.prefix).ok()?;
+        let rules = Rules { trusted: peer.trusted, ..Rules::new(settings.numbering.clone()) };
+        Some(Peer::new(network.to_string(), vec![network], rules))
+    });
+    let given: Vec<Peer> = given.collect();
+    if !given.is_empty() {
+        sip.peers = given;
+    }
+    for peer in &mut sip.peers {
+        peer.rules.release = release.clone();
+        peer.rules.not_found = door.not_found;
+    }
     sip
 }

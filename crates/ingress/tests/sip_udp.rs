@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingress::sip::{PeerNet, SipSettings, Timers, udp};
+use ingress::sip::{Door, Listen, Peer, Rules, SipSettings, Timers, Transport};
 use ingress::{Counts, Offer, Refusal, Stored};
 use model::{Numbering, Reason, Timestamp};
 use tokio::net::UdpSocket;
@@ -43,11 +43,12 @@ impl Gateway {
     }
 
     async fn with_room(settings: SipSettings, room: usize) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
+        let listen = Listen { transport: Transport::Udp, address: "127.0.0.1:0".parse().unwrap() };
+        let door = Door::bind(SipSettings { listen: vec![listen], ..settings }).await.unwrap();
+        let address = door.listens()[0].address;
         let (intake, offers) = mpsc::channel(room);
         let (counts, drain) = (Arc::new(Counts::default()), CancellationToken::new());
-        let serving = tokio::spawn(udp::serve(socket, settings, intake, now, Arc::clone(&counts), drain.clone()));
+        let serving = tokio::spawn(door.serve(intake, now, Arc::clone(&counts), drain.clone()));
         Self { address, offers, counts, drain, serving }
     }
 
@@ -326,8 +327,12 @@ async fn noise_is_not_answered() {
 
 #[tokio::test]
 async fn strangers_are_refused_and_peers_trusted_as_far_as_they_are() {
-    let stranger = PeerNet { network: "192.0.2.0/24".parse().unwrap(), trusted: true };
-    let mut gateway = Gateway::start(SipSettings { peers: vec![stranger], ..settings() }).await;
+    let peer = |network: &str, trusted| {
+        let rules = Rules { trusted, ..settings().peers[0].rules.clone() };
+        Peer::new(network, vec![network.parse().unwrap()], rules)
+    };
+    let stranger = peer("192.0.2.0/24", true);
+    let mut gateway = Gateway::start(SipSettings { peers: vec![stranger.clone()], ..settings() }).await;
     let switch = Switch::facing(&gateway).await;
     assert_eq!(switch.ask(invite("a")).await, 403);
     assert_eq!(switch.ask(request("OPTIONS", "b", "")).await, 403);
@@ -335,8 +340,8 @@ async fn strangers_are_refused_and_peers_trusted_as_far_as_they_are() {
     assert!(gateway.offers.try_recv().is_err());
 
     for (trusted, caller) in [(true, "4520888888"), (false, "4520112233")] {
-        let peer = PeerNet { network: "127.0.0.0/8".parse().unwrap(), trusted };
-        let mut gateway = Gateway::start(SipSettings { peers: vec![stranger, peer], ..settings() }).await;
+        let peer = peer("127.0.0.0/8", trusted);
+        let mut gateway = Gateway::start(SipSettings { peers: vec![stranger.clone(), peer], ..settings() }).await;
         let switch = Switch::facing(&gateway).await;
         switch.send(invite("a").replace("CSeq", "P-Asserted-Identity: <tel:+4520888888>\r\nCSeq")).await;
         let calls = gateway.store().await;

@@ -5,11 +5,10 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
-use ingress::sip::{Release, ReleaseTable, SipSettings, udp};
+use ingress::sip::{Door, Listen, Release, SipSettings, Transport};
 use ingress::{Counts, Offer, Stored};
 use model::{Numbering, Timestamp};
 use tokio::io::AsyncReadExt;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,17 +21,18 @@ async fn sipp_gets_every_call_released() {
         println!("skipped: sipp is not on the PATH");
         return;
     }
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let target = socket.local_addr().unwrap().to_string();
     let numbering =
         Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
     // The scenario expects 480 for every reason.
-    let release = ReleaseTable { busy: Release::new(480, 17).unwrap(), ..ReleaseTable::default() };
-    let settings = SipSettings { release, ..SipSettings::new(numbering) };
+    let listen = Listen { transport: Transport::Udp, address: "127.0.0.1:0".parse().unwrap() };
+    let mut settings = SipSettings { listen: vec![listen], ..SipSettings::new(numbering) };
+    settings.peers[0].rules.release.busy = Release::new(480, 17).unwrap();
+    let door = Door::bind(settings).await.unwrap();
+    let target = door.listens()[0].address.to_string();
     let (intake, mut offers) = mpsc::channel(64);
     let (counts, drain) = (Arc::new(Counts::default()), CancellationToken::new());
     let clock = || Timestamp::from_millis(1_795_420_800_000);
-    let serving = tokio::spawn(udp::serve(socket, settings, intake, clock, Arc::clone(&counts), drain.clone()));
+    let serving = tokio::spawn(door.serve(intake, clock, Arc::clone(&counts), drain.clone()));
     let store = tokio::spawn(async move {
         let mut called = Vec::new();
         while let Some(Offer { calls, answer }) = offers.recv().await {

@@ -15,8 +15,9 @@ use sha2::{Digest, Sha256};
 use super::envelope::{Envelope, Fault};
 use super::history_info::{History, history};
 use super::message::{Message, Name};
+use super::settings::Rules;
 use super::uri::{Address, Uri};
-use super::{SipSettings, diversion, history_info, lexer};
+use super::{diversion, history_info, lexer};
 use crate::Refusal;
 use crate::caller::read_caller;
 
@@ -72,13 +73,13 @@ impl Understood {
 ///
 /// # Errors
 /// The refusal that the peer would get and that would be counted.
-pub fn understand(message: &[u8], settings: &SipSettings, trusted: bool) -> Result<Understood, Refusal> {
+pub fn understand(message: &[u8], rules: &Rules) -> Result<Understood, Refusal> {
     let message = Message::parse(Bytes::copy_from_slice(message)).map_err(|_| Refusal::Unreadable)?;
     let envelope = message.envelope().map_err(refusal_of)?;
     if envelope.method != b"INVITE" {
         return Err(Refusal::Method);
     }
-    extract(&message, &envelope, settings, trusted)
+    extract(&message, &envelope, rules)
 }
 
 /// The refusal that a broken rule is counted as.
@@ -96,22 +97,18 @@ pub(super) const fn refusal_of(fault: Fault) -> Refusal {
     }
 }
 
-pub(super) fn extract(
-    message: &Message,
-    envelope: &Envelope<'_>,
-    settings: &SipSettings,
-    trusted: bool,
-) -> Result<Understood, Refusal> {
+pub(super) fn extract(message: &Message, envelope: &Envelope<'_>, rules: &Rules) -> Result<Understood, Refusal> {
+    let trusted = rules.trusted;
     let target = Uri::parse(message.uri()).ok_or(Refusal::Scheme)?;
     let history = history(message);
-    let (evidence, called) = called(message, &target, &history, &settings.numbering, trusted)?;
+    let (evidence, called) = called(message, &target, &history, &rules.numbering, trusted)?;
     Ok(Understood {
         id: id(message, envelope)?,
-        caller: caller(message, &settings.numbering, trusted),
+        caller: caller(message, &rules.numbering, trusted),
         called,
         evidence,
-        original: original(message, &history, &settings.numbering).filter(|original| *original != called),
-        reason: reason(message, &target, &history, settings.not_found),
+        original: original(message, &history, &rules.numbering).filter(|original| *original != called),
+        reason: reason(message, &target, &history, rules.not_found),
         service_number: target.number().and_then(|number| ShortNumber::parse(number.trim_start_matches('+')).ok()),
     })
 }
@@ -250,8 +247,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn denmark() -> SipSettings {
-        SipSettings::new(Numbering {
+    fn denmark() -> Rules {
+        Rules::new(Numbering {
             country_code: "45".into(),
             national_prefix: String::new(),
             international_prefix: "00".into(),
@@ -291,7 +288,8 @@ mod tests {
         ];
         for (name, expected) in table {
             let message = std::fs::read(format!("{directory}/{name}.sip")).unwrap();
-            let read = understand(&message, &denmark(), true).map(|understood| summary(&understood));
+            let read =
+                understand(&message, &Rules { trusted: true, ..denmark() }).map(|understood| summary(&understood));
             assert_eq!(read.as_deref().map_err(|why| *why), expected, "{name}");
         }
         assert_eq!(std::fs::read_dir(directory).unwrap().count(), table.len(), "every fixture is in the table");
@@ -305,7 +303,7 @@ mod tests {
     }
 
     fn read(uri: &str, headers: &str, trusted: bool) -> Result<Understood, Refusal> {
-        understand(&invite(uri, headers), &denmark(), trusted)
+        understand(&invite(uri, headers), &Rules { trusted, ..denmark() })
     }
 
     const SERVICE: &str = "sip:12599@mca";
@@ -462,7 +460,7 @@ mod tests {
             if let Some(byte) = message.get_mut(at) {
                 *byte = by;
             }
-            let _ = understand(&message, &denmark(), true);
+            let _ = understand(&message, &Rules { trusted: true, ..denmark() });
         }
     }
 }

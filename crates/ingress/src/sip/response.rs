@@ -10,6 +10,7 @@ use super::envelope::Via;
 use super::lexer;
 use super::message::{Message, Name};
 use super::release::Release;
+use super::settings::ReplyTo;
 use super::uri::Address;
 use crate::Refusal;
 
@@ -25,13 +26,6 @@ const ALLOW: &str = "INVITE, ACK, CANCEL, OPTIONS";
 /// The header lines that every response to a request gives back: Via, From, To with our tag, Call-ID, CSeq, Timestamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Echo(Bytes);
-
-/// Something to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outgoing {
-    pub(super) to: SocketAddr,
-    pub(super) bytes: Bytes,
-}
 
 /// A response, before it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,9 +116,13 @@ impl Echo {
     }
 }
 
-/// Where a response goes: to the source port when the peer asks so (RFC 3581 §4), else to the port of sent-by (RFC 3261 §18.2.2).
-pub(super) fn destination(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
-    if via.rport { source } else { SocketAddr::new(source.ip(), via.port.unwrap_or(DEFAULT_PORT)) }
+/// Where a response to a datagram goes: to the source port when the peer asks so (RFC 3581 §4), else to the port of sent-by (RFC 3261 §18.2.2).
+pub(super) fn destination(via: &Via<'_>, source: SocketAddr, reply_to: ReplyTo) -> SocketAddr {
+    let mut to = source;
+    if !via.rport && reply_to == ReplyTo::Via {
+        to.set_port(via.port.unwrap_or(DEFAULT_PORT));
+    }
+    to
 }
 
 /// The same for every repeat of a request, and for the CANCEL of an INVITE, without anything being kept (RFC 3261 §8.2.7, §9.2).
@@ -189,7 +187,14 @@ impl Answer {
     fn put_headers(&self, into: &mut BytesMut) {
         match self {
             Self::Trying | Self::Terminated | Self::Cancelled => {}
-            Self::Released(release) => put_cause(into, release.cause()),
+            Self::Released(release) => {
+                if let Some(cause) = release.cause() {
+                    put_cause(into, cause);
+                }
+                if let Some(contact) = release.contact() {
+                    let _ = write!(into, "Contact: <{contact}>\r\n");
+                }
+            }
             Self::Capabilities => {
                 put(into, "Allow", ALLOW.as_bytes());
                 put(into, "Accept", b"application/sdp, application/isup, multipart/mixed");
@@ -254,6 +259,7 @@ const fn phrase(status: u16) -> &'static str {
     match status {
         100 => "Trying",
         200 => "OK",
+        302 => "Moved Temporarily",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
@@ -298,7 +304,7 @@ mod tests {
         let source = source.parse().unwrap();
         let echo = Echo::new(&message, &via, source).unwrap();
         let response = echo.response(&Answer::Released(ReleaseTable::default().busy));
-        (String::from_utf8(response.to_vec()).unwrap(), destination(&via, source))
+        (String::from_utf8(response.to_vec()).unwrap(), destination(&via, source, ReplyTo::Via))
     }
 
     #[test]

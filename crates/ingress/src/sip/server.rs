@@ -1,6 +1,5 @@
 //! The SIP server without its socket: datagrams and the store's answers in, responses and calls out.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,12 @@ use tokio::time::Instant;
 
 use super::envelope::{Envelope, Via};
 use super::extract::{extract, refusal_of};
+use super::line::{Line, Origin, Outgoing, Route};
 use super::message::{Message, Name, NotARequest};
+use super::meter::Meter;
 use super::release::Release;
-use super::response::{Answer, Echo, Outgoing, destination};
+use super::response::{Answer, Echo, destination};
+use super::settings::{ReplyTo, Rules};
 use super::table::{Key, Table, Way};
 use super::transaction::{Event, State};
 use super::{SipSettings, Uri};
@@ -64,8 +66,9 @@ pub(super) struct Handed {
 
 /// One socket's server.
 pub(super) struct Server {
-    settings: SipSettings,
+    settings: Arc<SipSettings>,
     counts: Arc<Counts>,
+    meter: Arc<Meter>,
     table: Table,
     batch: Batch,
     out: Vec<Outgoing>,
@@ -77,19 +80,20 @@ pub(super) struct Server {
 struct Request<'a> {
     message: &'a Message,
     envelope: &'a Envelope<'a>,
-    source: SocketAddr,
+    origin: Origin,
+    rules: &'a Rules,
     now: Instant,
 }
 
 impl Server {
-    pub(super) fn new(settings: SipSettings, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(settings: Arc<SipSettings>, counts: Arc<Counts>, meter: Arc<Meter>) -> Self {
         let table = Table::new(settings.timers);
-        Self { settings, counts, table, batch: Batch::default(), out: Vec::new(), draining: false }
+        Self { settings, counts, meter, table, batch: Batch::default(), out: Vec::new(), draining: false }
     }
 
-    /// Takes one datagram that came at `now`, which is `at` on the wall.
-    pub(super) fn receive(&mut self, datagram: &[u8], source: SocketAddr, now: Instant, at: Timestamp) {
-        let message = match Message::parse(Bytes::copy_from_slice(datagram)) {
+    /// Takes one message that came at `now`, which is `at` on the wall.
+    pub(super) fn receive(&mut self, raw: Bytes, origin: Origin, now: Instant, at: Timestamp) {
+        let message = match Message::parse(raw) {
             Ok(message) => message,
             Err(NotARequest::Blank | NotARequest::Stun | NotARequest::Response) => return,
             Err(NotARequest::Garbage) => return self.count(Refusal::Unreadable),
@@ -97,17 +101,18 @@ impl Server {
         let Some(via) = Via::topmost(&message).or_else(|| broken_via(&message)) else {
             return self.count(Refusal::Unreadable);
         };
-        let Some(trusted) = self.settings.trust(source.ip()) else {
-            return self.refuse_statelessly(&message, &via, source, Refusal::NotAPeer);
+        let settings = Arc::clone(&self.settings);
+        let Some(peer) = settings.peer_at(origin.source.ip()).and_then(|place| settings.peers.get(place)) else {
+            return self.refuse_statelessly(&message, &via, origin, Refusal::NotAPeer);
         };
         let envelope = match message.envelope() {
             Ok(envelope) => envelope,
             Err(fault) => {
-                tracing::debug!(%source, %fault, "a SIP request breaks a rule");
-                return self.refuse_statelessly(&message, &via, source, refusal_of(fault));
+                tracing::debug!(source = %origin.source, %fault, "a SIP request breaks a rule");
+                return self.refuse_statelessly(&message, &via, origin, refusal_of(fault));
             }
         };
-        let request = Request { message: &message, envelope: &envelope, source, now };
+        let request = Request { message: &message, envelope: &envelope, origin, rules: &peer.rules, now };
         let key = Key::of(&message, &envelope);
         if envelope.method == b"ACK" {
             let sent = self.table.apply(&key, &Event::Ack, now);
@@ -116,23 +121,35 @@ impl Server {
             let sent = self.table.apply(&key, &Event::Repeat, now);
             self.out.extend(sent);
         } else {
-            self.begin(request, key, trusted, at);
+            self.begin(request, key, at);
         }
     }
 
-    fn begin(&mut self, request: Request<'_>, key: Key, trusted: bool, at: Timestamp) {
-        let Request { message, envelope, source, now } = request;
-        let Some(echo) = Echo::new(message, &envelope.via, source) else {
-            return self.refuse_statelessly(message, &envelope.via, source, Refusal::TooLarge);
+    /// Answers for a message of which only the head could be had: too large, or its length can't be read.
+    pub(super) fn refuse_unframed(&mut self, head: Bytes, origin: Origin, refusal: Refusal) {
+        let message = Message::parse(head).ok();
+        match message
+            .as_ref()
+            .and_then(|message| Some((message, Via::topmost(message).or_else(|| broken_via(message))?)))
+        {
+            Some((message, via)) => self.refuse_statelessly(message, &via, origin, refusal),
+            None => self.count(refusal),
+        }
+    }
+
+    fn begin(&mut self, request: Request<'_>, key: Key, at: Timestamp) {
+        let Request { message, envelope, origin, rules, now } = request;
+        let Some(echo) = Echo::new(message, &envelope.via, origin.source) else {
+            return self.refuse_statelessly(message, &envelope.via, origin, Refusal::TooLarge);
         };
-        let to = destination(&envelope.via, source);
+        let route = route(&envelope.via, origin, rules.reply_to);
         let full = self.table.is_full();
         if envelope.method != b"INVITE" {
             let response = echo.response(&self.answer_other(request));
             if !full {
-                self.table.insert(key, None, State::answered(response.clone(), now, self.settings.timers), to);
+                self.table.insert(key, None, State::answered(response.clone(), now, self.settings.timers), route);
             }
-            return self.out.push(Outgoing { to, bytes: response });
+            return self.out.push(Outgoing { route, bytes: response });
         }
         // Nothing is kept of a call that is turned away here: the table must empty, and the same answer is made again.
         let turned_away = match (self.draining, full) {
@@ -141,13 +158,13 @@ impl Server {
             (false, false) => None,
         };
         if let Some(seconds) = turned_away {
-            return self.out.push(Outgoing { to, bytes: echo.response(&Answer::Later(seconds)) });
+            return self.out.push(Outgoing { route, bytes: echo.response(&Answer::Later(seconds)) });
         }
-        match self.examine(request, trusted) {
+        match self.examine(request) {
             Ok(call) => {
-                let release = self.settings.release.of(call.reason);
+                let release = rules.release.of(call.reason).clone();
                 let state = State::proceeding(echo, now, self.settings.timers);
-                self.table.insert(key.clone(), Some(Way::of(envelope)), state, to);
+                self.table.insert(key.clone(), Some(Way::of(envelope)), state, route);
                 let call = call.into_call(at);
                 // The same call forwarded twice within one burst: one store, two answers.
                 if !self.batch.calls.iter().any(|other| other.called == call.called && other.id == call.id) {
@@ -157,15 +174,15 @@ impl Server {
             }
             Err(answer) => {
                 let response = echo.response(&answer);
-                self.table.insert(key, None, State::completed(response.clone(), now, self.settings.timers), to);
-                self.out.push(Outgoing { to, bytes: response });
+                self.table.insert(key, None, State::completed(response.clone(), now, self.settings.timers), route);
+                self.out.push(Outgoing { route, bytes: response });
             }
         }
     }
 
     /// What a new INVITE says, or the answer that refuses it.
-    fn examine(&self, request: Request<'_>, trusted: bool) -> Result<super::extract::Understood, Answer> {
-        let Request { message, envelope, .. } = request;
+    fn examine(&self, request: Request<'_>) -> Result<super::extract::Understood, Answer> {
+        let Request { message, envelope, rules, .. } = request;
         let refused = |refusal| {
             self.count(refusal);
             Answer::Refused(refusal)
@@ -183,7 +200,7 @@ impl Server {
             self.count(Refusal::Extension);
             return Err(Answer::Unsupported(unknown));
         }
-        extract(message, envelope, &self.settings, trusted).map_err(refused)
+        extract(message, envelope, rules).map_err(refused)
     }
 
     /// The answer to a request that is neither INVITE nor ACK.
@@ -226,16 +243,22 @@ impl Server {
     }
 
     /// Answers without keeping anything, so that strangers and broken peers cost no memory; an ACK is never answered.
-    fn refuse_statelessly(&mut self, message: &Message, via: &Via<'_>, source: SocketAddr, refusal: Refusal) {
+    fn refuse_statelessly(&mut self, message: &Message, via: &Via<'_>, origin: Origin, refusal: Refusal) {
         self.count(refusal);
         if message.method() == b"ACK" {
             return;
         }
         // What is too large to be given back is answered with the topmost Via alone: that is all its sender needs.
-        let echo = Echo::new(message, via, source);
-        let Some(echo) = echo.or_else(|| Echo::topmost(message, via, source)) else { return };
+        let echo = Echo::new(message, via, origin.source);
+        let Some(echo) = echo.or_else(|| Echo::topmost(message, via, origin.source)) else { return };
         let bytes = echo.response(&Answer::Refused(refusal));
-        self.out.push(Outgoing { to: destination(via, source), bytes });
+        let rules = self
+            .settings
+            .peer_at(origin.source.ip())
+            .and_then(|place| self.settings.peers.get(place))
+            .map(|peer| &peer.rules);
+        let reply_to = rules.map_or(ReplyTo::Via, |rules| rules.reply_to);
+        self.out.push(Outgoing { route: route(via, origin, reply_to), bytes });
     }
 
     fn count(&self, refusal: Refusal) {
@@ -312,6 +335,14 @@ impl Server {
     pub(super) fn take_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.out)
     }
+}
+
+fn route(via: &Via<'_>, origin: Origin, reply_to: ReplyTo) -> Route {
+    let to = match origin.line {
+        Line::Datagrams(_) => destination(via, origin.source, reply_to),
+        Line::Connection(_) => origin.source,
+    };
+    Route { line: origin.line, to }
 }
 
 /// A Via of which only the beginning can be read is enough to say so to its sender, at its source port.

@@ -2,14 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::envelope::Envelope;
+use super::line::{Outgoing, Route};
 use super::message::Message;
-use super::response::Outgoing;
 use super::transaction::{Event, State, Timers};
 
 /// Most transactions at one time: one is kept for 5 s after its ACK, so this is 20,000 calls/s with room to spare.
@@ -80,7 +79,7 @@ fn joined(parts: &[&[u8]]) -> Arc<[u8]> {
 
 struct Entry {
     state: State,
-    to: SocketAddr,
+    route: Route,
     way: Option<Way>,
     held: usize,
 }
@@ -119,7 +118,7 @@ impl Table {
         !self.entries.values().any(|entry| matches!(entry.state, State::Proceeding { .. } | State::Completed { .. }))
     }
 
-    pub(super) fn insert(&mut self, key: Key, way: Option<Way>, state: State, to: SocketAddr) {
+    pub(super) fn insert(&mut self, key: Key, way: Option<Way>, state: State, route: Route) {
         let names = key.0.len() + way.as_ref().map_or(0, |way| way.0.len());
         let held = names + state.held();
         self.held += held;
@@ -129,7 +128,7 @@ impl Table {
         if let Some(at) = state.deadline() {
             self.deadlines.push(Reverse((at, key.clone())));
         }
-        self.entries.insert(key, Entry { state, to, way, held });
+        self.entries.insert(key, Entry { state, route, way, held });
     }
 
     /// Gives a transaction an event; whatever it doesn't know is passed over.
@@ -145,11 +144,11 @@ impl Table {
                 }
                 let held = kept + state.held();
                 self.held += held;
-                self.entries.insert(key.clone(), Entry { state, to: entry.to, way: entry.way, held });
+                self.entries.insert(key.clone(), Entry { state, route: entry.route, way: entry.way, held });
             }
             None => self.forget_way(key, entry.way.as_ref()),
         }
-        step.send.map(|bytes| Outgoing { to: entry.to, bytes })
+        step.send.map(|bytes| Outgoing { route: entry.route, bytes })
     }
 
     /// Lets the same request come by another way: after a 503 the peer is asked to try again.
@@ -186,6 +185,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sip::line::Line;
     use bytes::Bytes;
 
     fn key(text: &str) -> Key {
@@ -217,13 +217,13 @@ mod tests {
     fn everything_held_is_given_back_in_the_end() {
         let (now, timers) = (Instant::now(), Timers::default());
         let mut table = Table::new(timers);
-        let to = "192.0.2.1:5060".parse().unwrap();
+        let route = Route { line: Line::Datagrams(0), to: "192.0.2.1:5060".parse().unwrap() };
         for call in 0..50 {
             let text = request("INVITE", &format!("h;branch=z9hG4bK{call}"), "");
             let message = Message::parse(Bytes::from(text)).unwrap();
             let envelope = message.envelope().unwrap();
             let state = State::completed(Bytes::from(vec![b'x'; 600]), now, timers);
-            table.insert(Key::of(&message, &envelope), Some(Way::of(&envelope)), state, to);
+            table.insert(Key::of(&message, &envelope), Some(Way::of(&envelope)), state, route);
         }
         assert_eq!((table.entries.len(), table.ways.len()), (50, 1));
         assert!(table.held >= 50 * 600 && !table.is_idle());

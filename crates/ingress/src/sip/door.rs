@@ -1,4 +1,4 @@
-//! SIP over UDP: the pump between a socket, the server and the hand-over.
+//! The pump between sockets, the server and the hand-over.
 
 use std::future::Future;
 use std::io;
@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use model::Clock;
@@ -14,8 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::SipSettings;
+use super::line::{Line, Origin};
+use super::meter::Meter;
 use super::server::{Handed, Outcome, Server};
+use super::settings::{Listen, SipSettings, Transport};
 use crate::{Counts, Intake, Offer, Stored};
 
 /// The largest datagram there is.
@@ -32,23 +35,98 @@ const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
 type Waiting = FuturesUnordered<Pin<Box<dyn Future<Output = (Handed, Outcome)> + Send>>>;
 
-/// Serves one socket until `drain` is cancelled and everyone who waits for an answer has got and acknowledged it: at most
-/// `answer_timeout` and 64 T1 (42 s) later.
-///
-/// While it drains, new calls and keepalives get 503 with Retry-After, so that peers go elsewhere.
-///
-/// # Errors
-/// When the socket fails again and again.
-pub async fn serve(
-    socket: UdpSocket,
+/// A listener that could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is taken, not ours, or needs a right that we don't have.
+    #[error("can't listen on {listen}")]
+    Listen {
+        /// Which.
+        listen: Listen,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// The door with its listeners bound; nothing is taken before [`Door::serve`].
+#[derive(Debug)]
+pub struct Door {
     settings: SipSettings,
+    meter: Arc<Meter>,
+    sockets: Vec<UdpSocket>,
+}
+
+impl Door {
+    /// Binds every listener of the settings.
+    ///
+    /// # Errors
+    /// With the first that can't be had.
+    pub async fn bind(settings: SipSettings) -> Result<Self, BindError> {
+        let mut sockets = Vec::new();
+        for listen in settings.listen.iter().filter(|listen| listen.transport == Transport::Udp) {
+            let socket = UdpSocket::bind(listen.address).await;
+            sockets.push(socket.map_err(|source| BindError::Listen { listen: *listen, source })?);
+        }
+        let meter = Arc::new(Meter::new(&settings));
+        Ok(Self { settings, meter, sockets })
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    #[must_use]
+    pub fn listens(&self) -> Vec<Listen> {
+        let local = self.sockets.iter().filter_map(|socket| socket.local_addr().ok());
+        local.map(|address| Listen { transport: Transport::Udp, address }).collect()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// Serves until `drain` is cancelled and everyone who waits for an answer has got and acknowledged it: at most
+    /// `answer_timeout` and 64 T1 (42 s) later.
+    ///
+    /// While it drains, new calls and keepalives get 503 with Retry-After, so that peers go elsewhere.
+    ///
+    /// # Errors
+    /// When a socket fails again and again.
+    pub async fn serve(
+        self,
+        intake: Intake,
+        clock: Clock,
+        counts: Arc<Counts>,
+        drain: CancellationToken,
+    ) -> io::Result<()> {
+        let Self { settings, meter, sockets } = self;
+        let settings = Arc::new(settings);
+        let mut serving: FuturesUnordered<_> = (sockets.into_iter())
+            .map(|socket| {
+                serve(
+                    socket,
+                    Server::new(Arc::clone(&settings), Arc::clone(&counts), Arc::clone(&meter)),
+                    settings.answer_timeout,
+                    intake.clone(),
+                    clock,
+                    drain.clone(),
+                )
+            })
+            .collect();
+        while let Some(ended) = serving.next().await {
+            ended?;
+        }
+        Ok(())
+    }
+}
+
+async fn serve(
+    socket: UdpSocket,
+    mut server: Server,
+    answer_timeout: Duration,
     intake: Intake,
     clock: Clock,
-    counts: Arc<Counts>,
     drain: CancellationToken,
 ) -> io::Result<()> {
-    let answer_timeout = settings.answer_timeout;
-    let mut server = Server::new(settings, counts);
     let mut waiting = Waiting::new();
     let mut buffer = vec![0; MAX_DATAGRAM];
     let mut errors = 0;
@@ -85,8 +163,9 @@ fn read_burst(socket: &UdpSocket, buffer: &mut [u8], server: &mut Server, clock:
     for _ in 0..BURST {
         match socket.try_recv_from(buffer) {
             Ok((length, source)) => {
-                let datagram = buffer.get(..length).unwrap_or_default();
-                server.receive(datagram, source, Instant::now(), clock());
+                let datagram = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+                let origin = Origin { line: Line::Datagrams(0), source };
+                server.receive(datagram, origin, Instant::now(), clock());
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error),
@@ -115,8 +194,8 @@ async fn await_store(handed: Handed, stored: oneshot::Receiver<Stored>, timeout:
 /// Sends what there is to send. What can't be sent is lost, as anything may be over UDP: the peer repeats its request.
 async fn send(socket: &UdpSocket, server: &mut Server) {
     for outgoing in server.take_outgoing() {
-        if let Err(error) = socket.send_to(&outgoing.bytes, outgoing.to).await {
-            tracing::debug!(%error, to = %outgoing.to, "a SIP response could not be sent");
+        if let Err(error) = socket.send_to(&outgoing.bytes, outgoing.route.to).await {
+            tracing::debug!(%error, to = %outgoing.route.to, "a SIP response could not be sent");
         }
     }
 }
