@@ -32,7 +32,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::offer::{known_before, retry_after_seconds};
+use crate::offer::known_before;
 use crate::{Counts, Intake, Offer, Refusal, Stored};
 use body::{BodyError, Declared, Item};
 use element::{Element, Rules};
@@ -45,6 +45,9 @@ pub const CONCURRENT_REQUESTS: usize = 128;
 
 /// Seconds that a busy answer asks the peer to wait: the hand-over empties in milliseconds unless something is wrong.
 const BUSY_SECONDS: u64 = 1;
+
+/// Seconds that a peer is asked to wait whose calls could not be stored: it has waited for `answer_timeout` already.
+const UNAVAILABLE_SECONDS: u64 = 1;
 
 /// How the HTTP door behaves.
 #[derive(Clone, Debug)]
@@ -140,7 +143,7 @@ impl Door {
         // Room in the hand-over comes before the work of reading: what can't be handed over isn't read.
         let permit = self.intake.try_reserve().map_err(|why| match why {
             mpsc::error::TrySendError::Full(()) => self.busy(1),
-            mpsc::error::TrySendError::Closed(()) => self.unavailable(1, Duration::ZERO),
+            mpsc::error::TrySendError::Closed(()) => self.unavailable(1),
         })?;
         let items = body::read(&body, declared, self.settings.batch_limit).map_err(|why| self.unreadable(&why))?;
         let (calls, repeated, rejected) = self.sort(&items);
@@ -154,14 +157,13 @@ impl Door {
         let (answer, stored) = oneshot::channel();
         permit.send(Offer { calls, answer });
         match tokio::time::timeout(self.settings.answer_timeout, stored).await {
-            Ok(Ok(Stored::Yes { duplicate })) => {
+            Ok(Ok(Stored { duplicate })) => {
                 let known = known_before(&duplicate, count);
                 self.counts.accepted(Source::Http, count - known);
                 self.counts.duplicate(Source::Http, known + repeated);
                 Ok(Answer::Taken(Taken { accepted: count - known, duplicate: known + repeated, rejected }))
             }
-            Ok(Ok(Stored::No { retry_after })) => Err(self.unavailable(count, retry_after)),
-            Ok(Err(_)) | Err(_) => Err(self.unavailable(count, Duration::ZERO)),
+            Ok(Err(_)) | Err(_) => Err(self.unavailable(count)),
         }
     }
 
@@ -250,10 +252,10 @@ impl Door {
         Answer::Later(StatusCode::TOO_MANY_REQUESTS, "busy: nothing was taken, send it again", BUSY_SECONDS)
     }
 
-    fn unavailable(&self, calls: usize, retry_after: Duration) -> Answer {
+    fn unavailable(&self, calls: usize) -> Answer {
         self.counts.unavailable(Source::Http, calls);
         let text = "the calls could not be stored: send them again, with the same ids";
-        Answer::Later(StatusCode::SERVICE_UNAVAILABLE, text, retry_after_seconds(retry_after))
+        Answer::Later(StatusCode::SERVICE_UNAVAILABLE, text, UNAVAILABLE_SECONDS)
     }
 }
 

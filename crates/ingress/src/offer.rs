@@ -1,7 +1,5 @@
 //! The hand-over: calls on their way in, and the token that says they are durable.
 
-use std::time::Duration;
-
 use model::MissedCall;
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,28 +12,15 @@ pub struct Offer {
     pub answer: oneshot::Sender<Stored>,
 }
 
-/// What became of an [`Offer`], of all its calls together.
+/// All calls of an [`Offer`] are durable: the peer may be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Stored {
-    /// Durable: the peer may be told.
-    Yes {
-        /// For each call of the offer, in its order, whether it was known before.
-        duplicate: Vec<bool>,
-    },
-    /// Nothing was stored; the peer should come again.
-    No {
-        /// How long the peer should wait.
-        retry_after: Duration,
-    },
+pub struct Stored {
+    /// For each call of the offer, in its order, whether it was known before.
+    pub duplicate: Vec<bool>,
 }
 
 /// Where a door puts its offers. Full means busy: a door never waits for room.
 pub type Intake = mpsc::Sender<Offer>;
-
-/// Whole seconds for a Retry-After header, never none (RFC 9110 §10.2.3, RFC 3261 §20.33).
-pub(crate) fn retry_after_seconds(wait: Duration) -> u64 {
-    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
-}
 
 /// How many of `calls` were known before, by the store's answer.
 pub(crate) fn known_before(duplicate: &[bool], calls: usize) -> usize {

@@ -36,7 +36,7 @@ async fn sipp_gets_every_call_released() {
     let store = tokio::spawn(async move {
         let mut called = Vec::new();
         while let Some(Offer { calls, answer }) = offers.recv().await {
-            answer.send(Stored::Yes { duplicate: vec![false; calls.len()] }).unwrap();
+            answer.send(Stored { duplicate: vec![false; calls.len()] }).unwrap();
             called.extend(calls.into_iter().map(|call| call.called.reveal()));
         }
         called

@@ -40,7 +40,7 @@ pub async fn run(mut offers: mpsc::Receiver<Offer>, journal: Embedded, shut: Can
                 for (calls, answer) in owed {
                     let duplicate = duplicate.by_ref().take(calls).collect();
                     // A peer that has gone is not told; it will ask again, and the call counts once.
-                    drop(answer.settle(&appended.committed).send(Stored::Yes { duplicate }));
+                    drop(answer.settle(&appended.committed).send(Stored { duplicate }));
                 }
             }
             Err(error) => {

@@ -1,7 +1,6 @@
 //! The SIP server without its socket: datagrams and the store's answers in, responses and calls out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use model::{MissedCall, Source, Timestamp};
@@ -18,7 +17,7 @@ use super::settings::{ReplyTo, Rules};
 use super::table::{Key, Table, Way};
 use super::transaction::{Event, State};
 use super::{SipSettings, Uri};
-use crate::offer::{known_before, retry_after_seconds};
+use crate::offer::known_before;
 use crate::{Counts, Refusal, Stored};
 
 /// Extensions that a final response which is no success satisfies, so that requiring them loses no call.
@@ -279,19 +278,15 @@ impl Server {
     pub(super) fn settle(&mut self, handed: Handed, outcome: Outcome, now: Instant) {
         let Handed { calls, awaiting } = handed;
         let later = match outcome {
-            Outcome::Answered(Stored::Yes { duplicate }) => {
+            Outcome::Answered(Stored { duplicate }) => {
                 let known = known_before(&duplicate, calls);
                 self.counts.accepted(Source::Sip, calls - known);
                 self.counts.duplicate(Source::Sip, awaiting.len() - (calls - known));
                 None
             }
-            Outcome::Answered(Stored::No { retry_after }) => {
-                self.counts.unavailable(Source::Sip, awaiting.len());
-                Some(retry_after_seconds(retry_after))
-            }
             Outcome::Silent => {
                 self.counts.unavailable(Source::Sip, awaiting.len());
-                Some(retry_after_seconds(Duration::ZERO))
+                Some(BUSY_SECONDS)
             }
             Outcome::Full => {
                 self.counts.busy(Source::Sip, awaiting.len());
