@@ -161,7 +161,7 @@ fn cseq(value: &[u8], method: &[u8]) -> Option<u32> {
 fn check_length(message: &Message) -> Result<(), Fault> {
     let mut values = message.all(Name::ContentLength);
     let Some(first) = values.next() else { return Ok(()) };
-    let fits = lexer::number::<usize>(first).is_some_and(|length| length <= message.body().len());
+    let fits = lexer::number::<usize>(first).is_some_and(|length| length <= message.after_header().len());
     if fits && values.all(|value| value == first) { Ok(()) } else { Err(Fault::ContentLength) }
 }
 

@@ -206,9 +206,17 @@ impl Message {
         self.all(name).flat_map(|value| lexer::split(value, b',')).filter(|entry| !entry.is_empty()).take(most)
     }
 
-    /// What follows the header: all of it, whatever Content-Length says.
+    /// The body: as many octets as Content-Length says, where it can be read and there are as many, else all that follow the header.
+    /// What a datagram holds beyond is nobody's (RFC 3261 §18.3).
     #[must_use]
     pub fn body(&self) -> &[u8] {
+        let rest = self.after_header();
+        let length = self.first(Name::ContentLength).and_then(lexer::number::<usize>);
+        length.and_then(|length| rest.get(..length)).unwrap_or(rest)
+    }
+
+    /// All that follows the header.
+    pub(super) fn after_header(&self) -> &[u8] {
         slice(&self.raw, &self.body)
     }
 
@@ -315,6 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn the_body_is_as_long_as_content_length_says() {
+        for (length, body) in [
+            ("", "0123456789"),
+            ("l: 4\r\n", "0123"),
+            ("Content-Length  :0\r\n", ""),
+            ("Content-Length: 10\r\n", "0123456789"),
+            ("Content-Length: 11\r\n", "0123456789"),
+            ("Content-Length: four\r\n", "0123456789"),
+        ] {
+            let message = parse(format!("A sip:b SIP/2.0\r\n{length}\r\n0123456789").as_bytes()).unwrap();
+            assert_eq!(message.body(), body.as_bytes(), "{length}");
+        }
+    }
+
+    #[test]
     fn an_empty_value_may_go_on_in_the_next_line() {
         let message = parse(b"A sip:b SIP/2.0\r\nTo:\r\n sip:c\r\n\r\n").unwrap();
         assert_eq!(message.first(Name::To), Some(&b"sip:c"[..]));
@@ -351,9 +374,15 @@ mod tests {
         fn no_octet_of_a_message_is_lost(
             lines in proptest::collection::vec("(Via|v|To|X) ?: ?[ -~é]{0,30}(\r\n|\n)([ \t][a-z]{1,9}\r\n){0,2}", 0..20),
             body in proptest::collection::vec(any::<u8>(), 0..50),
+            beyond in proptest::collection::vec(any::<u8>(), 0..50),
+            counted: bool,
         ) {
-            let mut raw = format!("INVITE sip:a@b SIP/2.0\r\n{}\r\n", lines.concat()).into_bytes();
+            let length = if counted { format!("l: {}\r\n", body.len()) } else { String::new() };
+            let mut raw = format!("INVITE sip:a@b SIP/2.0\r\n{}{length}\r\n", lines.concat()).into_bytes();
             raw.extend_from_slice(&body);
+            if counted {
+                raw.extend_from_slice(&beyond);
+            }
             let message = parse(&raw).unwrap();
             prop_assert_eq!(message.kept(), raw);
             prop_assert_eq!(message.body(), &body[..]);

@@ -1,12 +1,12 @@
 //! Responses: what came is given back octet for octet, and what is ours is added (RFC 3261 §8.2.6, RFC 3581, RFC 6432).
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
-use super::envelope::Via;
+use super::envelope::{Fault, Via};
 use super::lexer;
 use super::message::{Message, Name};
 use super::release::Release;
@@ -49,6 +49,8 @@ pub(super) enum Answer {
         /// The status.
         status: u16,
     },
+    /// 505 for another version, 400 for any other rule that the request breaks.
+    Broken(Fault),
     /// Anything else that is refused.
     Refused(Refusal),
 }
@@ -103,7 +105,12 @@ impl Echo {
     pub(super) fn response(&self, answer: &Answer) -> Bytes {
         let status = answer.status();
         let mut response = BytesMut::with_capacity(self.0.len() + 256);
-        let _ = write!(response, "SIP/2.0 {status} {}\r\n", phrase(status));
+        let _ = match answer {
+            // The phrase says what is wrong (RFC 3261 §21.4.1).
+            Answer::Broken(fault) if status == 400 => write!(response, "SIP/2.0 400 {fault}\r\n"),
+            Answer::Refused(refusal) if status == 400 => write!(response, "SIP/2.0 400 {refusal}\r\n"),
+            _ => write!(response, "SIP/2.0 {status} {}\r\n", phrase(status)),
+        };
         response.put_slice(&self.0);
         answer.put_headers(&mut response);
         response.put_slice(b"Content-Length: 0\r\n\r\n");
@@ -117,6 +124,8 @@ impl Echo {
 }
 
 /// Where a response to a datagram goes: to the source port when the peer asks so (RFC 3581 §4), else to the port of sent-by (RFC 3261 §18.2.2).
+///
+/// The address is always the source's, whatever sent-by or `maddr` name: a response never leads elsewhere.
 pub(super) fn destination(via: &Via<'_>, source: SocketAddr, reply_to: ReplyTo) -> SocketAddr {
     let mut to = source;
     if !via.rport && reply_to == ReplyTo::Via {
@@ -150,19 +159,26 @@ fn put(into: &mut BytesMut, name: &str, value: &[u8]) {
 }
 
 fn put_topmost(into: &mut BytesMut, via: &Via<'_>, source: SocketAddr) {
-    for (place, part) in via.entry.split(|byte| *byte == b';').enumerate() {
+    let mut rest = Some(via.entry);
+    let mut is_parameter = false;
+    while let Some(text) = rest {
+        let end = lexer::find_outside(text, b';').unwrap_or(text.len());
+        let part = text.get(..end).unwrap_or_default();
+        rest = text.get(end + 1..);
         let name = part.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-        if place > 0 && name.eq_ignore_ascii_case(b"received") {
+        if is_parameter && name.eq_ignore_ascii_case(b"received") {
             // Only whoever receives a request may say where it came from.
             continue;
         }
-        if place > 0 {
+        if is_parameter {
             into.put_u8(b';');
         }
-        into.put_slice(part);
-        if place > 0 && part.trim_ascii().eq_ignore_ascii_case(b"rport") {
-            let _ = write!(into, "={}", source.port());
+        if is_parameter && name.eq_ignore_ascii_case(b"rport") {
+            let _ = write!(into, "rport={}", source.port());
+        } else {
+            into.put_slice(part);
         }
+        is_parameter = true;
     }
     let host = std::str::from_utf8(via.host).unwrap_or_default().trim_matches(['[', ']']);
     if via.rport || host.parse::<IpAddr>() != Ok(source.ip()) {
@@ -180,6 +196,8 @@ impl Answer {
             Self::Later(_) => 503,
             Self::Unsupported(_) => 420,
             Self::Unserved { status } => *status,
+            Self::Broken(Fault::Version) => 505,
+            Self::Broken(_) => 400,
             Self::Refused(refusal) => status_of(*refusal).0,
         }
     }
@@ -209,10 +227,15 @@ impl Answer {
                 if let Some(cause) = status_of(*refusal).1 {
                     put_cause(into, cause);
                 }
-                let _ = write!(into, "Warning: 399 afterring \"{refusal}\"\r\n");
+                put_warning(into, refusal);
             }
+            Self::Broken(fault) => put_warning(into, fault),
         }
     }
+}
+
+fn put_warning(into: &mut BytesMut, sentence: &dyn Display) {
+    let _ = write!(into, "Warning: 399 afterring \"{sentence}\"\r\n");
 }
 
 fn put_cause(into: &mut BytesMut, cause: u8) {
@@ -347,6 +370,18 @@ mod tests {
                 "192.0.2.9:5060",
             ),
             (
+                "SIP/2.0/UDP h:5070 ; RPORT=9 ;x=\"a;received=b\";branch=z9hG4bKx;maddr=192.0.2.77;ttl=1",
+                "192.0.2.9:4000",
+                "SIP/2.0/UDP h:5070 ;rport=4000;x=\"a;received=b\";branch=z9hG4bKx;maddr=192.0.2.77;ttl=1;received=192.0.2.9\r\n",
+                "192.0.2.9:4000",
+            ),
+            (
+                "SIP/2.0/UDP [fe80::1]:5070;branch=z9hG4bKx",
+                "[fe80::1%3]:4000",
+                "SIP/2.0/UDP [fe80::1]:5070;branch=z9hG4bKx\r\n",
+                "[fe80::1%3]:5070",
+            ),
+            (
                 "SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bKx",
                 "[2001:db8::1]:4000",
                 "SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bKx\r\n",
@@ -356,6 +391,30 @@ mod tests {
             let (response, destination) = echo(&format!("Via: {via}"), source);
             assert!(response.contains(&format!("Via: {written}")), "{response}");
             assert_eq!(destination, to.parse().unwrap(), "{via}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_stands_in_the_phrase_and_in_a_warning() {
+        let message =
+            Message::parse(Bytes::from_static(b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n")).unwrap();
+        let echo = Echo::new(&message, &Via::topmost(&message).unwrap(), "192.0.2.1:5060".parse().unwrap()).unwrap();
+        let text = |answer| String::from_utf8(echo.response(&answer).to_vec()).unwrap();
+        for (answer, start, warning) in [
+            (Answer::Broken(Fault::CSeq), format!("SIP/2.0 400 {}\r\n", Fault::CSeq), Fault::CSeq.to_string()),
+            (Answer::Broken(Fault::Version), "SIP/2.0 505 Version ".to_owned(), Fault::Version.to_string()),
+            (
+                Answer::Refused(Refusal::BadId),
+                format!("SIP/2.0 400 {}\r\n", Refusal::BadId),
+                Refusal::BadId.to_string(),
+            ),
+            (Answer::Refused(Refusal::NoCalled), "SIP/2.0 404 Not Found\r\n".to_owned(), Refusal::NoCalled.to_string()),
+        ] {
+            let text = text(answer);
+            assert!(
+                text.starts_with(&start) && text.contains(&format!("\r\nWarning: 399 afterring \"{warning}\"\r\n")),
+                "{text}"
+            );
         }
     }
 
