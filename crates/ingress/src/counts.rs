@@ -180,7 +180,7 @@ pub struct DoorCounts {
     pub accepted: u64,
     /// Known before; durable already.
     pub duplicate: u64,
-    /// Turned away because the hand-over or a table was full.
+    /// Turned away because the hand-over or a table was full, or the peer was over its limit.
     pub busy: u64,
     /// Turned away because they could not be stored in time.
     pub unavailable: u64,

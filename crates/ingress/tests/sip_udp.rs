@@ -201,18 +201,31 @@ async fn a_cancelled_call_was_missed_all_the_same() {
     switch.send(invite("a")).await;
     let offer = gateway.offer().await;
     let cancel = request("CANCEL", "a", "");
-    let terminated = switch.answer_to(&cancel).await;
-    let cancelled = switch.receive().await;
-    assert_eq!((status(&terminated), status(&cancelled)), (487, 200));
+    let cancelled = switch.answer_to(&cancel).await;
+    assert_eq!(status(&cancelled), 200, "at once");
+    assert_eq!(switch.answer_to(&cancel).await, cancelled, "a repeated CANCEL");
+    switch.expect_nothing("pending").await;
+    offer.answer.send(Stored { duplicate: vec![false] }).unwrap();
+    let terminated = switch.receive().await;
+    assert_eq!(status(&terminated), 487, "once it is stored");
     let to = |response: &str| response.lines().find(|line| line.starts_with("To:")).unwrap().to_owned();
     assert_eq!(to(&terminated), to(&cancelled));
-    assert_eq!(switch.answer_to(&cancel).await, cancelled, "a repeated CANCEL");
-    offer.answer.send(Stored { duplicate: vec![false] }).unwrap();
     switch.send(ack("a", &terminated)).await;
     switch.expect_nothing("stored").await;
-    while gateway.counts.snapshot().sip.accepted == 0 {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(gateway.counts.snapshot().sip.accepted, 1);
+}
+
+#[tokio::test]
+async fn a_cancelled_call_that_cannot_be_stored_may_come_again() {
+    let mut gateway = Gateway::start(settings()).await;
+    let switch = Switch::facing(&gateway).await;
+    switch.send(invite("a")).await;
+    let offer = gateway.offer().await;
+    assert_eq!(switch.ask(request("CANCEL", "a", "")).await, 200);
+    drop(offer);
+    let refused = switch.receive().await;
+    assert!(refused.starts_with("SIP/2.0 503 ") && refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
+    assert_eq!(gateway.counts.snapshot().sip.unavailable, 1);
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub enum CallResult {
     Limited,
     /// Turned away: the hand-over or a table was full.
     Busy,
-    /// Turned away: it could not be stored in time.
+    /// Turned away: it could not be stored in time, or the gateway is stopping.
     Unavailable,
 }
 
@@ -145,7 +145,7 @@ pub struct SipStatus {
     pub strangers: u64,
     /// Responses that could not be sent.
     pub unsent: u64,
-    /// Seconds from an INVITE to its final response.
+    /// Seconds from an INVITE to its final response, of the calls that were handed over; whatever is refused is answered at once.
     pub answer_seconds: AnswerSeconds,
 }
 

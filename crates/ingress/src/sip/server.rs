@@ -1,4 +1,9 @@
-//! The SIP server without its socket: datagrams and the store's answers in, responses and calls out.
+//! The SIP server without its sockets: messages and the store's answers in, responses and calls out.
+
+mod batch;
+mod complaints;
+mod hop;
+mod limits;
 
 use std::sync::Arc;
 
@@ -6,309 +11,365 @@ use bytes::Bytes;
 use model::{MissedCall, Source, Timestamp};
 use tokio::time::Instant;
 
-use super::envelope::{Envelope, Via};
-use super::extract::{extract, refusal_of};
-use super::line::{Line, Origin, Outgoing, Route};
+use super::envelope::{Envelope, Fault};
+use super::extract::{Evidence, Understood, extract, refusal_of};
+use super::line::{Origin, Outgoing};
 use super::message::{Message, Name, NotARequest};
-use super::meter::Meter;
-use super::release::Release;
-use super::response::{Answer, Echo, destination};
-use super::settings::{ReplyTo, Rules};
-use super::table::{Key, Table, Way};
-use super::transaction::{Event, State};
+use super::meter::{CallResult, Meter};
+use super::response::Answer;
+use super::settings::{CalledFrom, ReplyTo, Rules};
+use super::table::{Applied, Key, Table, Way};
+use super::transaction::{Event, Notable, State};
 use super::{SipSettings, Uri};
-use crate::offer::known_before;
-use crate::{Counts, Refusal, Stored};
+use crate::{Counts, Refusal};
+use batch::Batch;
+pub(super) use batch::{Handed, Outcome};
+use complaints::Complaints;
+use hop::Hop;
+use limits::Limits;
 
 /// Extensions that a final response which is no success satisfies, so that requiring them loses no call.
 const TOLERATED: [&str; 8] =
     ["100rel", "precondition", "timer", "histinfo", "resource-priority", "199", "replaces", "from-change"];
 
-/// Seconds that a busy answer asks the peer to wait.
+/// Tags of Require that are looked at.
+const MAX_EXTENSIONS: usize = 32;
+
+/// Seconds that a peer is asked to wait whose call was turned away or could not be stored: many peers send nothing at all meanwhile.
 const BUSY_SECONDS: u64 = 1;
 
 /// Seconds that a stopping gateway asks the peer to wait: about as long as a restart takes.
 const DRAINING_SECONDS: u64 = 10;
 
-/// A call that waits for the store, and how it is released then.
-#[derive(Debug)]
-pub(super) struct Awaiting {
-    key: Key,
-    release: Release,
-}
-
-/// Calls that arrived together and are handed over together.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    /// No two with the same id and called number.
-    pub(super) calls: Vec<MissedCall>,
-    awaiting: Vec<Awaiting>,
-}
-
-/// What the hand-over of a batch came to.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// The store answered.
-    Answered(Stored),
-    /// The hand-over was full.
-    Full,
-    /// Nobody answered in time.
-    Silent,
-}
-
-/// A batch that was handed over, without its calls.
-#[derive(Debug)]
-pub(super) struct Handed {
-    calls: usize,
-    awaiting: Vec<Awaiting>,
-}
-
-/// One socket's server.
+/// The server of all sockets and connections.
 pub(super) struct Server {
     settings: Arc<SipSettings>,
     counts: Arc<Counts>,
     meter: Arc<Meter>,
+    limits: Limits,
+    complaints: Complaints,
     table: Table,
     batch: Batch,
     out: Vec<Outgoing>,
     draining: bool,
 }
 
-/// A request on its way through the rules.
+/// A peer's request on its way through the rules.
 #[derive(Clone, Copy)]
 struct Request<'a> {
-    message: &'a Message,
+    hop: Hop<'a>,
     envelope: &'a Envelope<'a>,
-    origin: Origin,
+    peer: usize,
     rules: &'a Rules,
     now: Instant,
 }
 
+impl Request<'_> {
+    fn is_invite(&self) -> bool {
+        self.envelope.method == b"INVITE"
+    }
+}
+
 impl Server {
     pub(super) fn new(settings: Arc<SipSettings>, counts: Arc<Counts>, meter: Arc<Meter>) -> Self {
-        let table = Table::new(settings.timers);
-        Self { settings, counts, meter, table, batch: Batch::default(), out: Vec::new(), draining: false }
+        Self {
+            limits: Limits::new(&settings.peers),
+            complaints: Complaints::new(Arc::clone(&settings)),
+            table: Table::new(settings.timers, settings.limits.transactions),
+            settings,
+            counts,
+            meter,
+            batch: Batch::default(),
+            out: Vec::new(),
+            draining: false,
+        }
     }
 
     /// Takes one message that came at `now`, which is `at` on the wall.
     pub(super) fn receive(&mut self, raw: Bytes, origin: Origin, now: Instant, at: Timestamp) {
+        let settings = Arc::clone(&self.settings);
+        let place = settings.peer_at(origin.source.ip());
+        let Some((peer, rules)) = place.and_then(|place| Some((place, &settings.peers.get(place)?.rules))) else {
+            return self.refuse_stranger(raw, origin, now);
+        };
         let message = match Message::parse(raw) {
             Ok(message) => message,
             Err(NotARequest::Blank | NotARequest::Stun | NotARequest::Response) => return,
-            Err(NotARequest::Garbage) => return self.count(Refusal::Unreadable),
+            Err(NotARequest::Garbage) => return self.refuse(peer, origin, Refusal::Unreadable, None, now),
         };
-        let Some(via) = Via::topmost(&message).or_else(|| broken_via(&message)) else {
-            return self.count(Refusal::Unreadable);
-        };
-        let settings = Arc::clone(&self.settings);
-        let Some(peer) = settings.peer_at(origin.source.ip()).and_then(|place| settings.peers.get(place)) else {
-            return self.refuse_statelessly(&message, &via, origin, Refusal::NotAPeer);
+        let Some(hop) = Hop::of(&message, origin, rules.reply_to) else {
+            return self.refuse(peer, origin, Refusal::Unreadable, Some(Fault::Via), now);
         };
         let envelope = match message.envelope() {
             Ok(envelope) => envelope,
             Err(fault) => {
-                tracing::debug!(source = %origin.source, %fault, "a SIP request breaks a rule");
-                return self.refuse_statelessly(&message, &via, origin, refusal_of(fault));
+                self.refuse(peer, origin, refusal_of(fault), Some(fault), now);
+                if message.method() == b"INVITE" {
+                    self.meter.call(peer, CallResult::Refused, 1);
+                }
+                return self.answer_statelessly(&hop, &Answer::Broken(fault));
             }
         };
-        let request = Request { message: &message, envelope: &envelope, origin, rules: &peer.rules, now };
-        let key = Key::of(&message, &envelope);
+        let key = Key::of(peer, &message, &envelope);
         if envelope.method == b"ACK" {
-            let sent = self.table.apply(&key, &Event::Ack, now);
-            self.out.extend(sent);
+            let applied = self.table.apply(&key, &Event::Ack, now);
+            self.carry_out(applied, now);
         } else if self.table.holds(&key) {
-            let sent = self.table.apply(&key, &Event::Repeat, now);
-            self.out.extend(sent);
+            self.meter.repeated();
+            let applied = self.table.repeat(&key, hop.route(), now);
+            self.carry_out(applied, now);
         } else {
-            self.begin(request, key, at);
+            self.begin(Request { hop, envelope: &envelope, peer, rules, now }, key, at);
         }
     }
 
     /// Answers for a message of which only the head could be had: too large, or its length can't be read.
-    pub(super) fn refuse_unframed(&mut self, head: Bytes, origin: Origin, refusal: Refusal) {
+    pub(super) fn refuse_unframed(&mut self, head: Bytes, origin: Origin, refusal: Refusal, now: Instant) {
+        let settings = Arc::clone(&self.settings);
+        let place = settings.peer_at(origin.source.ip());
+        let Some((place, peer)) = place.and_then(|place| Some((place, settings.peers.get(place)?))) else {
+            return self.refuse_stranger(head, origin, now);
+        };
         let message = Message::parse(head).ok();
-        match message
-            .as_ref()
-            .and_then(|message| Some((message, Via::topmost(message).or_else(|| broken_via(message))?)))
-        {
-            Some((message, via)) => self.refuse_statelessly(message, &via, origin, refusal),
-            None => self.count(refusal),
+        // The head alone breaks a rule for certain where its length does; which one is said in the answer.
+        let fault = (refusal == Refusal::Unreadable)
+            .then(|| message.as_ref().and_then(|message| message.envelope().err()).unwrap_or(Fault::ContentLength));
+        self.refuse(place, origin, refusal, fault, now);
+        if let Some(hop) = message.as_ref().and_then(|message| Hop::of(message, origin, peer.rules.reply_to)) {
+            self.answer_statelessly(&hop, &fault.map_or(Answer::Refused(refusal), Answer::Broken));
         }
     }
 
+    /// The other end of a connection is gone: what waits for its ACK is let go, what is being stored is stored and then answered nowhere,
+    /// unless it comes again by another way.
+    pub(super) fn connection_closed(&mut self, number: u64) {
+        self.table.close(number);
+    }
+
     fn begin(&mut self, request: Request<'_>, key: Key, at: Timestamp) {
-        let Request { message, envelope, origin, rules, now } = request;
-        let Some(echo) = Echo::new(message, &envelope.via, origin.source) else {
-            return self.refuse_statelessly(message, &envelope.via, origin, Refusal::TooLarge);
+        let Request { hop, envelope, peer, rules, now } = request;
+        let Some(echo) = hop.echo() else {
+            self.refuse_request(request, Refusal::TooLarge);
+            return self.answer_statelessly(&hop, &Answer::Refused(Refusal::TooLarge));
         };
-        let route = route(&envelope.via, origin, rules.reply_to);
-        let full = self.table.is_full();
-        if envelope.method != b"INVITE" {
+        let route = hop.route();
+        let schedule = self.settings.timers.on(route.line);
+        if !request.is_invite() {
             let response = echo.response(&self.answer_other(request));
-            if !full {
-                self.table.insert(key, None, State::answered(response.clone(), now, self.settings.timers), route);
+            // One that isn't kept gets the same answer when it comes again.
+            if let Some(state) = State::answered(response.clone(), now, schedule).filter(|_| self.spares_room()) {
+                self.table.insert(key, peer, None, state, route);
             }
             return self.out.push(Outgoing { route, bytes: response });
         }
         // Nothing is kept of a call that is turned away here: the table must empty, and the same answer is made again.
-        let turned_away = match (self.draining, full) {
-            (true, _) => Some(DRAINING_SECONDS).inspect(|_| self.count(Refusal::Draining)),
-            (false, true) => Some(BUSY_SECONDS).inspect(|_| self.counts.busy(Source::Sip, 1)),
-            (false, false) => None,
-        };
-        if let Some(seconds) = turned_away {
+        if let Some(seconds) = self.turns_away(request) {
             return self.out.push(Outgoing { route, bytes: echo.response(&Answer::Later(seconds)) });
         }
         match self.examine(request) {
             Ok(call) => {
                 let release = rules.release.of(call.reason).clone();
-                let state = State::proceeding(echo, now, self.settings.timers);
-                self.table.insert(key.clone(), Some(Way::of(envelope)), state, route);
-                let call = call.into_call(at);
-                // The same call forwarded twice within one burst: one store, two answers.
-                if !self.batch.calls.iter().any(|other| other.called == call.called && other.id == call.id) {
-                    self.batch.calls.push(call);
-                }
-                self.batch.awaiting.push(Awaiting { key, release });
+                self.meter.called(called_from(call.evidence));
+                self.meter.waiting(peer, self.limits.wait(peer));
+                let state = State::proceeding(echo, now, schedule);
+                self.table.insert(key.clone(), peer, Some(Way::of(envelope)), state, route);
+                self.batch.add(call.into_call(at), key, release, peer, now);
             }
             Err(answer) => {
                 let response = echo.response(&answer);
-                self.table.insert(key, None, State::completed(response.clone(), now, self.settings.timers), route);
+                if self.spares_room() {
+                    let state = State::completed(response.clone(), now, schedule);
+                    self.table.insert(key, peer, None, state, route);
+                }
                 self.out.push(Outgoing { route, bytes: response });
             }
         }
     }
 
+    /// What is answered the same without being kept takes no room from calls.
+    fn spares_room(&self) -> bool {
+        self.table.has_room_to_spare()
+    }
+
+    /// The seconds after which a new call may come again that can't be taken now.
+    fn turns_away(&mut self, request: Request<'_>) -> Option<u64> {
+        let Request { hop, peer, now, .. } = request;
+        let source = hop.origin.source;
+        if self.draining {
+            self.counts.refused(Source::Sip, Refusal::Draining);
+            self.meter.call(peer, CallResult::Unavailable, 1);
+            return Some(DRAINING_SECONDS);
+        }
+        if self.table.is_full() {
+            self.count_call(peer, CallResult::Busy);
+            self.complaints.full(peer, source, now);
+            return Some(BUSY_SECONDS);
+        }
+        if !self.limits.admit(peer, now) {
+            self.count_call(peer, CallResult::Limited);
+            self.complaints.limited(peer, source, now);
+            return Some(BUSY_SECONDS);
+        }
+        None
+    }
+
     /// What a new INVITE says, or the answer that refuses it.
-    fn examine(&self, request: Request<'_>) -> Result<super::extract::Understood, Answer> {
-        let Request { message, envelope, rules, .. } = request;
-        let refused = |refusal| {
-            self.count(refusal);
-            Answer::Refused(refusal)
-        };
-        if envelope.to_tag.is_some() {
-            return Err(refused(Refusal::NoDialog));
-        }
-        if self.table.is_merged(&Way::of(envelope)) {
-            return Err(refused(Refusal::Merged));
-        }
-        if Uri::parse(message.uri()).is_none() {
-            return Err(refused(Refusal::Scheme));
-        }
-        if let Some(unknown) = unknown_extensions(message) {
-            self.count(Refusal::Extension);
+    fn examine(&mut self, request: Request<'_>) -> Result<Understood, Answer> {
+        let Request { hop: Hop { message, .. }, envelope, rules, .. } = request;
+        let refusal = if envelope.to_tag.is_some() {
+            Refusal::NoDialog
+        } else if self.table.is_merged(&Way::of(envelope)) {
+            Refusal::Merged
+        } else if Uri::parse(message.uri()).is_none() {
+            Refusal::Scheme
+        } else if let Some(unknown) = unknown_extensions(message) {
+            self.refuse_request(request, Refusal::Extension);
             return Err(Answer::Unsupported(unknown));
-        }
-        extract(message, envelope, rules).map_err(refused)
+        } else {
+            match extract(message, envelope, rules) {
+                Ok(understood) => return Ok(understood),
+                Err(refusal) => refusal,
+            }
+        };
+        self.refuse_request(request, refusal);
+        Err(Answer::Refused(refusal))
     }
 
     /// The answer to a request that is neither INVITE nor ACK.
     fn answer_other(&mut self, request: Request<'_>) -> Answer {
-        let Request { message, envelope, now, .. } = request;
-        let refused = |refusal| {
-            self.count(refusal);
-            Answer::Refused(refusal)
-        };
-        match envelope.method {
+        let Request { hop: Hop { message, .. }, envelope, peer, now, .. } = request;
+        let refusal = match envelope.method {
             b"CANCEL" => {
-                let invite = Key::cancelled_by(message, envelope);
-                if !self.table.holds(&invite) {
-                    return refused(Refusal::NoDialog);
+                let invite = Key::cancelled_by(peer, message, envelope);
+                if self.table.holds(&invite) {
+                    let applied = self.table.apply(&invite, &Event::Cancel, now);
+                    self.carry_out(applied, now);
+                    return Answer::Cancelled;
                 }
-                // The caller hung up while the call was being stored: it was missed all the same, and its store goes on.
-                let sent = self.table.apply(&invite, &Event::Final(Answer::Terminated), now);
-                self.out.extend(sent);
-                Answer::Cancelled
+                Refusal::NoDialog
             }
-            b"OPTIONS" if Uri::parse(message.uri()).is_none() => refused(Refusal::Scheme),
+            b"OPTIONS" if Uri::parse(message.uri()).is_none() => Refusal::Scheme,
             b"OPTIONS" => match unknown_extensions(message) {
                 Some(unknown) => {
-                    self.count(Refusal::Extension);
-                    Answer::Unsupported(unknown)
+                    self.refuse_request(request, Refusal::Extension);
+                    return Answer::Unsupported(unknown);
                 }
-                None if self.draining => Answer::Later(DRAINING_SECONDS),
-                None => Answer::Capabilities,
+                // A busy second must not take the trunk down: keepalives get 503 only from a gateway that stops.
+                None if self.draining => return Answer::Later(DRAINING_SECONDS),
+                None => return Answer::Capabilities,
             },
-            b"BYE" | b"PRACK" | b"UPDATE" | b"INFO" => refused(Refusal::NoDialog),
+            b"BYE" | b"PRACK" | b"UPDATE" | b"INFO" => Refusal::NoDialog,
             b"REGISTER" | b"MESSAGE" | b"SUBSCRIBE" | b"NOTIFY" | b"REFER" | b"PUBLISH" => {
-                self.count(Refusal::Method);
-                Answer::Unserved { status: 405 }
+                self.refuse_request(request, Refusal::Method);
+                return Answer::Unserved { status: 405 };
             }
             _ => {
-                self.count(Refusal::Method);
-                Answer::Unserved { status: 501 }
+                self.refuse_request(request, Refusal::Method);
+                return Answer::Unserved { status: 501 };
             }
-        }
+        };
+        self.refuse_request(request, refusal);
+        Answer::Refused(refusal)
     }
 
     /// Answers without keeping anything, so that strangers and broken peers cost no memory; an ACK is never answered.
-    fn refuse_statelessly(&mut self, message: &Message, via: &Via<'_>, origin: Origin, refusal: Refusal) {
-        self.count(refusal);
-        if message.method() == b"ACK" {
+    fn answer_statelessly(&mut self, hop: &Hop<'_>, answer: &Answer) {
+        if hop.message.method() == b"ACK" {
             return;
         }
-        // What is too large to be given back is answered with the topmost Via alone: that is all its sender needs.
-        let echo = Echo::new(message, via, origin.source);
-        let Some(echo) = echo.or_else(|| Echo::topmost(message, via, origin.source)) else { return };
-        let bytes = echo.response(&Answer::Refused(refusal));
-        let rules = self
-            .settings
-            .peer_at(origin.source.ip())
-            .and_then(|place| self.settings.peers.get(place))
-            .map(|peer| &peer.rules);
-        let reply_to = rules.map_or(ReplyTo::Via, |rules| rules.reply_to);
-        self.out.push(Outgoing { route: route(via, origin, reply_to), bytes });
+        if let Some(echo) = hop.echo().or_else(|| hop.least_echo()) {
+            self.out.push(Outgoing { route: hop.route(), bytes: echo.response(answer) });
+        }
     }
 
-    fn count(&self, refusal: Refusal) {
+    /// What comes from nobody's network is counted, and answered only so often that the gateway is no use to whoever forges its source.
+    fn refuse_stranger(&mut self, raw: Bytes, origin: Origin, now: Instant) {
+        self.meter.stranger();
+        self.counts.refused(Source::Sip, Refusal::NotAPeer);
+        self.complaints.stranger(origin.source, now);
+        if !self.limits.answers_stranger(now) {
+            return;
+        }
+        let Ok(message) = Message::parse(raw) else { return };
+        if let Some(hop) = Hop::of(&message, origin, ReplyTo::Via) {
+            self.answer_statelessly(&hop, &Answer::Refused(Refusal::NotAPeer));
+        }
+    }
+
+    fn refuse_request(&mut self, request: Request<'_>, refusal: Refusal) {
+        self.refuse(request.peer, request.hop.origin, refusal, None, request.now);
+        if request.is_invite() {
+            self.meter.call(request.peer, CallResult::Refused, 1);
+        }
+    }
+
+    fn refuse(&mut self, peer: usize, origin: Origin, refusal: Refusal, fault: Option<Fault>, now: Instant) {
         self.counts.refused(Source::Sip, refusal);
+        self.complaints.refused(peer, origin.source, refusal, fault, now);
+    }
+
+    fn count_call(&self, peer: usize, result: CallResult) {
+        self.meter.call(peer, result, 1);
+        match result {
+            CallResult::Accepted => self.counts.accepted(Source::Sip, 1),
+            CallResult::Duplicate => self.counts.duplicate(Source::Sip, 1),
+            CallResult::Limited | CallResult::Busy => self.counts.busy(Source::Sip, 1),
+            CallResult::Unavailable => self.counts.unavailable(Source::Sip, 1),
+            // Counted with its reason.
+            CallResult::Refused => {}
+        }
+    }
+
+    /// Sends what a transaction wants sent, and counts what is worth it.
+    fn carry_out(&mut self, applied: Option<Applied>, now: Instant) {
+        let Some(Applied { send, route, peer, notable }) = applied else { return };
+        match (send, route) {
+            (Some(bytes), Some(route)) => self.out.push(Outgoing { route, bytes }),
+            (Some(_), None) => self.meter.unsent(),
+            (None, _) => {}
+        }
+        match notable {
+            Some(Notable::HungUp) => self.meter.cancelled(),
+            Some(Notable::Unacknowledged) => {
+                self.meter.unacknowledged();
+                if let Some(route) = route {
+                    self.complaints.unacknowledged(peer, route, now);
+                }
+            }
+            None => {}
+        }
     }
 
     /// Gives out the calls that have arrived since the last time, if any.
     pub(super) fn take_batch(&mut self) -> Option<(Vec<MissedCall>, Handed)> {
-        if self.batch.awaiting.is_empty() {
-            return None;
-        }
-        let Batch { calls, awaiting } = std::mem::take(&mut self.batch);
-        let handed = Handed { calls: calls.len(), awaiting };
-        Some((calls, handed))
+        self.batch.take()
     }
 
     /// Answers the calls of a batch, now that it is known what became of them.
     pub(super) fn settle(&mut self, handed: Handed, outcome: Outcome, now: Instant) {
-        let Handed { calls, awaiting } = handed;
-        let later = match outcome {
-            Outcome::Answered(Stored { duplicate }) => {
-                let known = known_before(&duplicate, calls);
-                self.counts.accepted(Source::Sip, calls - known);
-                self.counts.duplicate(Source::Sip, awaiting.len() - (calls - known));
-                None
-            }
-            Outcome::Silent => {
-                self.counts.unavailable(Source::Sip, awaiting.len());
-                Some(BUSY_SECONDS)
-            }
-            Outcome::Full => {
-                self.counts.busy(Source::Sip, awaiting.len());
-                Some(BUSY_SECONDS)
-            }
-        };
-        for Awaiting { key, release } in awaiting {
-            let answer = later.map_or(Answer::Released(release), Answer::Later);
-            let sent = self.table.apply(&key, &Event::Final(answer), now);
-            self.out.extend(sent);
-            if later.is_some() {
-                self.table.allow_again(&key);
-            }
+        for (awaiting, result) in handed.results(outcome) {
+            self.count_call(awaiting.peer, result);
+            self.meter.waiting(awaiting.peer, self.limits.end_wait(awaiting.peer));
+            self.meter.answered(now.saturating_duration_since(awaiting.arrived));
+            let answer = match result {
+                CallResult::Accepted | CallResult::Duplicate => Answer::Released(awaiting.release),
+                CallResult::Refused | CallResult::Limited | CallResult::Busy | CallResult::Unavailable => {
+                    self.table.allow_again(&awaiting.key);
+                    Answer::Later(BUSY_SECONDS)
+                }
+            };
+            let applied = self.table.apply(&awaiting.key, &Event::Final(answer), now);
+            self.carry_out(applied, now);
         }
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self, now: Instant) {
         while let Some(key) = self.table.due(now) {
-            let sent = self.table.apply(&key, &Event::Tick, now);
-            self.out.extend(sent);
+            let applied = self.table.apply(&key, &Event::Tick, now);
+            self.carry_out(applied, now);
         }
+        self.meter.transactions(self.table.len());
     }
 
     /// When [`Server::tick`] is wanted next.
@@ -332,19 +393,15 @@ impl Server {
     }
 }
 
-fn route(via: &Via<'_>, origin: Origin, reply_to: ReplyTo) -> Route {
-    let to = match origin.line {
-        Line::Datagrams(_) => destination(via, origin.source, reply_to),
-        Line::Connection(_) => origin.source,
-    };
-    Route { line: origin.line, to }
-}
-
-/// A Via of which only the beginning can be read is enough to say so to its sender, at its source port.
-fn broken_via(message: &Message) -> Option<Via<'_>> {
-    let entry =
-        message.first(Name::Via).filter(|value| value.get(..4).is_some_and(|it| it.eq_ignore_ascii_case(b"SIP/")))?;
-    Some(Via { entry, host: b"", port: None, branch: None, rport: true })
+const fn called_from(evidence: Evidence) -> CalledFrom {
+    match evidence {
+        Evidence::Diversion => CalledFrom::Diversion,
+        Evidence::HistoryInfo => CalledFrom::HistoryInfo,
+        Evidence::Target => CalledFrom::Target,
+        Evidence::ServedUser => CalledFrom::ServedUser,
+        Evidence::CalledPartyId => CalledFrom::CalledPartyId,
+        Evidence::To => CalledFrom::To,
+    }
 }
 
 /// The tags of Require that are not known, as they are written in Unsupported; `None` when all are (RFC 3261 §8.2.2.3).
@@ -353,6 +410,3 @@ fn unknown_extensions(message: &Message) -> Option<Vec<u8>> {
     let unknown: Vec<&[u8]> = message.entries(Name::Require, MAX_EXTENSIONS).filter(|tag| !known(tag)).collect();
     (!unknown.is_empty()).then(|| unknown.join(&b", "[..]))
 }
-
-/// Tags of Require that are looked at.
-const MAX_EXTENSIONS: usize = 32;

@@ -1,26 +1,23 @@
 //! The transactions that are alive, by what names them, with their deadlines (RFC 3261 §17.2.3); bounded in number and octets.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::envelope::Envelope;
-use super::line::{Outgoing, Route};
+use super::line::{Line, Route};
 use super::message::Message;
-use super::transaction::{Event, State, Timers};
+use super::transaction::{Event, Notable, State, Timers};
 
-/// Most transactions at one time: one is kept for 5 s after its ACK, so this is 20,000 calls/s with room to spare.
-const MAX_TRANSACTIONS: usize = 200_000;
-
-/// Most octets of names and responses at one time. Real ones have some 600 octets each until the ACK, far below it.
-const MAX_HELD: usize = 192 * 1024 * 1024;
+/// Octets of names and responses for each transaction that may be kept. Real ones have some 800 until the ACK, and 200 after it.
+const HELD_EACH: usize = 1024;
 
 /// What every branch made by RFC 3261 begins with (§8.1.1.7).
 const COOKIE: &[u8] = b"z9hG4bK";
 
-/// What names a transaction; cheap to copy.
+/// What names a transaction; cheap to copy. The peer is a part of it: nobody repeats, acknowledges or cancels another's call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(Arc<[u8]>);
 
@@ -30,27 +27,28 @@ pub(super) struct Way(Arc<[u8]>);
 
 impl Key {
     /// The transaction that a request belongs to; an ACK belongs to its INVITE.
-    pub(super) fn of(message: &Message, envelope: &Envelope<'_>) -> Self {
+    pub(super) fn of(peer: usize, message: &Message, envelope: &Envelope<'_>) -> Self {
         let method = if envelope.method == b"ACK" { b"INVITE" } else { envelope.method };
-        Self::with_method(message, envelope, method)
+        Self::with_method(peer, message, envelope, method)
     }
 
     /// The INVITE that a CANCEL is about (RFC 3261 §9.2).
-    pub(super) fn cancelled_by(message: &Message, envelope: &Envelope<'_>) -> Self {
-        Self::with_method(message, envelope, b"INVITE")
+    pub(super) fn cancelled_by(peer: usize, message: &Message, envelope: &Envelope<'_>) -> Self {
+        Self::with_method(peer, message, envelope, b"INVITE")
     }
 
-    fn with_method(message: &Message, envelope: &Envelope<'_>, method: &[u8]) -> Self {
+    fn with_method(peer: usize, message: &Message, envelope: &Envelope<'_>, method: &[u8]) -> Self {
         let via = &envelope.via;
+        let peer = peer.to_be_bytes();
         let host = via.host.to_ascii_lowercase();
         let port = via.port.map(u16::to_be_bytes).unwrap_or_default();
         match via.branch.filter(|branch| branch.len() > COOKIE.len() && starts_with_cookie(branch)) {
-            Some(branch) => Self(joined(&[b"3261", branch, &host, &port, method])),
+            Some(branch) => Self(joined(&[b"3261", &peer, branch, &host, &port, method])),
             // RFC 2543 had no branch: everything that an ACK and a repeat have in common with the INVITE.
             None => {
                 let (from_tag, number) = (envelope.from_tag.unwrap_or_default(), envelope.cseq.to_be_bytes());
-                let parts = [b"2543", message.uri(), from_tag, envelope.call_id, &number, via.entry, method];
-                Self(joined(&parts))
+                let parts = [message.uri(), from_tag, envelope.call_id, &number, via.entry, method];
+                Self(joined(&[&[b"2543", &peer[..]], &parts[..]].concat()))
             }
         }
     }
@@ -77,31 +75,54 @@ fn joined(parts: &[&[u8]]) -> Arc<[u8]> {
     name.into()
 }
 
+/// A transaction that is kept.
 struct Entry {
     state: State,
-    route: Route,
+    /// Where responses go; `None` once the connection is closed that the request came by.
+    route: Option<Route>,
+    peer: usize,
     way: Option<Way>,
     held: usize,
 }
 
-/// All transactions of one socket.
+/// What an event made of a transaction.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Applied {
+    pub(super) send: Option<Bytes>,
+    /// Where to; `None`: nowhere any more.
+    pub(super) route: Option<Route>,
+    pub(super) peer: usize,
+    pub(super) notable: Option<Notable>,
+}
+
+/// All transactions of the door.
 pub(super) struct Table {
     timers: Timers,
+    most: usize,
     entries: HashMap<Key, Entry>,
     ways: HashMap<Way, Key>,
-    /// Deadlines, the next one on top; one that its transaction no longer has is passed over when it comes up.
-    deadlines: BinaryHeap<Reverse<(Instant, Key)>>,
+    /// The deadline of each transaction that has one.
+    deadlines: BTreeSet<(Instant, Key)>,
+    /// The transactions whose responses go to a connection.
+    connections: HashMap<u64, HashSet<Key>>,
     held: usize,
+    open: usize,
 }
 
 impl Table {
-    pub(super) fn new(timers: Timers) -> Self {
-        let (entries, ways, deadlines) = (HashMap::new(), HashMap::new(), BinaryHeap::new());
-        Self { timers, entries, ways, deadlines, held: 0 }
+    /// A table that keeps this many transactions at most.
+    pub(super) fn new(timers: Timers, most: usize) -> Self {
+        let (entries, ways, deadlines, connections) = (HashMap::new(), HashMap::new(), BTreeSet::new(), HashMap::new());
+        Self { timers, most, entries, ways, deadlines, connections, held: 0, open: 0 }
     }
 
     pub(super) fn holds(&self, key: &Key) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// How many are kept.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether the same request came by another way and is alive.
@@ -109,52 +130,111 @@ impl Table {
         self.ways.contains_key(way)
     }
 
+    /// Whether no call can be kept any more.
     pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= MAX_TRANSACTIONS || self.held >= MAX_HELD
+        self.entries.len() >= self.most || self.held >= self.most.saturating_mul(HELD_EACH)
+    }
+
+    /// Whether there is room for what can be answered the same without being kept: half of the table is for calls.
+    pub(super) fn has_room_to_spare(&self) -> bool {
+        self.entries.len() < self.most / 2 && self.held < self.most.saturating_mul(HELD_EACH / 2)
     }
 
     /// Whether nothing waits for the store or for an ACK.
-    pub(super) fn is_idle(&self) -> bool {
-        !self.entries.values().any(|entry| matches!(entry.state, State::Proceeding { .. } | State::Completed { .. }))
+    pub(super) const fn is_idle(&self) -> bool {
+        self.open == 0
     }
 
-    pub(super) fn insert(&mut self, key: Key, way: Option<Way>, state: State, route: Route) {
+    pub(super) fn insert(&mut self, key: Key, peer: usize, way: Option<Way>, state: State, route: Route) {
         let names = key.0.len() + way.as_ref().map_or(0, |way| way.0.len());
         let held = names + state.held();
-        self.held += held;
         if let Some(way) = &way {
             self.ways.insert(way.clone(), key.clone());
         }
-        if let Some(at) = state.deadline() {
-            self.deadlines.push(Reverse((at, key.clone())));
-        }
-        self.entries.insert(key, Entry { state, route, way, held });
+        self.keep(key, Entry { state, route: Some(route), peer, way, held });
     }
 
     /// Gives a transaction an event; whatever it doesn't know is passed over.
-    pub(super) fn apply(&mut self, key: &Key, event: &Event, now: Instant) -> Option<Outgoing> {
-        let entry = self.entries.remove(key)?;
-        self.held -= entry.held;
-        let (before, kept) = (entry.state.deadline(), entry.held - entry.state.held());
-        let step = entry.state.on(event, now, self.timers);
-        match step.state {
+    pub(super) fn apply(&mut self, key: &Key, event: &Event, now: Instant) -> Option<Applied> {
+        let entry = self.take(key)?;
+        Some(self.step(key, entry, event, now))
+    }
+
+    /// The request came again, and is answered where it came from now.
+    pub(super) fn repeat(&mut self, key: &Key, route: Route, now: Instant) -> Option<Applied> {
+        let entry = self.take(key)?;
+        Some(self.step(key, Entry { route: Some(route), ..entry }, &Event::Repeat, now))
+    }
+
+    fn step(&mut self, key: &Key, entry: Entry, event: &Event, now: Instant) -> Applied {
+        let Entry { state, route, peer, way, held } = entry;
+        let names = held - state.held();
+        // Where there is no line any more, the first one's kind is as good as the other: what is sent next is the last.
+        let line = route.map_or(Line::Connection(0), |route| route.line);
+        let step = state.on(event, now, self.timers.on(line));
+        // Nobody is there to acknowledge what could not be sent, and a repeat by another connection is known to the store.
+        let ends = route.is_none() && matches!(event, Event::Final(_));
+        match step.state.filter(|_| !ends) {
             Some(state) => {
-                if let Some(at) = state.deadline().filter(|at| Some(*at) != before) {
-                    self.deadlines.push(Reverse((at, key.clone())));
-                }
-                let held = kept + state.held();
-                self.held += held;
-                self.entries.insert(key.clone(), Entry { state, route: entry.route, way: entry.way, held });
+                let held = names + state.held();
+                self.keep(key.clone(), Entry { state, route, peer, way, held });
             }
-            None => self.forget_way(key, entry.way.as_ref()),
+            None => self.forget_way(key, way.as_ref()),
         }
-        step.send.map(|bytes| Outgoing { route: entry.route, bytes })
+        let missed = route.is_none() && matches!(event, Event::Tick);
+        Applied { send: step.send.filter(|_| !missed), route, peer, notable: step.notable }
+    }
+
+    /// Lets go of what only a connection's other end could have acknowledged; calls that are being stored go on.
+    pub(super) fn close(&mut self, connection: u64) {
+        for key in self.connections.remove(&connection).unwrap_or_default() {
+            let Some(entry) = self.take(&key) else { continue };
+            self.forget_way(&key, entry.way.as_ref());
+            match &entry.state {
+                State::Proceeding { .. } => self.keep(key, Entry { route: None, way: None, ..entry }),
+                State::Completed { .. } | State::Confirmed { .. } | State::Answered { .. } => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, key: Key, entry: Entry) {
+        self.held += entry.held;
+        self.open += usize::from(entry.state.is_open());
+        if let Some(at) = entry.state.deadline() {
+            self.deadlines.insert((at, key.clone()));
+        }
+        if let Some(Line::Connection(number)) = entry.route.map(|route| route.line) {
+            self.connections.entry(number).or_default().insert(key.clone());
+        }
+        self.entries.insert(key, entry);
+    }
+
+    fn take(&mut self, key: &Key) -> Option<Entry> {
+        let (key, entry) = self.entries.remove_entry(key)?;
+        self.held -= entry.held;
+        self.open -= usize::from(entry.state.is_open());
+        let line = entry.route.map(|route| route.line);
+        if let Some(Line::Connection(number)) = line
+            && let Some(keys) = self.connections.get_mut(&number)
+        {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.connections.remove(&number);
+            }
+        }
+        if let Some(at) = entry.state.deadline() {
+            self.deadlines.remove(&(at, key));
+        }
+        Some(entry)
     }
 
     /// Lets the same request come by another way: after a 503 the peer is asked to try again.
     pub(super) fn allow_again(&mut self, key: &Key) {
-        let way = self.entries.get_mut(key).and_then(|entry| entry.way.take());
-        self.forget_way(key, way.as_ref());
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let Some(way) = entry.way.take() else { return };
+        entry.held -= way.0.len();
+        self.held -= way.0.len();
+        self.forget_way(key, Some(&way));
     }
 
     fn forget_way(&mut self, key: &Key, way: Option<&Way>) {
@@ -165,33 +245,33 @@ impl Table {
 
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.peek().map(|Reverse((at, _))| *at)
+        self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes one transaction whose time has come.
-    pub(super) fn due(&mut self, now: Instant) -> Option<Key> {
-        loop {
-            if self.deadline().is_none_or(|at| at > now) {
-                return None;
-            }
-            let Reverse((at, key)) = self.deadlines.pop()?;
-            if self.entries.get(&key).is_some_and(|entry| entry.state.deadline() == Some(at)) {
-                return Some(key);
-            }
-        }
+    /// A transaction whose time has come; a [`Event::Tick`] moves its deadline on.
+    pub(super) fn due(&self, now: Instant) -> Option<Key> {
+        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
+    }
+}
+
+#[cfg(test)]
+impl Table {
+    /// Whether nothing is left of anything.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { timers: _, most: _, entries, ways, deadlines, connections, held, open } = self;
+        let lists = entries.is_empty() && ways.is_empty() && deadlines.is_empty() && connections.is_empty();
+        lists && (*held, *open) == (0, 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::line::Line;
-    use bytes::Bytes;
 
     fn key(text: &str) -> Key {
         let message = Message::parse(Bytes::from(text.to_owned())).unwrap();
         let envelope = message.envelope().unwrap();
-        Key::of(&message, &envelope)
+        Key::of(0, &message, &envelope)
     }
 
     fn request(method: &str, via: &str, to: &str) -> String {
@@ -213,31 +293,75 @@ mod tests {
         assert_ne!(invite, key(&request("INVITE", "h:5070;branch=z9hG4bKy", "")));
     }
 
-    #[test]
-    fn everything_held_is_given_back_in_the_end() {
-        let (now, timers) = (Instant::now(), Timers::default());
-        let mut table = Table::new(timers);
-        let route = Route { line: Line::Datagrams(0), to: "192.0.2.1:5060".parse().unwrap() };
-        for call in 0..50 {
+    const NOBODY: &str = "192.0.2.1:5060";
+
+    fn route(line: Line) -> Route {
+        Route { line, to: NOBODY.parse().unwrap() }
+    }
+
+    fn filled(table: &mut Table, calls: u64, line: Line, now: Instant) {
+        for call in 0..calls {
             let text = request("INVITE", &format!("h;branch=z9hG4bK{call}"), "");
             let message = Message::parse(Bytes::from(text)).unwrap();
             let envelope = message.envelope().unwrap();
-            let state = State::completed(Bytes::from(vec![b'x'; 600]), now, timers);
-            table.insert(Key::of(&message, &envelope), Some(Way::of(&envelope)), state, route);
+            let state = State::completed(Bytes::from(vec![b'x'; 600]), now, table.timers.on(line));
+            table.insert(Key::of(0, &message, &envelope), 0, Some(Way::of(&envelope)), state, route(line));
         }
-        assert_eq!((table.entries.len(), table.ways.len()), (50, 1));
-        assert!(table.held >= 50 * 600 && !table.is_idle());
-        let acked = key(&request("ACK", "h;branch=z9hG4bK7", ";tag=t"));
-        assert_eq!(table.apply(&acked, &Event::Ack, now), None);
-        let end = now + timers.t1 * 64;
-        let mut sent = 0;
+    }
+
+    fn emptied(table: &mut Table) -> (usize, Instant) {
+        let (mut sent, mut end) = (0, Instant::now());
         while let Some(at) = table.deadline() {
             while let Some(key) = table.due(at) {
-                sent += usize::from(table.apply(&key, &Event::Tick, at).is_some());
+                sent += usize::from(table.apply(&key, &Event::Tick, at).unwrap().send.is_some());
             }
-            assert!(at <= end);
+            end = at;
         }
-        assert_eq!(sent, 49 * 10, "timer G, for all but the one acknowledged");
-        assert_eq!((table.entries.len(), table.ways.len(), table.deadlines.len(), table.held), (0, 0, 0, 0));
+        assert!(table.is_empty());
+        (sent, end)
+    }
+
+    #[test]
+    fn everything_held_is_given_back_in_the_end() {
+        let (now, timers) = (Instant::now(), Timers::default());
+        for (line, repeats) in [(Line::Datagrams(0), 10), (Line::Connection(3), 0)] {
+            let mut table = Table::new(timers, 100);
+            filled(&mut table, 50, line, now);
+            assert_eq!((table.entries.len(), table.ways.len(), table.deadlines.len()), (50, 1, 50));
+            assert!(table.held >= 50 * 600 && !table.is_idle());
+            let acked = key(&request("ACK", "h;branch=z9hG4bK7", ";tag=t"));
+            assert_eq!(table.apply(&acked, &Event::Ack, now).unwrap().send, None);
+            assert_eq!(table.holds(&acked), !line.is_reliable(), "I is zero on a connection");
+            let (sent, end) = emptied(&mut table);
+            assert_eq!((sent, end), (49 * repeats, now + timers.t1 * 64), "timers G and H, for all but one");
+        }
+    }
+
+    #[test]
+    fn a_table_is_full_by_number_and_by_octets() {
+        let (now, line) = (Instant::now(), Line::Datagrams(0));
+        let mut table = Table::new(Timers::default(), 10);
+        filled(&mut table, 5, line, now);
+        assert_eq!((table.is_full(), table.has_room_to_spare()), (false, false));
+        filled(&mut table, 10, line, now);
+        assert!(table.is_full());
+        let mut table = Table::new(Timers::default(), 10);
+        let text = request("INVITE", "h;branch=z9hG4bKx", "");
+        let message = Message::parse(Bytes::from(text)).unwrap();
+        let envelope = message.envelope().unwrap();
+        let state = State::completed(Bytes::from(vec![b'x'; 10 * HELD_EACH]), now, table.timers.on(line));
+        table.insert(Key::of(0, &message, &envelope), 0, None, state, route(line));
+        assert!(table.is_full());
+    }
+
+    #[test]
+    fn a_closed_connection_frees_what_it_held() {
+        let now = Instant::now();
+        let mut table = Table::new(Timers::default(), 100);
+        filled(&mut table, 5, Line::Connection(3), now);
+        table.close(4);
+        assert_eq!(table.len(), 5);
+        table.close(3);
+        assert!(table.is_empty());
     }
 }

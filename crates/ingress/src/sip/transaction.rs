@@ -1,10 +1,11 @@
-//! A server transaction over an unreliable transport: values in, octets and deadlines out (RFC 3261 §17.2, RFC 6026 §7.1).
+//! A server transaction: values in, octets and deadlines out (RFC 3261 §17.2, RFC 6026 §7.1).
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::line::Line;
 use super::response::{Answer, Echo};
 
 /// The timers of a transaction (RFC 3261 §17, table 4).
@@ -32,9 +33,37 @@ impl Default for Timers {
 }
 
 impl Timers {
-    const fn abandon_after(self) -> Duration {
-        self.t1.saturating_mul(64)
+    /// What of them holds on a line.
+    pub(super) const fn on(self, line: Line) -> Schedule {
+        let abandon_after = self.t1.saturating_mul(64);
+        let (repeats, confirmed_for, answered_for) = if line.is_reliable() {
+            (None, Duration::ZERO, Duration::ZERO)
+        } else {
+            (Some(Repeats { first: self.t1, longest: self.t2 }), self.t4, abandon_after)
+        };
+        Schedule { trying_after: self.trying_after, repeats, abandon_after, confirmed_for, answered_for }
     }
+}
+
+/// The timers of a transaction on its line (RFC 3261 §17, table 4): where nothing is lost nothing is repeated, and nothing comes late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Schedule {
+    trying_after: Duration,
+    /// G; `None` on a reliable line.
+    repeats: Option<Repeats>,
+    /// H: a final response may go without its ACK for this long.
+    abandon_after: Duration,
+    /// I: zero on a reliable line.
+    confirmed_for: Duration,
+    /// J: zero on a reliable line.
+    answered_for: Duration,
+}
+
+/// How long to wait between repeats: doubled each time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Repeats {
+    first: Duration,
+    longest: Duration,
 }
 
 /// Where a transaction is.
@@ -44,8 +73,8 @@ impl Timers {
 ///                │                                              │
 ///  200 ms: 100 ┌─▼────────┐ final ┌───────────┐ ACK ┌───────────┐ │ final
 ///  (once)      │proceeding├──────▶│ completed ├────▶│ confirmed │ ▼
-///              └──────────┘       └─────┬─────┘     └─────┬─────┘ answered
-///                                G: repeat; H: end      I: end     J: end
+///              └──┬───▲───┘       └─────┬─────┘     └─────┬─────┘ answered
+///                 └───┘ CANCEL   G: repeat; H: end      I: end     J: end
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
@@ -54,13 +83,29 @@ pub(super) enum State {
         echo: Echo,
         /// When the 100 is due; `None` once it was sent.
         trying_at: Option<Instant>,
+        caller: Caller,
     },
-    /// The final response was sent, and is repeated until the ACK comes.
-    Completed { response: Bytes, resend_at: Instant, interval: Duration, give_up_at: Instant },
+    /// The final response was sent, and on an unreliable line is repeated until the ACK comes.
+    Completed { response: Bytes, repeat: Option<Repeat>, give_up_at: Instant },
     /// The ACK came: whatever is late is absorbed, above all the INVITE, which would be a second call.
     Confirmed { until: Instant },
     /// A request other than INVITE was answered: repeats get the same again.
     Answered { response: Bytes, until: Instant },
+}
+
+/// What the caller does while the call is being stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    Waits,
+    /// There was a CANCEL. The call was missed all the same; it ends with 487 once it is stored (RFC 3261 §9.2).
+    HungUp,
+}
+
+/// The next repeat of a final response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Repeat {
+    at: Instant,
+    interval: Duration,
 }
 
 /// What happens to a transaction.
@@ -70,10 +115,21 @@ pub(super) enum Event {
     Repeat,
     /// The ACK came.
     Ack,
+    /// A CANCEL of the INVITE came.
+    Cancel,
     /// This is the final response.
     Final(Answer),
     /// A deadline may have passed.
     Tick,
+}
+
+/// What is counted of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notable {
+    /// The caller hung up before the call was stored.
+    HungUp,
+    /// A final response was given up without an ACK.
+    Unacknowledged,
 }
 
 /// What becomes of a transaction, and what is sent.
@@ -82,59 +138,44 @@ pub(super) struct Step {
     /// `None` when it has ended.
     pub(super) state: Option<State>,
     pub(super) send: Option<Bytes>,
+    pub(super) notable: Option<Notable>,
 }
 
 impl State {
     /// An INVITE that waits for the store.
-    pub(super) fn proceeding(echo: Echo, now: Instant, timers: Timers) -> Self {
-        Self::Proceeding { echo, trying_at: Some(now + timers.trying_after) }
+    pub(super) fn proceeding(echo: Echo, now: Instant, schedule: Schedule) -> Self {
+        Self::Proceeding { echo, trying_at: Some(now + schedule.trying_after), caller: Caller::Waits }
     }
 
     /// An INVITE that got this final response.
-    pub(super) fn completed(response: Bytes, now: Instant, timers: Timers) -> Self {
-        Self::Completed {
-            response,
-            resend_at: now + timers.t1,
-            interval: timers.t1,
-            give_up_at: now + timers.abandon_after(),
-        }
+    pub(super) fn completed(response: Bytes, now: Instant, schedule: Schedule) -> Self {
+        let repeat = schedule.repeats.map(|repeats| Repeat { at: now + repeats.first, interval: repeats.first });
+        Self::Completed { response, repeat, give_up_at: now + schedule.abandon_after }
     }
 
-    /// Another request that got this final response.
-    pub(super) fn answered(response: Bytes, now: Instant, timers: Timers) -> Self {
-        Self::Answered { response, until: now + timers.abandon_after() }
+    /// Another request that got this final response; `None` where its line repeats nothing.
+    pub(super) fn answered(response: Bytes, now: Instant, schedule: Schedule) -> Option<Self> {
+        let kept = !schedule.answered_for.is_zero();
+        kept.then(|| Self::Answered { response, until: now + schedule.answered_for })
     }
 
     /// What an event makes of it.
-    pub(super) fn on(self, event: &Event, now: Instant, timers: Timers) -> Step {
+    pub(super) fn on(self, event: &Event, now: Instant, schedule: Schedule) -> Step {
         match self {
-            Self::Proceeding { echo, trying_at } => proceeding(echo, trying_at, event, now, timers),
-            Self::Completed { response, resend_at, interval, give_up_at } => {
-                let again = || Self::Completed { response: response.clone(), resend_at, interval, give_up_at };
-                match event {
-                    Event::Repeat => Step { state: Some(again()), send: Some(response) },
-                    Event::Ack => stay(Self::Confirmed { until: now + timers.t4 }),
-                    Event::Tick if now >= give_up_at => Step { state: None, send: None },
-                    Event::Tick if now >= resend_at => {
-                        let interval = interval.saturating_mul(2).min(timers.t2);
-                        let send = Some(response.clone());
-                        let state = Self::Completed { response, resend_at: now + interval, interval, give_up_at };
-                        Step { state: Some(state), send }
-                    }
-                    // The first final response stands: a 487 may have come before the store's answer.
-                    Event::Final(_) | Event::Tick => stay(again()),
-                }
+            Self::Proceeding { echo, trying_at, caller } => proceeding(echo, trying_at, caller, event, now, schedule),
+            Self::Completed { response, repeat, give_up_at } => {
+                completed(response, repeat, give_up_at, event, now, schedule)
             }
             Self::Confirmed { until } => match event {
-                Event::Tick if now >= until => Step { state: None, send: None },
-                Event::Repeat | Event::Ack | Event::Final(_) | Event::Tick => stay(Self::Confirmed { until }),
+                Event::Tick if now >= until => end(None),
+                Event::Repeat | Event::Ack | Event::Cancel | Event::Final(_) | Event::Tick => {
+                    stay(Self::Confirmed { until })
+                }
             },
             Self::Answered { response, until } => match event {
-                Event::Repeat => {
-                    Step { state: Some(Self::Answered { response: response.clone(), until }), send: Some(response) }
-                }
-                Event::Tick if now >= until => Step { state: None, send: None },
-                Event::Ack | Event::Final(_) | Event::Tick => stay(Self::Answered { response, until }),
+                Event::Repeat => send(response.clone(), Self::Answered { response, until }),
+                Event::Tick if now >= until => end(None),
+                Event::Ack | Event::Cancel | Event::Final(_) | Event::Tick => stay(Self::Answered { response, until }),
             },
         }
     }
@@ -143,8 +184,18 @@ impl State {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Proceeding { trying_at, .. } => *trying_at,
-            Self::Completed { resend_at, give_up_at, .. } => Some(*resend_at.min(give_up_at)),
+            Self::Completed { repeat, give_up_at, .. } => {
+                Some(repeat.map_or(*give_up_at, |repeat| repeat.at.min(*give_up_at)))
+            }
             Self::Confirmed { until } | Self::Answered { until, .. } => Some(*until),
+        }
+    }
+
+    /// Whether the peer waits for a final response, or we for its ACK.
+    pub(super) const fn is_open(&self) -> bool {
+        match self {
+            Self::Proceeding { .. } | Self::Completed { .. } => true,
+            Self::Confirmed { .. } | Self::Answered { .. } => false,
         }
     }
 
@@ -159,24 +210,72 @@ impl State {
 }
 
 fn stay(state: State) -> Step {
-    Step { state: Some(state), send: None }
+    Step { state: Some(state), send: None, notable: None }
 }
 
-fn proceeding(echo: Echo, trying_at: Option<Instant>, event: &Event, now: Instant, timers: Timers) -> Step {
+fn send(bytes: Bytes, state: State) -> Step {
+    Step { state: Some(state), send: Some(bytes), notable: None }
+}
+
+const fn end(notable: Option<Notable>) -> Step {
+    Step { state: None, send: None, notable }
+}
+
+fn proceeding(
+    echo: Echo,
+    trying_at: Option<Instant>,
+    caller: Caller,
+    event: &Event,
+    now: Instant,
+    schedule: Schedule,
+) -> Step {
     match event {
         Event::Final(answer) => {
-            let response = echo.response(answer);
-            Step { state: Some(State::completed(response.clone(), now, timers)), send: Some(response) }
+            let hung_up = caller == Caller::HungUp && matches!(answer, Answer::Released(_));
+            let response = echo.response(if hung_up { &Answer::Terminated } else { answer });
+            send(response.clone(), State::completed(response, now, schedule))
+        }
+        Event::Cancel => {
+            let notable = (caller == Caller::Waits).then_some(Notable::HungUp);
+            let state = State::Proceeding { echo, trying_at, caller: Caller::HungUp };
+            Step { state: Some(state), send: None, notable }
         }
         Event::Repeat if trying_at.is_none() => {
-            let send = Some(echo.response(&Answer::Trying));
-            Step { state: Some(State::Proceeding { echo, trying_at }), send }
+            send(echo.response(&Answer::Trying), State::Proceeding { echo, trying_at, caller })
         }
         Event::Tick if trying_at.is_some_and(|at| now >= at) => {
-            let send = Some(echo.response(&Answer::Trying));
-            Step { state: Some(State::Proceeding { echo, trying_at: None }), send }
+            send(echo.response(&Answer::Trying), State::Proceeding { echo, trying_at: None, caller })
         }
-        Event::Repeat | Event::Ack | Event::Tick => stay(State::Proceeding { echo, trying_at }),
+        Event::Repeat | Event::Ack | Event::Tick => stay(State::Proceeding { echo, trying_at, caller }),
+    }
+}
+
+fn completed(
+    response: Bytes,
+    repeat: Option<Repeat>,
+    give_up_at: Instant,
+    event: &Event,
+    now: Instant,
+    schedule: Schedule,
+) -> Step {
+    // The line may have become another kind with the latest repeat of the INVITE.
+    let repeat =
+        schedule.repeats.map(|repeats| repeat.unwrap_or(Repeat { at: now + repeats.first, interval: repeats.first }));
+    match event {
+        Event::Repeat => send(response.clone(), State::Completed { response, repeat, give_up_at }),
+        Event::Ack if schedule.confirmed_for.is_zero() => end(None),
+        Event::Ack => stay(State::Confirmed { until: now + schedule.confirmed_for }),
+        Event::Tick if now >= give_up_at => end(Some(Notable::Unacknowledged)),
+        Event::Tick => match (repeat, schedule.repeats) {
+            (Some(due), Some(repeats)) if now >= due.at => {
+                let interval = due.interval.saturating_mul(2).min(repeats.longest);
+                let repeat = Some(Repeat { at: now + interval, interval });
+                send(response.clone(), State::Completed { response, repeat, give_up_at })
+            }
+            _ => stay(State::Completed { response, repeat, give_up_at }),
+        },
+        // The first final response stands.
+        Event::Cancel | Event::Final(_) => stay(State::Completed { response, repeat, give_up_at }),
     }
 }
 
@@ -205,6 +304,7 @@ mod tests {
     fn name(state: Option<&State>) -> &'static str {
         match state {
             None => "ended",
+            Some(State::Proceeding { caller: Caller::HungUp, .. }) => "hung up",
             Some(State::Proceeding { trying_at: Some(_), .. }) => "new",
             Some(State::Proceeding { trying_at: None, .. }) => "trying",
             Some(State::Completed { .. }) => "completed",
@@ -213,62 +313,112 @@ mod tests {
         }
     }
 
+    const DATAGRAMS: Line = Line::Datagrams(0);
+    const CONNECTION: Line = Line::Connection(1);
+
     #[test]
-    fn every_state_takes_every_event() {
+    fn every_state_takes_every_event_on_both_kinds_of_lines() {
         let now = Instant::now();
         let busy = Answer::Released(ReleaseTable::default().busy);
         let final_response = echo().response(&busy);
-        let new = State::proceeding(echo(), now, TIMERS);
-        let trying = State::Proceeding { echo: echo(), trying_at: None };
-        let completed = State::completed(final_response.clone(), now, TIMERS);
-        let confirmed = State::Confirmed { until: now + TIMERS.t4 };
-        let answered = State::answered(final_response, now, TIMERS);
         let at = |millis| now + Duration::from_millis(millis);
-        let done = || Event::Final(Answer::Terminated);
-        for (state, event, when, becomes, sent) in [
-            (&new, Event::Repeat, at(100), "new", "-"),
-            (&new, Event::Ack, at(100), "new", "-"),
-            (&new, Event::Final(busy), at(100), "completed", "486"),
-            (&new, Event::Tick, at(199), "new", "-"),
-            (&new, Event::Tick, at(200), "trying", "100"),
-            (&trying, Event::Repeat, at(500), "trying", "100"),
-            (&trying, Event::Ack, at(500), "trying", "-"),
-            (&trying, Event::Tick, at(900_000), "trying", "-"),
-            (&trying, done(), at(500), "completed", "487"),
-            (&completed, Event::Repeat, at(1), "completed", "486"),
-            (&completed, Event::Ack, at(1), "confirmed", "-"),
-            (&completed, done(), at(1), "completed", "-"),
-            (&completed, Event::Tick, at(499), "completed", "-"),
-            (&completed, Event::Tick, at(500), "completed", "486"),
-            (&completed, Event::Tick, at(32_000), "ended", "-"),
-            (&confirmed, Event::Repeat, at(1), "confirmed", "-"),
-            (&confirmed, Event::Ack, at(1), "confirmed", "-"),
-            (&confirmed, done(), at(1), "confirmed", "-"),
-            (&confirmed, Event::Tick, at(4_999), "confirmed", "-"),
-            (&confirmed, Event::Tick, at(5_000), "ended", "-"),
-            (&answered, Event::Repeat, at(1), "answered", "486"),
-            (&answered, Event::Ack, at(1), "answered", "-"),
-            (&answered, done(), at(1), "answered", "-"),
-            (&answered, Event::Tick, at(31_999), "answered", "-"),
-            (&answered, Event::Tick, at(32_000), "ended", "-"),
-        ] {
-            let step = state.clone().on(&event, when, TIMERS);
-            let found = (name(step.state.as_ref()), status(step.send.as_ref()));
-            assert_eq!(found, (becomes, sent), "{} {event:?}", name(Some(state)));
+        let (busy, done, later) =
+            (|| Event::Final(busy.clone()), || Event::Final(Answer::Terminated), || Event::Final(Answer::Later(1)));
+        for line in [DATAGRAMS, CONNECTION] {
+            let schedule = TIMERS.on(line);
+            let new = State::proceeding(echo(), now, schedule);
+            let trying = State::Proceeding { echo: echo(), trying_at: None, caller: Caller::Waits };
+            let hung_up = State::Proceeding { echo: echo(), trying_at: None, caller: Caller::HungUp };
+            let completed = State::completed(final_response.clone(), now, schedule);
+            let confirmed = State::Confirmed { until: now + TIMERS.t4 };
+            let answered = State::Answered { response: final_response.clone(), until: now + TIMERS.t1 * 64 };
+            // What differs on a connection stands behind what holds for datagrams.
+            let on = |datagrams: &'static str, connection: &'static str| {
+                if line.is_reliable() { connection } else { datagrams }
+            };
+            for (state, event, when, becomes, sent) in [
+                (&new, Event::Repeat, at(100), "new", "-"),
+                (&new, Event::Ack, at(100), "new", "-"),
+                (&new, Event::Cancel, at(100), "hung up", "-"),
+                (&new, busy(), at(100), "completed", "486"),
+                (&new, later(), at(100), "completed", "503"),
+                (&new, Event::Tick, at(199), "new", "-"),
+                (&new, Event::Tick, at(200), "trying", "100"),
+                (&trying, Event::Repeat, at(500), "trying", "100"),
+                (&trying, Event::Ack, at(500), "trying", "-"),
+                (&trying, Event::Cancel, at(500), "hung up", "-"),
+                (&trying, Event::Tick, at(900_000), "trying", "-"),
+                (&trying, done(), at(500), "completed", "487"),
+                (&hung_up, Event::Repeat, at(1), "hung up", "100"),
+                (&hung_up, Event::Ack, at(1), "hung up", "-"),
+                (&hung_up, Event::Cancel, at(1), "hung up", "-"),
+                (&hung_up, Event::Tick, at(1), "hung up", "-"),
+                (&hung_up, busy(), at(1), "completed", "487"),
+                (&hung_up, later(), at(1), "completed", "503"),
+                (&completed, Event::Repeat, at(1), "completed", "486"),
+                (&completed, Event::Ack, at(1), on("confirmed", "ended"), "-"),
+                (&completed, Event::Cancel, at(1), "completed", "-"),
+                (&completed, done(), at(1), "completed", "-"),
+                (&completed, Event::Tick, at(499), "completed", "-"),
+                (&completed, Event::Tick, at(500), "completed", on("486", "-")),
+                (&completed, Event::Tick, at(31_999), "completed", on("486", "-")),
+                (&completed, Event::Tick, at(32_000), "ended", "-"),
+                (&confirmed, Event::Repeat, at(1), "confirmed", "-"),
+                (&confirmed, Event::Ack, at(1), "confirmed", "-"),
+                (&confirmed, Event::Cancel, at(1), "confirmed", "-"),
+                (&confirmed, done(), at(1), "confirmed", "-"),
+                (&confirmed, Event::Tick, at(4_999), "confirmed", "-"),
+                (&confirmed, Event::Tick, at(5_000), "ended", "-"),
+                (&answered, Event::Repeat, at(1), "answered", "486"),
+                (&answered, Event::Ack, at(1), "answered", "-"),
+                (&answered, Event::Cancel, at(1), "answered", "-"),
+                (&answered, done(), at(1), "answered", "-"),
+                (&answered, Event::Tick, at(31_999), "answered", "-"),
+                (&answered, Event::Tick, at(32_000), "ended", "-"),
+            ] {
+                let step = state.clone().on(&event, when, schedule);
+                let found = (name(step.state.as_ref()), status(step.send.as_ref()));
+                assert_eq!(found, (becomes, sent), "{} {event:?} on {line:?}", name(Some(state)));
+                let notable = match (name(Some(state)), &event, becomes) {
+                    ("new" | "trying", Event::Cancel, _) => Some(Notable::HungUp),
+                    ("completed", Event::Tick, "ended") => Some(Notable::Unacknowledged),
+                    _ => None,
+                };
+                assert_eq!(step.notable, notable, "{} {event:?} on {line:?}", name(Some(state)));
+            }
         }
+        assert_eq!(State::answered(final_response.clone(), now, TIMERS.on(CONNECTION)), None, "J is zero");
+        assert!(State::answered(final_response, now, TIMERS.on(DATAGRAMS)).is_some());
+    }
+
+    fn repeats(line: Line) -> Vec<u128> {
+        let start = Instant::now();
+        let schedule = TIMERS.on(line);
+        let mut state = Some(State::completed(echo().response(&Answer::Terminated), start, schedule));
+        let (mut repeats, mut end) = (Vec::new(), start);
+        while let Some(current) = state {
+            end = current.deadline().unwrap();
+            let step = current.on(&Event::Tick, end, schedule);
+            repeats.extend(step.send.map(|_| (end - start).as_millis()));
+            state = step.state;
+        }
+        assert_eq!((end - start).as_millis(), 32_000, "H");
+        repeats
     }
 
     #[test]
     fn an_unacknowledged_final_is_repeated_as_timer_g_says_and_given_up_at_h() {
-        let start = Instant::now();
-        let mut state = Some(State::completed(echo().response(&Answer::Terminated), start, TIMERS));
-        let mut repeats = Vec::new();
-        while let Some(current) = state {
-            let now = current.deadline().unwrap();
-            let step = current.on(&Event::Tick, now, TIMERS);
-            repeats.extend(step.send.map(|_| (now - start).as_millis()));
-            state = step.state;
-        }
-        assert_eq!(repeats, [500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
+        assert_eq!(repeats(DATAGRAMS), [500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
+        assert_eq!(repeats(CONNECTION), [0; 0], "nothing is lost on a connection");
+    }
+
+    #[test]
+    fn a_transaction_that_moves_to_another_kind_of_line_keeps_its_timers() {
+        let now = Instant::now();
+        let completed = State::completed(echo().response(&Answer::Terminated), now, TIMERS.on(DATAGRAMS));
+        let moved = completed.on(&Event::Repeat, now, TIMERS.on(CONNECTION)).state.unwrap();
+        assert_eq!(moved.deadline(), Some(now + TIMERS.t1 * 64), "nothing but H");
+        let back = moved.on(&Event::Repeat, now, TIMERS.on(DATAGRAMS)).state.unwrap();
+        assert_eq!(back.deadline(), Some(now + TIMERS.t1), "G again");
     }
 }

@@ -1,0 +1,95 @@
+//! Calls that arrived together, are handed over together, and are answered when the store has answered.
+
+use model::MissedCall;
+use tokio::time::Instant;
+
+use crate::Stored;
+use crate::sip::meter::CallResult;
+use crate::sip::release::Release;
+use crate::sip::table::Key;
+
+/// A call that waits for the store, and how it is released then.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    pub(super) key: Key,
+    pub(super) release: Release,
+    pub(super) peer: usize,
+    pub(super) arrived: Instant,
+    /// Its place among the calls of the batch.
+    call: usize,
+}
+
+/// Calls that arrived together and are handed over together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// No two with the same id and called number.
+    calls: Vec<MissedCall>,
+    awaiting: Vec<Awaiting>,
+}
+
+/// What the hand-over of a batch came to.
+#[derive(Debug)]
+pub(in crate::sip) enum Outcome {
+    /// The store answered.
+    Answered(Stored),
+    /// The hand-over was full.
+    Full,
+    /// Nobody answered in time.
+    Silent,
+}
+
+/// A batch that was handed over, without its calls.
+#[derive(Debug)]
+pub(in crate::sip) struct Handed {
+    awaiting: Vec<Awaiting>,
+}
+
+impl Batch {
+    /// Adds a call. The same call forwarded twice within one burst is one call to the store, and gets two answers.
+    pub(super) fn add(&mut self, call: MissedCall, key: Key, release: Release, peer: usize, arrived: Instant) {
+        let known = self.calls.iter().position(|other| other.called == call.called && other.id == call.id);
+        let place = known.unwrap_or_else(|| {
+            self.calls.push(call);
+            self.calls.len() - 1
+        });
+        self.awaiting.push(Awaiting { key, release, peer, arrived, call: place });
+    }
+
+    /// Gives out the calls that were added, if any.
+    pub(super) fn take(&mut self) -> Option<(Vec<MissedCall>, Handed)> {
+        if self.awaiting.is_empty() {
+            return None;
+        }
+        let Self { calls, awaiting } = std::mem::take(self);
+        Some((calls, Handed { awaiting }))
+    }
+}
+
+impl Handed {
+    /// What became of each call, in order of arrival: of one that came twice the first is the new one.
+    pub(super) fn results(self, outcome: Outcome) -> impl Iterator<Item = (Awaiting, CallResult)> {
+        // Places are given in order, so that the first of each call is the one whose place comes next.
+        let mut next = 0;
+        self.awaiting.into_iter().map(move |awaiting| {
+            let is_first = awaiting.call == next;
+            next += usize::from(is_first);
+            let result = match &outcome {
+                Outcome::Answered(Stored { duplicate }) => {
+                    let known = duplicate.get(awaiting.call).copied().unwrap_or(false);
+                    if is_first && !known { CallResult::Accepted } else { CallResult::Duplicate }
+                }
+                Outcome::Full => CallResult::Busy,
+                Outcome::Silent => CallResult::Unavailable,
+            };
+            (awaiting, result)
+        })
+    }
+}
+
+#[cfg(test)]
+impl Handed {
+    /// The transactions that wait.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.awaiting.iter().map(|awaiting| &awaiting.key)
+    }
+}
