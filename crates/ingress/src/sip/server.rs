@@ -4,6 +4,12 @@ mod batch;
 mod complaints;
 mod hop;
 mod limits;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod rfc4475;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
