@@ -10,6 +10,7 @@ mod properties;
 mod rfc4475;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -17,29 +18,23 @@ use bytes::Bytes;
 use model::{MissedCall, Source, Timestamp};
 use tokio::time::Instant;
 
+use super::SipSettings;
 use super::envelope::{Envelope, Fault};
-use super::extract::{Evidence, Understood, extract, refusal_of};
+use super::extract::refusal_of;
 use super::line::{Origin, Outgoing};
-use super::message::{Message, Name, NotARequest};
+use super::message::{Message, NotARequest};
 use super::meter::{CallResult, Meter};
 use super::response::Answer;
-use super::settings::{CalledFrom, ReplyTo, Rules};
+use super::settings::{ReplyTo, Rules};
 use super::table::{Applied, Key, Table, Way};
 use super::transaction::{Event, Notable, State};
-use super::{SipSettings, Uri};
 use crate::{Counts, Refusal};
-use batch::Batch;
+use batch::{Awaiting, Batch};
 pub(super) use batch::{Handed, Outcome};
 use complaints::Complaints;
 use hop::Hop;
 use limits::Limits;
-
-/// Extensions that a final response which is no success satisfies, so that requiring them loses no call.
-const TOLERATED: [&str; 8] =
-    ["100rel", "precondition", "timer", "histinfo", "resource-priority", "199", "replaces", "from-change"];
-
-/// Tags of Require that are looked at.
-const MAX_EXTENSIONS: usize = 32;
+use verdict::{Refused, Served, called_from, read_call, read_other};
 
 /// Seconds that a peer is asked to wait whose call was turned away or could not be stored: many peers send nothing at all meanwhile.
 const BUSY_SECONDS: u64 = 1;
@@ -172,17 +167,18 @@ impl Server {
         if let Some(seconds) = self.turns_away(request) {
             return self.out.push(Outgoing { route, bytes: echo.response(&Answer::Later(seconds)) });
         }
-        match self.examine(request) {
+        match read_call(hop.message, envelope, rules, &self.table) {
             Ok(call) => {
                 let release = rules.release.of(call.reason).clone();
                 self.meter.called(called_from(call.evidence));
                 self.meter.waiting(peer, self.limits.wait(peer));
                 let state = State::proceeding(echo, now, schedule);
                 self.table.insert(key.clone(), peer, Some(Way::of(envelope)), state, route);
-                self.batch.add(call.into_call(at), key, release, peer, now);
+                self.batch.add(call.into_call(at), Awaiting { key, release, peer, arrived: now });
             }
-            Err(answer) => {
-                let response = echo.response(&answer);
+            Err(refused) => {
+                self.refuse_request(request, refused.refusal);
+                let response = echo.response(&refused.answer);
                 if self.spares_room() {
                     let state = State::completed(response.clone(), now, schedule);
                     self.table.insert(key, peer, None, state, route);
@@ -219,63 +215,26 @@ impl Server {
         None
     }
 
-    /// What a new INVITE says, or the answer that refuses it.
-    fn examine(&mut self, request: Request<'_>) -> Result<Understood, Answer> {
-        let Request { hop: Hop { message, .. }, envelope, rules, .. } = request;
-        let refusal = if envelope.to_tag.is_some() {
-            Refusal::NoDialog
-        } else if self.table.is_merged(&Way::of(envelope)) {
-            Refusal::Merged
-        } else if Uri::parse(message.uri()).is_none() {
-            Refusal::Scheme
-        } else if let Some(unknown) = unknown_extensions(message) {
-            self.refuse_request(request, Refusal::Extension);
-            return Err(Answer::Unsupported(unknown));
-        } else {
-            match extract(message, envelope, rules) {
-                Ok(understood) => return Ok(understood),
-                Err(refusal) => refusal,
-            }
-        };
-        self.refuse_request(request, refusal);
-        Err(Answer::Refused(refusal))
-    }
-
     /// The answer to a request that is neither INVITE nor ACK.
     fn answer_other(&mut self, request: Request<'_>) -> Answer {
         let Request { hop: Hop { message, .. }, envelope, peer, now, .. } = request;
-        let refusal = match envelope.method {
-            b"CANCEL" => {
+        let refused = match read_other(message, envelope) {
+            Ok(Served::Cancel) => {
                 let invite = Key::cancelled_by(peer, message, envelope);
                 if self.table.holds(&invite) {
                     let applied = self.table.apply(&invite, &Event::Cancel, now);
                     self.carry_out(applied, now);
                     return Answer::Cancelled;
                 }
-                Refusal::NoDialog
+                Refused::from(Refusal::NoDialog)
             }
-            b"OPTIONS" if Uri::parse(message.uri()).is_none() => Refusal::Scheme,
-            b"OPTIONS" => match unknown_extensions(message) {
-                Some(unknown) => {
-                    self.refuse_request(request, Refusal::Extension);
-                    return Answer::Unsupported(unknown);
-                }
-                // A busy second must not take the trunk down: keepalives get 503 only from a gateway that stops.
-                None if self.draining => return Answer::Later(DRAINING_SECONDS),
-                None => return Answer::Capabilities,
-            },
-            b"BYE" | b"PRACK" | b"UPDATE" | b"INFO" => Refusal::NoDialog,
-            b"REGISTER" | b"MESSAGE" | b"SUBSCRIBE" | b"NOTIFY" | b"REFER" | b"PUBLISH" => {
-                self.refuse_request(request, Refusal::Method);
-                return Answer::Unserved { status: 405 };
-            }
-            _ => {
-                self.refuse_request(request, Refusal::Method);
-                return Answer::Unserved { status: 501 };
-            }
+            // A busy second must not take the trunk down: keepalives get 503 only from a gateway that stops.
+            Ok(Served::Options) if self.draining => return Answer::Later(DRAINING_SECONDS),
+            Ok(Served::Options) => return Answer::Capabilities,
+            Err(refused) => refused,
         };
-        self.refuse_request(request, refusal);
-        Answer::Refused(refusal)
+        self.refuse_request(request, refused.refusal);
+        refused.answer
     }
 
     /// Answers without keeping anything, so that strangers and broken peers cost no memory; an ACK is never answered.
@@ -397,22 +356,4 @@ impl Server {
     pub(super) fn take_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.out)
     }
-}
-
-const fn called_from(evidence: Evidence) -> CalledFrom {
-    match evidence {
-        Evidence::Diversion => CalledFrom::Diversion,
-        Evidence::HistoryInfo => CalledFrom::HistoryInfo,
-        Evidence::Target => CalledFrom::Target,
-        Evidence::ServedUser => CalledFrom::ServedUser,
-        Evidence::CalledPartyId => CalledFrom::CalledPartyId,
-        Evidence::To => CalledFrom::To,
-    }
-}
-
-/// The tags of Require that are not known, as they are written in Unsupported; `None` when all are (RFC 3261 §8.2.2.3).
-fn unknown_extensions(message: &Message) -> Option<Vec<u8>> {
-    let known = |tag: &[u8]| TOLERATED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(tag));
-    let unknown: Vec<&[u8]> = message.entries(Name::Require, MAX_EXTENSIONS).filter(|tag| !known(tag)).collect();
-    (!unknown.is_empty()).then(|| unknown.join(&b", "[..]))
 }

@@ -191,8 +191,8 @@ impl Table {
             let Some(entry) = self.take(&key) else { continue };
             self.forget_way(&key, entry.way.as_ref());
             match &entry.state {
-                State::Proceeding { .. } => self.keep(key, Entry { route: None, way: None, ..entry }),
-                State::Completed { .. } | State::Confirmed { .. } | State::Answered { .. } => {}
+                State::Proceeding(_) => self.keep(key, Entry { route: None, way: None, ..entry }),
+                State::Completed(_) | State::Confirmed { .. } | State::Answered { .. } => {}
             }
         }
     }

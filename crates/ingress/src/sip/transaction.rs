@@ -79,23 +79,35 @@ struct Repeats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     /// The call was handed over and has no final response yet.
-    Proceeding {
-        echo: Echo,
-        /// When the 100 is due; `None` once it was sent.
-        trying_at: Option<Instant>,
-        caller: Caller,
-    },
+    Proceeding(Proceeding),
     /// The final response was sent, and on an unreliable line is repeated until the ACK comes.
-    Completed { response: Bytes, repeat: Option<Repeat>, give_up_at: Instant },
+    Completed(Completed),
     /// The ACK came: whatever is late is absorbed, above all the INVITE, which would be a second call.
     Confirmed { until: Instant },
     /// A request other than INVITE was answered: repeats get the same again.
     Answered { response: Bytes, until: Instant },
 }
 
+/// An INVITE that waits for the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proceeding {
+    echo: Echo,
+    /// When the 100 is due; `None` once it was sent.
+    trying_at: Option<Instant>,
+    caller: Caller,
+}
+
+/// An INVITE that waits for its ACK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Completed {
+    response: Bytes,
+    repeat: Option<Repeat>,
+    give_up_at: Instant,
+}
+
 /// What the caller does while the call is being stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
+enum Caller {
     Waits,
     /// There was a CANCEL. The call was missed all the same; it ends with 487 once it is stored (RFC 3261 §9.2).
     HungUp,
@@ -103,7 +115,7 @@ pub(super) enum Caller {
 
 /// The next repeat of a final response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Repeat {
+struct Repeat {
     at: Instant,
     interval: Duration,
 }
@@ -144,13 +156,14 @@ pub(super) struct Step {
 impl State {
     /// An INVITE that waits for the store.
     pub(super) fn proceeding(echo: Echo, now: Instant, schedule: Schedule) -> Self {
-        Self::Proceeding { echo, trying_at: Some(now + schedule.trying_after), caller: Caller::Waits }
+        let trying_at = Some(now + schedule.trying_after);
+        Self::Proceeding(Proceeding { echo, trying_at, caller: Caller::Waits })
     }
 
     /// An INVITE that got this final response.
     pub(super) fn completed(response: Bytes, now: Instant, schedule: Schedule) -> Self {
         let repeat = schedule.repeats.map(|repeats| Repeat { at: now + repeats.first, interval: repeats.first });
-        Self::Completed { response, repeat, give_up_at: now + schedule.abandon_after }
+        Self::Completed(Completed { response, repeat, give_up_at: now + schedule.abandon_after })
     }
 
     /// Another request that got this final response; `None` where its line repeats nothing.
@@ -162,10 +175,8 @@ impl State {
     /// What an event makes of it.
     pub(super) fn on(self, event: &Event, now: Instant, schedule: Schedule) -> Step {
         match self {
-            Self::Proceeding { echo, trying_at, caller } => proceeding(echo, trying_at, caller, event, now, schedule),
-            Self::Completed { response, repeat, give_up_at } => {
-                completed(response, repeat, give_up_at, event, now, schedule)
-            }
+            Self::Proceeding(proceeding) => proceeding.on(event, now, schedule),
+            Self::Completed(completed) => completed.on(event, now, schedule),
             Self::Confirmed { until } => match event {
                 Event::Tick if now >= until => end(None),
                 Event::Repeat | Event::Ack | Event::Cancel | Event::Final(_) | Event::Tick => {
@@ -183,8 +194,8 @@ impl State {
     /// When it wants a [`Event::Tick`]; `None` when only the store's answer moves it.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Proceeding { trying_at, .. } => *trying_at,
-            Self::Completed { repeat, give_up_at, .. } => {
+            Self::Proceeding(proceeding) => proceeding.trying_at,
+            Self::Completed(Completed { repeat, give_up_at, .. }) => {
                 Some(repeat.map_or(*give_up_at, |repeat| repeat.at.min(*give_up_at)))
             }
             Self::Confirmed { until } | Self::Answered { until, .. } => Some(*until),
@@ -194,7 +205,7 @@ impl State {
     /// Whether the peer waits for a final response, or we for its ACK.
     pub(super) const fn is_open(&self) -> bool {
         match self {
-            Self::Proceeding { .. } | Self::Completed { .. } => true,
+            Self::Proceeding(_) | Self::Completed(_) => true,
             Self::Confirmed { .. } | Self::Answered { .. } => false,
         }
     }
@@ -202,8 +213,8 @@ impl State {
     /// Octets that it keeps.
     pub(super) fn held(&self) -> usize {
         match self {
-            Self::Proceeding { echo, .. } => echo.len(),
-            Self::Completed { response, .. } | Self::Answered { response, .. } => response.len(),
+            Self::Proceeding(proceeding) => proceeding.echo.len(),
+            Self::Completed(Completed { response, .. }) | Self::Answered { response, .. } => response.len(),
             Self::Confirmed { .. } => 0,
         }
     }
@@ -221,61 +232,52 @@ const fn end(notable: Option<Notable>) -> Step {
     Step { state: None, send: None, notable }
 }
 
-fn proceeding(
-    echo: Echo,
-    trying_at: Option<Instant>,
-    caller: Caller,
-    event: &Event,
-    now: Instant,
-    schedule: Schedule,
-) -> Step {
-    match event {
-        Event::Final(answer) => {
-            let hung_up = caller == Caller::HungUp && matches!(answer, Answer::Released(_));
-            let response = echo.response(if hung_up { &Answer::Terminated } else { answer });
-            send(response.clone(), State::completed(response, now, schedule))
+impl Proceeding {
+    fn on(self, event: &Event, now: Instant, schedule: Schedule) -> Step {
+        match event {
+            Event::Final(answer) => {
+                let hung_up = self.caller == Caller::HungUp && matches!(answer, Answer::Released(_));
+                let response = self.echo.response(if hung_up { &Answer::Terminated } else { answer });
+                send(response.clone(), State::completed(response, now, schedule))
+            }
+            Event::Cancel => {
+                let notable = (self.caller == Caller::Waits).then_some(Notable::HungUp);
+                let state = State::Proceeding(Self { caller: Caller::HungUp, ..self });
+                Step { state: Some(state), send: None, notable }
+            }
+            Event::Repeat if self.trying_at.is_none() => {
+                send(self.echo.response(&Answer::Trying), State::Proceeding(self))
+            }
+            Event::Tick if self.trying_at.is_some_and(|at| now >= at) => {
+                send(self.echo.response(&Answer::Trying), State::Proceeding(Self { trying_at: None, ..self }))
+            }
+            Event::Repeat | Event::Ack | Event::Tick => stay(State::Proceeding(self)),
         }
-        Event::Cancel => {
-            let notable = (caller == Caller::Waits).then_some(Notable::HungUp);
-            let state = State::Proceeding { echo, trying_at, caller: Caller::HungUp };
-            Step { state: Some(state), send: None, notable }
-        }
-        Event::Repeat if trying_at.is_none() => {
-            send(echo.response(&Answer::Trying), State::Proceeding { echo, trying_at, caller })
-        }
-        Event::Tick if trying_at.is_some_and(|at| now >= at) => {
-            send(echo.response(&Answer::Trying), State::Proceeding { echo, trying_at: None, caller })
-        }
-        Event::Repeat | Event::Ack | Event::Tick => stay(State::Proceeding { echo, trying_at, caller }),
     }
 }
 
-fn completed(
-    response: Bytes,
-    repeat: Option<Repeat>,
-    give_up_at: Instant,
-    event: &Event,
-    now: Instant,
-    schedule: Schedule,
-) -> Step {
-    // The line may have become another kind with the latest repeat of the INVITE.
-    let repeat =
-        schedule.repeats.map(|repeats| repeat.unwrap_or(Repeat { at: now + repeats.first, interval: repeats.first }));
-    match event {
-        Event::Repeat => send(response.clone(), State::Completed { response, repeat, give_up_at }),
-        Event::Ack if schedule.confirmed_for.is_zero() => end(None),
-        Event::Ack => stay(State::Confirmed { until: now + schedule.confirmed_for }),
-        Event::Tick if now >= give_up_at => end(Some(Notable::Unacknowledged)),
-        Event::Tick => match (repeat, schedule.repeats) {
-            (Some(due), Some(repeats)) if now >= due.at => {
-                let interval = due.interval.saturating_mul(2).min(repeats.longest);
-                let repeat = Some(Repeat { at: now + interval, interval });
-                send(response.clone(), State::Completed { response, repeat, give_up_at })
-            }
-            _ => stay(State::Completed { response, repeat, give_up_at }),
-        },
-        // The first final response stands.
-        Event::Cancel | Event::Final(_) => stay(State::Completed { response, repeat, give_up_at }),
+impl Completed {
+    fn on(self, event: &Event, now: Instant, schedule: Schedule) -> Step {
+        let Self { response, repeat, give_up_at } = self;
+        // The line may have become another kind with the latest repeat of the INVITE.
+        let first = |repeats: Repeats| Repeat { at: now + repeats.first, interval: repeats.first };
+        let repeat = schedule.repeats.map(|repeats| repeat.unwrap_or_else(|| first(repeats)));
+        let go_on = |response, repeat| State::Completed(Self { response, repeat, give_up_at });
+        match event {
+            Event::Repeat => send(response.clone(), go_on(response, repeat)),
+            Event::Ack if schedule.confirmed_for.is_zero() => end(None),
+            Event::Ack => stay(State::Confirmed { until: now + schedule.confirmed_for }),
+            Event::Tick if now >= give_up_at => end(Some(Notable::Unacknowledged)),
+            Event::Tick => match (repeat, schedule.repeats) {
+                (Some(due), Some(repeats)) if now >= due.at => {
+                    let interval = due.interval.saturating_mul(2).min(repeats.longest);
+                    send(response.clone(), go_on(response, Some(Repeat { at: now + interval, interval })))
+                }
+                (Some(_) | None, Some(_) | None) => stay(go_on(response, repeat)),
+            },
+            // The first final response stands.
+            Event::Cancel | Event::Final(_) => stay(go_on(response, repeat)),
+        }
     }
 }
 
@@ -304,10 +306,10 @@ mod tests {
     fn name(state: Option<&State>) -> &'static str {
         match state {
             None => "ended",
-            Some(State::Proceeding { caller: Caller::HungUp, .. }) => "hung up",
-            Some(State::Proceeding { trying_at: Some(_), .. }) => "new",
-            Some(State::Proceeding { trying_at: None, .. }) => "trying",
-            Some(State::Completed { .. }) => "completed",
+            Some(State::Proceeding(Proceeding { caller: Caller::HungUp, .. })) => "hung up",
+            Some(State::Proceeding(Proceeding { trying_at: Some(_), .. })) => "new",
+            Some(State::Proceeding(Proceeding { trying_at: None, .. })) => "trying",
+            Some(State::Completed(_)) => "completed",
             Some(State::Confirmed { .. }) => "confirmed",
             Some(State::Answered { .. }) => "answered",
         }
@@ -327,8 +329,8 @@ mod tests {
         for line in [DATAGRAMS, CONNECTION] {
             let schedule = TIMERS.on(line);
             let new = State::proceeding(echo(), now, schedule);
-            let trying = State::Proceeding { echo: echo(), trying_at: None, caller: Caller::Waits };
-            let hung_up = State::Proceeding { echo: echo(), trying_at: None, caller: Caller::HungUp };
+            let proceeding = |caller| State::Proceeding(Proceeding { echo: echo(), trying_at: None, caller });
+            let (trying, hung_up) = (proceeding(Caller::Waits), proceeding(Caller::HungUp));
             let completed = State::completed(final_response.clone(), now, schedule);
             let confirmed = State::Confirmed { until: now + TIMERS.t4 };
             let answered = State::Answered { response: final_response.clone(), until: now + TIMERS.t1 * 64 };

@@ -15,8 +15,6 @@ pub(super) struct Awaiting {
     pub(super) release: Release,
     pub(super) peer: usize,
     pub(super) arrived: Instant,
-    /// Its place among the calls of the batch.
-    call: usize,
 }
 
 /// Calls that arrived together and are handed over together.
@@ -24,7 +22,8 @@ pub(super) struct Awaiting {
 pub(super) struct Batch {
     /// No two with the same id and called number.
     calls: Vec<MissedCall>,
-    awaiting: Vec<Awaiting>,
+    /// Who waits, each with the place of its call.
+    awaiting: Vec<(usize, Awaiting)>,
 }
 
 /// What the hand-over of a batch came to.
@@ -41,18 +40,18 @@ pub(in crate::sip) enum Outcome {
 /// A batch that was handed over, without its calls.
 #[derive(Debug)]
 pub(in crate::sip) struct Handed {
-    awaiting: Vec<Awaiting>,
+    awaiting: Vec<(usize, Awaiting)>,
 }
 
 impl Batch {
     /// Adds a call. The same call forwarded twice within one burst is one call to the store, and gets two answers.
-    pub(super) fn add(&mut self, call: MissedCall, key: Key, release: Release, peer: usize, arrived: Instant) {
+    pub(super) fn add(&mut self, call: MissedCall, awaiting: Awaiting) {
         let known = self.calls.iter().position(|other| other.called == call.called && other.id == call.id);
-        let place = known.unwrap_or_else(|| {
+        let place = known.unwrap_or(self.calls.len());
+        if known.is_none() {
             self.calls.push(call);
-            self.calls.len() - 1
-        });
-        self.awaiting.push(Awaiting { key, release, peer, arrived, call: place });
+        }
+        self.awaiting.push((place, awaiting));
     }
 
     /// Gives out the calls that were added, if any.
@@ -70,12 +69,12 @@ impl Handed {
     pub(super) fn results(self, outcome: Outcome) -> impl Iterator<Item = (Awaiting, CallResult)> {
         // Places are given in order, so that the first of each call is the one whose place comes next.
         let mut next = 0;
-        self.awaiting.into_iter().map(move |awaiting| {
-            let is_first = awaiting.call == next;
+        self.awaiting.into_iter().map(move |(place, awaiting)| {
+            let is_first = place == next;
             next += usize::from(is_first);
             let result = match &outcome {
                 Outcome::Answered(Stored { duplicate }) => {
-                    let known = duplicate.get(awaiting.call).copied().unwrap_or(false);
+                    let known = duplicate.get(place).copied().unwrap_or(false);
                     if is_first && !known { CallResult::Accepted } else { CallResult::Duplicate }
                 }
                 Outcome::Full => CallResult::Busy,
@@ -90,6 +89,6 @@ impl Handed {
 impl Handed {
     /// The transactions that wait.
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.awaiting.iter().map(|awaiting| &awaiting.key)
+        self.awaiting.iter().map(|(_, awaiting)| &awaiting.key)
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::tests::{Bench, DATAGRAMS, SOURCE, settings, status_of};
 use super::*;
 use crate::Stored;
+use crate::sip::message::Name;
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,12 @@ const TABLE: [(&str, Expected, u16, &str); 50] = [
     ("unreason", Silence, VIA, "a response: nothing was asked"),
     ("noreason", Silence, VIA, "a response"),
     // §3.1.2: invalid messages.
-    ("badinv01", Answered(400), FROM, "its Via can't be read beyond the beginning, so that the source port is all there is"),
+    (
+        "badinv01",
+        Answered(400),
+        FROM,
+        "its Via can't be read beyond the beginning, so that the source port is all there is",
+    ),
     ("clerr", Answered(400), VIA, "the body is shorter than Content-Length"),
     ("ncl", Answered(400), VIA, "a negative Content-Length"),
     ("scalar02", Answered(400), VIA, "CSeq is beyond 2^31"),
@@ -70,7 +76,12 @@ const TABLE: [(&str, Expected, u16, &str); 50] = [
     ("novelsc", Answered(416), VIA, "a scheme that can't be called"),
     ("unksm2", Answered(405), VIA, "nobody registers here, so that the schemes of To and From don't matter"),
     ("bext01", Answered(420), VIA, "extensions that nobody knows are required"),
-    ("invut", Call, VIA, "415 in the RFC: here no media is ever agreed on, and a body of another kind must lose no call"),
+    (
+        "invut",
+        Call,
+        VIA,
+        "415 in the RFC: here no media is ever agreed on, and a body of another kind must lose no call",
+    ),
     ("regaut01", Answered(405), VIA, "nobody registers here"),
     ("multi01", Answered(400), VIA, "two of what there may be one of"),
     ("mcl01", Answered(400), VIA, "two lengths"),

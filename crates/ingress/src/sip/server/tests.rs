@@ -9,6 +9,7 @@ use super::*;
 use crate::Stored;
 use crate::sip::line::{Line, Route};
 use crate::sip::meter::SipStatus;
+use crate::sip::settings::CalledFrom;
 use crate::sip::{Limits as Settings, Network, Peer, Timers};
 
 pub(super) const DATAGRAMS: Line = Line::Datagrams(0);
