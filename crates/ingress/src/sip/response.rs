@@ -419,6 +419,20 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_names_its_announcement_and_no_cause() {
+        let message =
+            Message::parse(Bytes::from_static(b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n")).unwrap();
+        let echo = Echo::new(&message, &Via::topmost(&message).unwrap(), "192.0.2.1:5060".parse().unwrap()).unwrap();
+        let redirect = Release::redirect("sip:busy@announcements.example").unwrap();
+        let text = String::from_utf8(echo.response(&Answer::Released(redirect)).to_vec()).unwrap();
+        assert!(text.starts_with("SIP/2.0 302 Moved Temporarily\r\n"), "{text}");
+        assert!(
+            text.contains("\r\nContact: <sip:busy@announcements.example>\r\n") && !text.contains("Reason:"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn no_answer_to_a_call_is_a_success() {
         for refusal in Refusal::ALL {
             assert!((400..700).contains(&status_of(refusal).0), "{refusal}");

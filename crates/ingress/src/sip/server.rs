@@ -319,12 +319,17 @@ impl Server {
             let answer = match result {
                 CallResult::Accepted | CallResult::Duplicate => Answer::Released(awaiting.release),
                 CallResult::Refused | CallResult::Limited | CallResult::Busy | CallResult::Unavailable => {
-                    self.table.allow_again(&awaiting.key);
                     Answer::Later(BUSY_SECONDS)
                 }
             };
             let applied = self.table.apply(&awaiting.key, &Event::Final(answer), now);
             self.carry_out(applied, now);
+            match result {
+                // It is turned away before there was a 100, so that a lost answer is asked for again: the excess takes no room.
+                CallResult::Busy => self.table.forget(&awaiting.key),
+                CallResult::Unavailable => self.table.allow_again(&awaiting.key),
+                CallResult::Accepted | CallResult::Duplicate | CallResult::Refused | CallResult::Limited => {}
+            }
         }
     }
 

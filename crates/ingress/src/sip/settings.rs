@@ -64,6 +64,7 @@ pub struct TlsFiles {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Transactions: one is kept for 5 s after its ACK, 32 s without one. 200,000 by default, which is 20,000 calls/s with room to spare.
+    /// Their names and responses may take 1 KiB each on average.
     pub transactions: usize,
     /// Connections over TCP and TLS: 1,000 by default. A trunk needs a few.
     pub connections: usize,

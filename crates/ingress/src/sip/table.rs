@@ -237,6 +237,13 @@ impl Table {
         self.forget_way(key, Some(&way));
     }
 
+    /// Lets a transaction go.
+    pub(super) fn forget(&mut self, key: &Key) {
+        if let Some(entry) = self.take(key) {
+            self.forget_way(key, entry.way.as_ref());
+        }
+    }
+
     fn forget_way(&mut self, key: &Key, way: Option<&Way>) {
         if let Some(way) = way.filter(|way| self.ways.get(way) == Some(key)) {
             self.ways.remove(way);

@@ -53,7 +53,8 @@ pub(super) struct Schedule {
     repeats: Option<Repeats>,
     /// H: a final response may go without its ACK for this long.
     abandon_after: Duration,
-    /// I: zero on a reliable line.
+    /// I: zero on a reliable line. An INVITE that comes yet again there is another transaction, and its call a duplicate to the store,
+    /// which knows it by its id and called number.
     confirmed_for: Duration,
     /// J: zero on a reliable line.
     answered_for: Duration,

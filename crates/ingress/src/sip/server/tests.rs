@@ -259,6 +259,7 @@ fn a_peer_with_too_many_calls_at_the_store_gets_503_until_one_is_answered() {
     let both = bench.hand_over();
     bench.server.settle(both, Outcome::Full, bench.now);
     assert_eq!(statuses(&bench.server.take_outgoing()), [503, 503]);
+    assert_eq!(bench.server.table.len(), 1, "nothing is kept of what the hand-over had no room for");
     assert_eq!(waiting(&bench), 0);
     let results = [CallResult::Accepted, CallResult::Limited, CallResult::Busy].map(|result| bench.results(result));
     assert_eq!(results, [1, 1, 2]);
