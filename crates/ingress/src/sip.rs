@@ -14,6 +14,7 @@ mod door;
 mod envelope;
 pub mod explain;
 pub mod extract;
+mod framer;
 mod history_info;
 mod lexer;
 mod line;
@@ -30,6 +31,7 @@ mod uri;
 
 pub use door::{BindError, Door};
 pub use envelope::{Envelope, Fault, Via};
+pub use framer::{Frame, Framer, Lost, MAX_MESSAGE};
 pub use message::{MAX_HEADERS, Message, Name, NotARequest};
 pub use meter::{AnswerSeconds, CallResult, Ended, Meter, PeerStatus, SipStatus};
 pub use peer::{Network, NetworkError};
