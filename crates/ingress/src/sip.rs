@@ -9,6 +9,9 @@
 //!                           response ◀─┘  └── transaction ◀─┘ Stored
 //! ```
 
+mod connection;
+mod connections;
+mod datagrams;
 mod diversion;
 mod door;
 mod envelope;
@@ -18,6 +21,8 @@ mod framer;
 mod history_info;
 mod lexer;
 mod line;
+mod listener;
+mod log_pace;
 mod message;
 mod meter;
 mod peer;
@@ -25,7 +30,9 @@ mod release;
 mod response;
 mod server;
 mod settings;
+mod sockets;
 mod table;
+mod tls;
 mod transaction;
 mod uri;
 
@@ -39,5 +46,6 @@ pub use release::{Release, ReleaseError, ReleaseTable};
 pub use settings::{
     CalledFrom, CallerFrom, IdFrom, Last, Limits, Listen, Party, Peer, ReplyTo, Rules, SipSettings, TlsFiles, Transport,
 };
+pub use tls::TlsError;
 pub use transaction::Timers;
 pub use uri::{Address, Scheme, Uri};

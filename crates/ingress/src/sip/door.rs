@@ -2,36 +2,40 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::net::UdpSocket;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use model::Clock;
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::line::{Line, Origin};
+use super::connection::{Burst, End};
+use super::connections::Connections;
+use super::datagrams::Datagrams;
+use super::framer::Frame;
+use super::line::{Line, Origin, Outgoing};
+use super::listener::{Accepted, Listener};
 use super::meter::Meter;
 use super::server::{Handed, Outcome, Server};
 use super::settings::{Listen, SipSettings, Transport};
-use crate::{Counts, Intake, Offer, Stored};
+use super::sockets;
+use super::tls::{Credentials, TlsError};
+use crate::{Counts, Intake, Offer, Refusal, Stored};
 
-/// The largest datagram there is.
-const MAX_DATAGRAM: usize = 65_535;
+/// Connections that may wait for the pump to let them live; others wait in the system.
+const ACCEPTED: usize = 16;
 
-/// Most datagrams that are read before answers are sent: they make one offer, and none of them waits for more than some milliseconds.
-const BURST: usize = 64;
+/// Most answers of the store that are taken in one turn: it answers many at once, and their responses leave together.
+const ANSWERS: usize = 64;
 
-/// Errors of the socket in a row after which it is given up: a single one is an echo of some peer's ICMP.
-const MAX_ERRORS: u32 = 100;
-
-/// How long to wait after an error of the socket, so that a broken one costs no processor.
-const ERROR_PAUSE: Duration = Duration::from_millis(10);
+/// How far the alarm is set when there is nothing to wait for.
+const FAR: Duration = Duration::from_secs(3_600);
 
 type Waiting = FuturesUnordered<Pin<Box<dyn Future<Output = (Handed, Outcome)> + Send>>>;
 
@@ -46,36 +50,79 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// The files of TLS can't be used.
+    #[error("can't speak TLS on {listen}")]
+    Tls {
+        /// Which.
+        listen: Listen,
+        /// Which file, and why.
+        source: TlsError,
+    },
 }
 
-/// The door with its listeners bound; nothing is taken before [`Door::serve`].
+/// The door with its listeners bound; nothing is taken before [`Door::serve`], which may run in another runtime.
 #[derive(Debug)]
 pub struct Door {
-    settings: SipSettings,
+    settings: Arc<SipSettings>,
     meter: Arc<Meter>,
+    listens: Vec<Listen>,
     sockets: Vec<UdpSocket>,
+    listeners: Vec<Listener>,
 }
 
 impl Door {
-    /// Binds every listener of the settings.
+    /// Binds every listener of the settings, and reads the files of TLS.
     ///
     /// # Errors
     /// With the first that can't be had.
     pub async fn bind(settings: SipSettings) -> Result<Self, BindError> {
-        let mut sockets = Vec::new();
-        for listen in settings.listen.iter().filter(|listen| listen.transport == Transport::Udp) {
-            let socket = UdpSocket::bind(listen.address).await;
-            sockets.push(socket.map_err(|source| BindError::Listen { listen: *listen, source })?);
-        }
         let meter = Arc::new(Meter::new(&settings));
-        Ok(Self { settings, meter, sockets })
+        let settings = Arc::new(settings);
+        let (listens, sockets, listeners) = (Vec::new(), Vec::new(), Vec::new());
+        let mut door = Self { settings: Arc::clone(&settings), meter, listens, sockets, listeners };
+        for listen in &settings.listen {
+            door.listen(*listen)?;
+        }
+        if let Some(granted) = door.sockets.iter().filter_map(sockets::small_receive_buffer).min() {
+            sockets::warn_of_small_buffer(granted);
+        }
+        Ok(door)
     }
 
-    /// Where it listens, with the ports that the system chose.
+    fn listen(&mut self, listen: Listen) -> Result<(), BindError> {
+        let failed = |source| BindError::Listen { listen, source };
+        let address = match listen.transport {
+            Transport::Udp => {
+                let socket = sockets::datagrams(listen.address).map_err(failed)?;
+                let address = socket.local_addr().map_err(failed)?;
+                self.sockets.push(socket);
+                address
+            }
+            Transport::Tcp | Transport::Tls => {
+                let credentials = self.credentials(listen.transport);
+                let credentials = credentials.map_err(|source| BindError::Tls { listen, source })?;
+                let socket = sockets::listener(listen.address).map_err(failed)?;
+                let address = socket.local_addr().map_err(failed)?;
+                self.listeners.push(Listener { listen, socket, credentials });
+                address
+            }
+        };
+        self.listens.push(Listen { address, ..listen });
+        Ok(())
+    }
+
+    fn credentials(&self, transport: Transport) -> Result<Option<Credentials>, TlsError> {
+        if transport != Transport::Tls {
+            return Ok(None);
+        }
+        let files = self.settings.tls.clone().ok_or(TlsError::Missing)?;
+        Credentials::read(files).map(Some)
+    }
+
+    /// Where it listens, with the ports that the system chose, in the order of the settings.
     #[must_use]
     pub fn listens(&self) -> Vec<Listen> {
-        let local = self.sockets.iter().filter_map(|socket| socket.local_addr().ok());
-        local.map(|address| Listen { transport: Transport::Udp, address }).collect()
+        self.listens.clone()
     }
 
     /// What it counts.
@@ -85,12 +132,13 @@ impl Door {
     }
 
     /// Serves until `drain` is cancelled and everyone who waits for an answer has got and acknowledged it: at most
-    /// `answer_timeout` and 64 T1 (42 s) later.
+    /// `answer_timeout` and 64 T1 (42 s) later, and two seconds for connections to say goodbye.
     ///
-    /// While it drains, new calls and keepalives get 503 with Retry-After, so that peers go elsewhere.
+    /// While it drains, new calls and keepalives over UDP and over the connections that there are get 503 with Retry-After, so that
+    /// peers go elsewhere; new connections are refused by the system, which tells peers the same and sooner.
     ///
     /// # Errors
-    /// When a socket fails again and again.
+    /// When a socket fails again and again, or a listener ends.
     pub async fn serve(
         self,
         intake: Intake,
@@ -98,89 +146,156 @@ impl Door {
         counts: Arc<Counts>,
         drain: CancellationToken,
     ) -> io::Result<()> {
-        let Self { settings, meter, sockets } = self;
-        let settings = Arc::new(settings);
-        let mut serving: FuturesUnordered<_> = (sockets.into_iter())
-            .map(|socket| {
-                serve(
-                    socket,
-                    Server::new(Arc::clone(&settings), Arc::clone(&counts), Arc::clone(&meter)),
-                    settings.answer_timeout,
-                    intake.clone(),
-                    clock,
-                    drain.clone(),
-                )
-            })
-            .collect();
-        while let Some(ended) = serving.next().await {
-            ended?;
+        let Self { settings, meter, sockets, listeners, .. } = self;
+        let (accepted, taking) = mpsc::channel(ACCEPTED);
+        let mut listening = JoinSet::new();
+        for listener in listeners {
+            listening.spawn(listener.serve(Arc::clone(&settings), Arc::clone(&meter), accepted.clone()));
         }
-        Ok(())
+        let pump = Pump {
+            server: Server::new(Arc::clone(&settings), counts, Arc::clone(&meter)),
+            datagrams: Datagrams::new(sockets)?,
+            connections: Connections::new(Arc::clone(&settings), Arc::clone(&meter)),
+            waiting: Waiting::new(),
+            bursts: Vec::new(),
+            meter,
+            intake,
+            clock,
+            answer_timeout: settings.answer_timeout,
+        };
+        pump.run(taking, listening, drain).await
     }
 }
 
-async fn serve(
-    socket: UdpSocket,
-    mut server: Server,
-    answer_timeout: Duration,
+/// All that a turn works on.
+struct Pump {
+    server: Server,
+    datagrams: Datagrams,
+    connections: Connections,
+    waiting: Waiting,
+    /// Messages of connections that are to be given to the server.
+    bursts: Vec<Burst>,
+    meter: Arc<Meter>,
     intake: Intake,
     clock: Clock,
-    drain: CancellationToken,
-) -> io::Result<()> {
-    let mut waiting = Waiting::new();
-    let mut buffer = vec![0; MAX_DATAGRAM];
-    let mut errors = 0;
-    let mut draining = false;
-    while !server.is_drained() {
-        let due = server.deadline();
-        tokio::select! {
-            ready = socket.readable() => {
-                let read = ready.and_then(|()| read_burst(&socket, &mut buffer, &mut server, clock));
-                errors = if read.is_ok() { 0 } else { errors + 1 };
-                if let Err(error) = read {
-                    if errors >= MAX_ERRORS {
-                        return Err(error);
-                    }
-                    tracing::debug!(%error, "the SIP socket reports an error");
-                    tokio::time::sleep(ERROR_PAUSE).await;
+    answer_timeout: Duration,
+}
+
+impl Pump {
+    async fn run(
+        mut self,
+        mut accepted: mpsc::Receiver<Accepted>,
+        mut listening: JoinSet<io::Result<()>>,
+        drain: CancellationToken,
+    ) -> io::Result<()> {
+        let mut draining = false;
+        let mut alarm = pin!(sleep_until(Instant::now() + FAR));
+        while !self.server.is_drained() {
+            // The alarm is only ever brought forward: most deadlines are gone before they come, and each move would cost.
+            if let Some(due) = self.deadline().filter(|due| *due < alarm.deadline()) {
+                alarm.as_mut().reset(due);
+            }
+            tokio::select! {
+                () = self.datagrams.readable() => {}
+                end = self.connections.next(&mut self.bursts) => if let Some(end) = end {
+                    self.close(end);
+                },
+                Some(accepted) = accepted.recv() => self.connections.open(accepted),
+                Some((handed, outcome)) = self.waiting.next() => self.server.settle(handed, outcome, Instant::now()),
+                () = &mut alarm => alarm.as_mut().reset(Instant::now() + FAR),
+                Some(ended) = listening.join_next(), if !draining => {
+                    return Err(ended.map_or_else(io::Error::other, |ended| {
+                        ended.err().unwrap_or_else(|| io::Error::other("a SIP listener came to grief"))
+                    }));
+                }
+                () = drain.cancelled(), if !draining => {
+                    draining = true;
+                    listening.abort_all();
+                    self.server.drain();
                 }
             }
-            Some((handed, outcome)) = waiting.next() => server.settle(handed, outcome, Instant::now()),
-            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-            () = drain.cancelled(), if !draining => {
-                draining = true;
-                server.drain();
+            self.turn()?;
+        }
+        self.connections.close_all().await;
+        Ok(())
+    }
+
+    /// Takes all that has come, whatever woke us up, and sends all that came of it.
+    fn turn(&mut self) -> io::Result<()> {
+        let (now, at) = (Instant::now(), (self.clock)());
+        let server = &mut self.server;
+        self.datagrams.read(now, |place, datagram, source| {
+            server.receive(datagram, Origin { line: Line::Datagrams(place), source }, now, at);
+        })?;
+        for burst in self.bursts.drain(..) {
+            receive(server, burst, now, (self.clock)());
+        }
+        for _ in 0..ANSWERS {
+            let Some(Some((handed, outcome))) = self.waiting.next().now_or_never() else { break };
+            self.server.settle(handed, outcome, now);
+        }
+        self.hand_over();
+        self.server.tick(Instant::now());
+        self.send();
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.server.deadline(), self.datagrams.deadline()].into_iter().flatten().min()
+    }
+
+    /// A connection has ended: its last messages count all the same.
+    fn close(&mut self, end: Result<End, JoinError>) {
+        self.connections.take_arrived(&mut self.bursts);
+        for burst in self.bursts.drain(..) {
+            receive(&mut self.server, burst, Instant::now(), (self.clock)());
+        }
+        // Responses to it that were not sent before are counted as such while it is known.
+        self.send();
+        if let Some(connection) = self.connections.close(end) {
+            self.server.connection_closed(connection);
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let Some((calls, handed)) = self.server.take_batch() else { return };
+        let (answer, stored) = oneshot::channel();
+        match self.intake.try_send(Offer { calls, answer }) {
+            Ok(()) => self.waiting.push(Box::pin(await_store(handed, stored, self.answer_timeout))),
+            Err(mpsc::error::TrySendError::Full(_)) => self.server.settle(handed, Outcome::Full, Instant::now()),
+            Err(mpsc::error::TrySendError::Closed(_)) => self.server.settle(handed, Outcome::Silent, Instant::now()),
+        }
+    }
+
+    fn send(&mut self) {
+        for Outgoing { route, bytes } in self.server.take_outgoing() {
+            match route.line {
+                Line::Datagrams(place) => {
+                    if let Err(error) = self.datagrams.send(place, &bytes, route.to) {
+                        tracing::debug!(%error, to = %route.to, "a SIP response could not be sent");
+                        self.meter.unsent();
+                    }
+                }
+                Line::Connection(connection) => {
+                    if !self.connections.send(connection, bytes) {
+                        self.meter.unsent();
+                    }
+                }
             }
         }
-        hand_over(&mut server, &intake, &waiting, answer_timeout);
-        server.tick(Instant::now());
-        send(&socket, &mut server).await;
     }
-    Ok(())
 }
 
-fn read_burst(socket: &UdpSocket, buffer: &mut [u8], server: &mut Server, clock: Clock) -> io::Result<()> {
-    for _ in 0..BURST {
-        match socket.try_recv_from(buffer) {
-            Ok((length, source)) => {
-                let datagram = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
-                let origin = Origin { line: Line::Datagrams(0), source };
-                server.receive(datagram, origin, Instant::now(), clock());
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+fn receive(server: &mut Server, burst: Burst, now: Instant, at: model::Timestamp) {
+    let origin = Origin { line: Line::Connection(burst.connection), source: burst.source };
+    for frame in burst.frames {
+        match frame {
+            Frame::Request(message) => server.receive(message, origin, now, at),
+            Frame::TooLarge(head) => server.refuse_unframed(head, origin, Refusal::TooLarge, now),
+            Frame::Lost { head, why } => server.refuse_unframed(head, origin, why.refusal(), now),
+            // The connection answers it.
+            Frame::Ping => {}
         }
-    }
-    Ok(())
-}
-
-fn hand_over(server: &mut Server, intake: &Intake, waiting: &Waiting, answer_timeout: Duration) {
-    let Some((calls, handed)) = server.take_batch() else { return };
-    let (answer, stored) = oneshot::channel();
-    match intake.try_send(Offer { calls, answer }) {
-        Ok(()) => waiting.push(Box::pin(await_store(handed, stored, answer_timeout))),
-        Err(mpsc::error::TrySendError::Full(_)) => server.settle(handed, Outcome::Full, Instant::now()),
-        Err(mpsc::error::TrySendError::Closed(_)) => server.settle(handed, Outcome::Silent, Instant::now()),
     }
 }
 
@@ -188,14 +303,5 @@ async fn await_store(handed: Handed, stored: oneshot::Receiver<Stored>, timeout:
     match tokio::time::timeout(timeout, stored).await {
         Ok(Ok(stored)) => (handed, Outcome::Answered(stored)),
         Ok(Err(_)) | Err(_) => (handed, Outcome::Silent),
-    }
-}
-
-/// Sends what there is to send. What can't be sent is lost, as anything may be over UDP: the peer repeats its request.
-async fn send(socket: &UdpSocket, server: &mut Server) {
-    for outgoing in server.take_outgoing() {
-        if let Err(error) = socket.send_to(&outgoing.bytes, outgoing.route.to).await {
-            tracing::debug!(%error, to = %outgoing.route.to, "a SIP response could not be sent");
-        }
     }
 }

@@ -2,11 +2,16 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::Refusal;
+
 /// Most octets of a message: what a datagram can hold, so that no transport takes more than another.
 pub const MAX_MESSAGE: usize = 65_535;
 
-/// Room that is made for each read: some ten messages.
-const READ: usize = 16 * 1024;
+/// Room that is made at a time: some ten messages.
+const ROOM: usize = 16 * 1024;
+
+/// Room that is enough for a read: no more is made while there is as much.
+const ENOUGH: usize = 4 * 1024;
 
 /// What asks for a line end as a sign of life (RFC 5626 §4.4.1).
 const PING: &[u8] = b"\r\n\r\n";
@@ -41,6 +46,16 @@ pub enum Lost {
     /// Content-Length is no number, or there are two that differ: where the next message begins can't be known.
     #[error("a message's Content-Length can't be read")]
     ContentLength,
+}
+
+impl Lost {
+    /// What the peer is told.
+    pub(super) const fn refusal(self) -> Refusal {
+        match self {
+            Self::NotSip | Self::ContentLength => Refusal::Unreadable,
+            Self::Head => Refusal::TooLarge,
+        }
+    }
 }
 
 /// Where in the stream the next octet belongs.
@@ -88,7 +103,9 @@ impl Framer {
 
     /// Where to read what comes next, instead of [`Framer::push`]; it has room.
     pub(super) fn room(&mut self) -> &mut BytesMut {
-        self.buffer.reserve(READ);
+        if self.buffer.capacity() - self.buffer.len() < ENOUGH {
+            self.buffer.reserve(ROOM);
+        }
         &mut self.buffer
     }
 
