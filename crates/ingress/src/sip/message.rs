@@ -155,7 +155,8 @@ impl Message {
         let mut at = self.start.end;
         while at < self.raw.len() {
             let end = line_end(&self.raw, at);
-            if trimmed_end(&self.raw, at..end).is_empty() {
+            // A line of blanks alone is a folded one (RFC 3261 §7.3.1): the head goes on.
+            if slice(&self.raw, &(at..end)).iter().all(|octet| matches!(octet, b'\r' | b'\n')) {
                 self.body = end..self.raw.len();
                 return;
             }
@@ -341,6 +342,12 @@ mod tests {
     fn an_empty_value_may_go_on_in_the_next_line() {
         let message = parse(b"A sip:b SIP/2.0\r\nTo:\r\n sip:c\r\n\r\n").unwrap();
         assert_eq!(message.first(Name::To), Some(&b"sip:c"[..]));
+    }
+
+    #[test]
+    fn a_line_of_blanks_alone_ends_no_head() {
+        let message = parse(b"A sip:b SIP/2.0\r\nX: y\r\n \t\r\nTo: sip:c\r\n\r\nbody").unwrap();
+        assert_eq!((message.first(Name::To), message.body()), (Some(&b"sip:c"[..]), &b"body"[..]));
     }
 
     #[test]
