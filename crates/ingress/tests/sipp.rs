@@ -16,7 +16,22 @@ use tokio_util::sync::CancellationToken;
 const CALLS: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sipp_gets_every_call_released() {
+async fn sipp_gets_every_call_released_over_udp() {
+    release_all(Transport::Udp, "u1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sipp_gets_every_call_released_over_one_connection() {
+    release_all(Transport::Tcp, "t1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sipp_gets_every_call_released_over_a_connection_each() {
+    release_all(Transport::Tcp, "tn").await;
+}
+
+/// `mode` is how sipp calls the transport.
+async fn release_all(transport: Transport, mode: &str) {
     if std::process::Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
         println!("skipped: sipp is not on the PATH");
         return;
@@ -24,11 +39,11 @@ async fn sipp_gets_every_call_released() {
     let numbering =
         Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
     // The scenario expects 480 for every reason.
-    let listen = Listen { transport: Transport::Udp, address: "127.0.0.1:0".parse().unwrap() };
+    let listen = Listen { transport, address: "127.0.0.1:0".parse().unwrap() };
     let mut settings = SipSettings { listen: vec![listen], ..SipSettings::new(numbering) };
     settings.peers[0].rules.release.busy = Release::new(480, 17).unwrap();
     let door = Door::bind(settings).await.unwrap();
-    let target = door.listens()[0].address.to_string();
+    let (target, meter) = (door.listens()[0].address.to_string(), door.meter());
     let (intake, mut offers) = mpsc::channel(64);
     let (counts, drain) = (Arc::new(Counts::default()), CancellationToken::new());
     let clock = || Timestamp::from_millis(1_795_420_800_000);
@@ -46,7 +61,7 @@ async fn sipp_gets_every_call_released() {
     let limit = CALLS.to_string();
     let mut sipp = tokio::process::Command::new("sipp")
         .args([target.as_str(), "-i", "127.0.0.1", "-sf", "uac_mca.xml", "-inf", "calls.csv", "-m", limit.as_str()])
-        .args(["-r", "200", "-nostdin", "-timeout", "40s"])
+        .args(["-r", "200", "-nostdin", "-timeout", "40s", "-t", mode, "-max_socket", "500"])
         .current_dir(directory)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -66,4 +81,6 @@ async fn sipp_gets_every_call_released() {
     assert_eq!(called[0], "4530993908", "the first line of calls.csv");
     let counted = counts.snapshot().sip;
     assert_eq!((counted.accepted, counted.unavailable, counted.busy), (CALLS, 0, 0));
+    let status = meter.snapshot();
+    assert_eq!((status.unsent, status.connections.iter().map(|(_, open)| open).sum::<u64>()), (0, 0));
 }
