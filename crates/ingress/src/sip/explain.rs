@@ -1,7 +1,26 @@
 //! How a message is read, step by step: for `afterring sip explain`, on which support lives.
 
-use super::extract::Understood;
-use crate::Refusal;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::Timestamp;
+use tokio::time::Instant;
+
+use super::envelope::Envelope;
+use super::extract::{self, Understood};
+use super::line::{Line, Origin};
+use super::message::Message;
+use super::meter::Meter;
+use super::server::{Outcome, Server, unknown_extensions};
+use super::settings::{Rules, SipSettings};
+use crate::{Counts, Refusal, Stored};
+
+/// What every response gives back of its request, and the length of its empty body.
+const GIVEN_BACK: [&str; 7] = ["Via", "From", "To", "Call-ID", "CSeq", "Timestamp", "Content-Length"];
+
+/// The port that a message is taken to come from; nothing is sent there.
+const PORT: u16 = 5060;
 
 /// What would become of a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +79,73 @@ pub enum Finding {
     PassedOver(&'static str),
 }
 
+/// Tells what the door would make of a message that came over UDP from `source`: the door's server itself answers it, as its first
+/// message, and a store that takes every call.
+#[must_use]
+pub fn explain(message: &[u8], settings: &SipSettings, source: IpAddr) -> Explanation {
+    let raw = Bytes::copy_from_slice(message);
+    let (refused, response) = serve(raw.clone(), settings, source);
+    let peer = settings.peer_at(source).and_then(|place| settings.peers.get(place));
+    let mut told = Explanation {
+        peer: peer.map(|peer| peer.name.clone()),
+        request: None,
+        notes: Vec::new(),
+        outcome: Err(refused.unwrap_or(Refusal::Unreadable)),
+        detail: None,
+        response,
+    };
+    let message = match Message::parse(raw) {
+        Ok(message) => message,
+        Err(why) => return Explanation { detail: Some(why.to_string()), ..told },
+    };
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    told.request = Some((text(message.method()), text(message.uri())));
+    match (message.envelope(), peer) {
+        (Err(fault), _) => told.detail = Some(fault.to_string()),
+        (Ok(_), None) => {}
+        (Ok(envelope), Some(_)) if envelope.method != b"INVITE" => {
+            told.outcome = Err(refused.unwrap_or(Refusal::Method));
+            told.detail = Some(format!("{} forwards no call", text(envelope.method)));
+        }
+        (Ok(envelope), Some(peer)) => read(&mut told, refused, &message, &envelope, &peer.rules),
+    }
+    told
+}
+
+fn read(told: &mut Explanation, refused: Option<Refusal>, message: &Message, envelope: &Envelope<'_>, rules: &Rules) {
+    let understood = extract::extract(message, envelope, rules);
+    told.outcome = refused.map_or(understood, Err);
+    if refused == Some(Refusal::Extension) {
+        told.detail = unknown_extensions(message).map(|tags| String::from_utf8_lossy(&tags).into_owned());
+    }
+}
+
+/// What a server without a past makes of a message: why it is refused, if it is, and the response's own lines.
+fn serve(raw: Bytes, settings: &SipSettings, source: IpAddr) -> (Option<Refusal>, Vec<String>) {
+    let counts = Arc::new(Counts::default());
+    let mut server = Server::new(Arc::new(settings.clone()), Arc::clone(&counts), Arc::new(Meter::new(settings)));
+    let origin = Origin { line: Line::Datagrams(0), source: SocketAddr::new(source, PORT) };
+    let now = Instant::now();
+    server.receive(raw, origin, now, Timestamp::default());
+    if let Some((calls, handed)) = server.take_batch() {
+        let stored = Stored { duplicate: vec![false; calls.len()] };
+        server.settle(handed, Outcome::Answered(stored), now);
+    }
+    let refused = counts.snapshot().sip.refused.into_iter().find(|(_, count)| *count > 0).map(|(why, _)| why);
+    let response = server.take_outgoing().pop().map(|outgoing| own_lines(&outgoing.bytes)).unwrap_or_default();
+    (refused, response)
+}
+
+/// The status line and the header lines that do not only give back the request's.
+fn own_lines(response: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(response);
+    let given_back = |line: &str| {
+        let name = line.split(':').next().unwrap_or_default();
+        line.starts_with([' ', '\t']) || GIVEN_BACK.contains(&name)
+    };
+    text.lines().take_while(|line| !line.is_empty()).filter(|line| !given_back(line)).map(str::to_owned).collect()
+}
+
 impl Field {
     /// Every one, in the order of the documents.
     pub const ALL: [Self; 6] =
@@ -75,6 +161,63 @@ impl Field {
             Self::Reason => "reason",
             Self::ServiceNumber => "service_number",
             Self::Id => "id",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Numbering;
+
+    fn told(message: &str, source: &str) -> Explanation {
+        let denmark =
+            Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
+        explain(message.as_bytes(), &SipSettings::new(denmark), source.parse().unwrap())
+    }
+
+    const INVITE: &str = "INVITE sip:12599@mca SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCall-ID: call@h\r\nCSeq: 1 INVITE\r\n\
+        From: <sip:+4520112233@op>\r\n ;tag=f\r\nTo: <sip:12599@mca>\r\nDiversion: <sip:+4530405060@op>;reason=user-busy\r\n\r\n";
+
+    #[test]
+    fn the_response_is_the_servers() {
+        let call = told(INVITE, "127.0.0.1");
+        assert_eq!(call.peer.as_deref(), Some("local"));
+        assert_eq!(call.request, Some(("INVITE".to_owned(), "sip:12599@mca".to_owned())));
+        assert_eq!(call.response, ["SIP/2.0 486 Busy Here", "Reason: Q.850;cause=17"]);
+        assert_eq!(call.outcome.unwrap().called.reveal(), "4530405060");
+    }
+
+    #[test]
+    fn a_refusal_says_which_rule_is_broken() {
+        let stranger = told(INVITE, "192.0.2.1");
+        assert_eq!((stranger.peer, stranger.outcome), (None, Err(Refusal::NotAPeer)));
+        for (message, refusal, detail, status) in [
+            (
+                INVITE.replace("1 INVITE", "1 BYE"),
+                Refusal::Unreadable,
+                "CSeq is missing, doubled, out of range or of another method",
+                "SIP/2.0 400 CSeq is missing, doubled, out of range or of another method",
+            ),
+            (
+                INVITE.replace("Diversion", "Require: x, timer, y\r\nDiversion"),
+                Refusal::Extension,
+                "x, y",
+                "SIP/2.0 420 Bad Extension",
+            ),
+            (INVITE.replace("INVITE", "OPTIONS"), Refusal::Method, "OPTIONS forwards no call", "SIP/2.0 200 OK"),
+            (
+                INVITE.replace("INVITE", "BYE"),
+                Refusal::NoDialog,
+                "BYE forwards no call",
+                "SIP/2.0 481 Call/Transaction Does Not Exist",
+            ),
+            ("\r\n\r\n".to_owned(), Refusal::Unreadable, "nothing but line ends", ""),
+            ("SIP/2.0 200 OK\r\n\r\n".to_owned(), Refusal::Unreadable, "a SIP response", ""),
+        ] {
+            let told = told(&message, "127.0.0.1");
+            assert_eq!((told.outcome, told.detail.as_deref()), (Err(refusal), Some(detail)), "{message}");
+            assert_eq!(told.response.first().map_or("", String::as_str), status, "{message}");
         }
     }
 }

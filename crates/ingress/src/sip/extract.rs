@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::envelope::{Envelope, Fault};
 use super::history_info::{History, history};
 use super::message::{Message, Name};
-use super::settings::Rules;
+use super::settings::{CalledFrom, Rules};
 use super::uri::{Address, Uri};
 use super::{diversion, history_info, lexer};
 use crate::Refusal;
@@ -34,30 +34,13 @@ pub struct Understood {
     /// Who missed it.
     pub called: Msisdn,
     /// What told who missed it.
-    pub evidence: Evidence,
+    pub from: CalledFrom,
     /// Who was called first, where the call was forwarded more than once.
     pub original: Option<Msisdn>,
     /// Why it was missed.
     pub reason: Reason,
     /// The number the call was forwarded to, without `+`.
     pub service_number: Option<ShortNumber>,
-}
-
-/// What told who missed the call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Evidence {
-    /// The topmost Diversion.
-    Diversion,
-    /// The diverting entry of History-Info.
-    HistoryInfo,
-    /// `target` of the Request-URI.
-    Target,
-    /// P-Served-User.
-    ServedUser,
-    /// P-Called-Party-ID.
-    CalledPartyId,
-    /// To.
-    To,
 }
 
 impl Understood {
@@ -101,12 +84,12 @@ pub(super) fn extract(message: &Message, envelope: &Envelope<'_>, rules: &Rules)
     let trusted = rules.trusted;
     let target = Uri::parse(message.uri()).ok_or(Refusal::Scheme)?;
     let history = history(message);
-    let (evidence, called) = called(message, &target, &history, &rules.numbering, trusted)?;
+    let (from, called) = called(message, &target, &history, &rules.numbering, trusted)?;
     Ok(Understood {
         id: id(message, envelope)?,
         caller: caller(message, &rules.numbering, trusted),
         called,
-        evidence,
+        from,
         original: original(message, &history, &rules.numbering).filter(|original| *original != called),
         reason: reason(message, &target, &history, rules.not_found),
         service_number: target.number().and_then(|number| ShortNumber::parse(number.trim_start_matches('+')).ok()),
@@ -119,21 +102,21 @@ fn called(
     history: &History<'_>,
     numbering: &Numbering,
     trusted: bool,
-) -> Result<(Evidence, Msisdn), Refusal> {
+) -> Result<(CalledFrom, Msisdn), Refusal> {
     let top = diversion::diversions(message).next().and_then(|diversion| diversion.uri.number());
     let diverting = history.diverting.and_then(|diverting| diverting.uri.number());
     let named = target.parameter(b"target").map(lexer::unescape);
     let named = named.as_deref().and_then(Uri::parse).and_then(|uri| uri.number());
-    let strong = [(Evidence::Diversion, top), (Evidence::HistoryInfo, diverting), (Evidence::Target, named)];
+    let strong = [(CalledFrom::Diversion, top), (CalledFrom::HistoryInfo, diverting), (CalledFrom::Target, named)];
     if let Some(found) = first_number(strong, numbering) {
         return found;
     }
     // These name the one whom the call was meant for in the beginning; a forwarding that is there but can't be read may be another's.
     let header = |name| message.first(name).filter(|_| trusted).and_then(uri_in).and_then(|uri| uri.number());
     let weak = [
-        (Evidence::ServedUser, header(Name::ServedUser)),
-        (Evidence::CalledPartyId, header(Name::CalledPartyId)),
-        (Evidence::To, to_other_than(target, message, numbering)),
+        (CalledFrom::ServedUser, header(Name::ServedUser)),
+        (CalledFrom::CalledPartyId, header(Name::CalledPartyId)),
+        (CalledFrom::To, to_other_than(target, message, numbering)),
     ];
     let none = if has_isup(message) { Refusal::IsupOnly } else { Refusal::NoCalled };
     first_number(weak, numbering).unwrap_or(Err(none))
@@ -141,13 +124,13 @@ fn called(
 
 /// The first that is a number of the plan; else that one was outside it; else nothing.
 fn first_number<const N: usize>(
-    candidates: [(Evidence, Option<String>); N],
+    candidates: [(CalledFrom, Option<String>); N],
     numbering: &Numbering,
-) -> Option<Result<(Evidence, Msisdn), Refusal>> {
+) -> Option<Result<(CalledFrom, Msisdn), Refusal>> {
     let mut outside = None;
-    for (evidence, number) in candidates {
+    for (from, number) in candidates {
         match number.map(|number| numbering.normalise(&number)) {
-            Some(Ok(called)) => return Some(Ok((evidence, called))),
+            Some(Ok(called)) => return Some(Ok((from, called))),
             Some(Err(_)) => outside = Some(Err(Refusal::CalledOutsidePlan)),
             None => {}
         }
@@ -317,19 +300,19 @@ mod tests {
                 "sip:12599@mca;target=sip%3A%2B4530405060%40op;cause=408",
                 FROM.to_owned(),
                 true,
-                Ok((Evidence::Target, "4530405060 4520112233 no_answer 12599")),
+                Ok((CalledFrom::Target, "4530405060 4520112233 no_answer 12599")),
             ),
             (
                 "sip:12599@mca;target=tel:30405060;cause=486",
                 FROM.to_owned(),
                 true,
-                Ok((Evidence::Target, "4530405060 4520112233 busy 12599")),
+                Ok((CalledFrom::Target, "4530405060 4520112233 busy 12599")),
             ),
             (
                 SERVICE,
                 format!("{BOTH}History-Info: <sip:+4599999999@op>;index=1,<sip:12599@mca;cause=408>;index=1.1;mp=1"),
                 true,
-                Ok((Evidence::Diversion, "4530405060 4520112233 busy 12599")),
+                Ok((CalledFrom::Diversion, "4530405060 4520112233 busy 12599")),
             ),
             (
                 SERVICE,
@@ -337,7 +320,7 @@ mod tests {
                     "{FROM}Diversion: <sip:30405060@op>\r\nHistory-Info: <sip:30405060@op>;index=1,<sip:12599@mca;cause=408>;index=1.1;mp=1"
                 ),
                 true,
-                Ok((Evidence::Diversion, "4530405060 4520112233 no_answer 12599")),
+                Ok((CalledFrom::Diversion, "4530405060 4520112233 no_answer 12599")),
             ),
             (
                 SERVICE,
@@ -345,26 +328,26 @@ mod tests {
                     "{FROM}Diversion: <sip:anonymous@op>;reason=user-busy\r\nHistory-Info: <sip:30405060@op>;index=1,<sip:12599@mca;cause=408>;index=1.1;mp=1"
                 ),
                 true,
-                Ok((Evidence::HistoryInfo, "4530405060 4520112233 busy 12599")),
+                Ok((CalledFrom::HistoryInfo, "4530405060 4520112233 busy 12599")),
             ),
             (
                 SERVICE,
                 format!("{FROM}P-Served-User: <sip:+4530405060@op>;sescase=term\r\nReason: Q.850;cause=20"),
                 true,
-                Ok((Evidence::ServedUser, "4530405060 4520112233 unreachable 12599")),
+                Ok((CalledFrom::ServedUser, "4530405060 4520112233 unreachable 12599")),
             ),
             (SERVICE, format!("{FROM}P-Served-User: <sip:+4530405060@op>;sescase=term"), false, Err(Refusal::NoCalled)),
             (
                 SERVICE,
                 format!("{FROM}P-Called-Party-ID: <tel:+4530405060>\r\nReason: SIP;cause=486, Q.850;cause=17"),
                 true,
-                Ok((Evidence::CalledPartyId, "4530405060 4520112233 busy 12599")),
+                Ok((CalledFrom::CalledPartyId, "4530405060 4520112233 busy 12599")),
             ),
             (
                 SERVICE,
                 "From: <sip:+4520112233@op>;tag=f\r\nTo: <sip:+4530405060@op>".to_owned(),
                 false,
-                Ok((Evidence::To, "4530405060 4520112233 unknown 12599")),
+                Ok((CalledFrom::To, "4530405060 4520112233 unknown 12599")),
             ),
             (
                 "sip:+4591100100@mca",
@@ -388,9 +371,9 @@ mod tests {
             ),
             ("http://12599", BOTH.to_owned(), true, Err(Refusal::Scheme)),
         ] {
-            let found = read(uri, &headers, trusted).map(|it| (it.evidence, summary(&it)));
+            let found = read(uri, &headers, trusted).map(|it| (it.from, summary(&it)));
             assert_eq!(
-                found.as_ref().map(|(evidence, it)| (*evidence, it.as_str())).map_err(|why| *why),
+                found.as_ref().map(|(from, it)| (*from, it.as_str())).map_err(|why| *why),
                 expected,
                 "{uri} {headers}"
             );

@@ -34,7 +34,8 @@ pub(super) use batch::{Handed, Outcome};
 use complaints::Complaints;
 use hop::Hop;
 use limits::Limits;
-use verdict::{Refused, Served, called_from, read_call, read_other};
+pub(super) use verdict::unknown_extensions;
+use verdict::{Refused, Served, read_call, read_other};
 
 /// Seconds that a peer is asked to wait whose call was turned away or could not be stored: many peers send nothing at all meanwhile.
 const BUSY_SECONDS: u64 = 1;
@@ -170,7 +171,7 @@ impl Server {
         match read_call(hop.message, envelope, rules, &self.table) {
             Ok(call) => {
                 let release = rules.release.of(call.reason).clone();
-                self.meter.called(called_from(call.evidence));
+                self.meter.called(call.from);
                 self.meter.waiting(peer, self.limits.wait(peer));
                 let state = State::proceeding(echo, now, schedule);
                 self.table.insert(key.clone(), peer, Some(Way::of(envelope)), state, route);

@@ -3,10 +3,10 @@
 use crate::Refusal;
 use crate::sip::Uri;
 use crate::sip::envelope::Envelope;
-use crate::sip::extract::{Evidence, Understood, extract};
+use crate::sip::extract::{Understood, extract};
 use crate::sip::message::{Message, Name};
 use crate::sip::response::Answer;
-use crate::sip::settings::{CalledFrom, Rules};
+use crate::sip::settings::Rules;
 use crate::sip::table::{Table, Way};
 
 /// Extensions that a final response which is no success satisfies, so that requiring them loses no call.
@@ -81,16 +81,4 @@ pub(in crate::sip) fn unknown_extensions(message: &Message) -> Option<Vec<u8>> {
     let known = |tag: &[u8]| TOLERATED.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(tag));
     let unknown: Vec<&[u8]> = message.entries(Name::Require, MAX_EXTENSIONS).filter(|tag| !known(tag)).collect();
     (!unknown.is_empty()).then(|| unknown.join(&b", "[..]))
-}
-
-/// The setting that names where a call said who missed it.
-pub(super) const fn called_from(evidence: Evidence) -> CalledFrom {
-    match evidence {
-        Evidence::Diversion => CalledFrom::Diversion,
-        Evidence::HistoryInfo => CalledFrom::HistoryInfo,
-        Evidence::Target => CalledFrom::Target,
-        Evidence::ServedUser => CalledFrom::ServedUser,
-        Evidence::CalledPartyId => CalledFrom::CalledPartyId,
-        Evidence::To => CalledFrom::To,
-    }
 }
