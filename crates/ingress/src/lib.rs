@@ -9,5 +9,6 @@ pub mod http;
 mod offer;
 pub mod sip;
 
+pub use caller::read_service_number;
 pub use counts::{Counts, DoorCounts, Refusal, Snapshot};
 pub use offer::{Intake, Offer, Stored};

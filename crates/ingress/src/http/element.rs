@@ -8,7 +8,7 @@ use model::{CallId, Caller, MissedCall, Msisdn, NumberError, Numbering, Reason, 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::Refusal;
-use crate::caller::read_caller;
+use crate::caller::{read_caller, read_service_number};
 
 /// The value of a field, borrowed from the body where it has no escapes. Nested values are passed over, not kept.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl<'a> Element<'a> {
             caller: fields.caller(rules.numbering)?,
             at: fields.at(rules)?,
             reason: fields.reason()?,
-            service_number: fields.service_number()?,
+            service_number: fields.service_number(rules.numbering)?,
             source: Source::Http,
         })
     }
@@ -212,10 +212,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn service_number(&self) -> Result<Option<ShortNumber>, Fault> {
+    fn service_number(&self, numbering: &Numbering) -> Result<Option<ShortNumber>, Fault> {
         match &self.service_number {
             Scalar::Absent | Scalar::Null => Ok(None),
-            Scalar::Text(text) => match ShortNumber::parse(text.strip_prefix('+').unwrap_or(text)) {
+            Scalar::Text(text) => match ShortNumber::parse(text.strip_prefix('+').unwrap_or(text))
+                .and_then(|_| read_service_number(text, numbering))
+            {
                 Ok(number) => Ok(Some(number)),
                 Err(_) => {
                     fault(Refusal::BadServiceNumber, "service_number: 1 to 15 digits such as \"12599\"".to_owned())
