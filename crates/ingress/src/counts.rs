@@ -38,8 +38,8 @@ pub enum Refusal {
     BadWithheld,
     /// A field nobody defined, or one given twice.
     UnknownField,
-    /// Who was called is said only in the ISUP body, which is not read.
-    IsupOnly,
+    /// The ISUP body can't be read, and nothing else says who was called.
+    UnreadableIsup,
     /// A SIP version other than 2.0.
     Version,
     /// A Request-URI that is neither sip, sips nor tel.
@@ -74,7 +74,7 @@ impl Refusal {
         Self::BadServiceNumber,
         Self::BadWithheld,
         Self::UnknownField,
-        Self::IsupOnly,
+        Self::UnreadableIsup,
         Self::Version,
         Self::Scheme,
         Self::Extension,
@@ -103,7 +103,7 @@ impl Refusal {
             Self::BadServiceNumber => "bad_service_number",
             Self::BadWithheld => "bad_withheld",
             Self::UnknownField => "unknown_field",
-            Self::IsupOnly => "isup_only",
+            Self::UnreadableIsup => "unreadable_isup",
             Self::Version => "version",
             Self::Scheme => "scheme",
             Self::Extension => "extension",
@@ -124,7 +124,9 @@ impl fmt::Display for Refusal {
             Self::NotAPeer => "the source address is not in the list of peers",
             Self::TooLarge => "larger than the limit",
             Self::BadId => "the id is missing or can't name a call",
-            Self::NoCalled => "no called party: neither Diversion, History-Info nor a target names who missed the call",
+            Self::NoCalled => {
+                "no called party: neither Diversion, History-Info, a target nor an ISUP body names who missed the call"
+            }
             Self::CalledOutsidePlan => "the called number is outside the numbering plan",
             Self::BadCaller => "the caller's number can't be read",
             Self::BadReason => "the reason is not one of the known words",
@@ -134,9 +136,7 @@ impl fmt::Display for Refusal {
             Self::BadServiceNumber => "the service number is not digits",
             Self::BadWithheld => "withheld is neither true nor false",
             Self::UnknownField => "an unknown field, or one given twice",
-            Self::IsupOnly => {
-                "no Diversion or History-Info, and the ISUP body is not read: let the peer add either header"
-            }
+            Self::UnreadableIsup => "the ISUP body can't be read, and nothing else names who missed the call",
             Self::Version => "only SIP/2.0 is spoken",
             Self::Scheme => "the Request-URI is neither sip, sips nor tel",
             Self::Extension => "a required extension is not known",

@@ -9,6 +9,7 @@
 //!                           response ◀─┘  └── transaction ◀─┘ Stored
 //! ```
 
+mod body;
 mod connection;
 mod connections;
 mod datagrams;
@@ -19,6 +20,7 @@ pub mod explain;
 pub mod extract;
 mod framer;
 mod history_info;
+mod isup;
 mod lexer;
 mod line;
 mod listener;
@@ -33,6 +35,7 @@ mod settings;
 mod sockets;
 mod table;
 mod tls;
+mod trail;
 mod transaction;
 mod uri;
 

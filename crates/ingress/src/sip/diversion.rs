@@ -1,42 +1,56 @@
-//! The Diversion header (RFC 5806): who forwarded the call, the last one on top.
-
-use std::borrow::Cow;
-
-use model::Reason;
+//! The Diversion header (RFC 5806): who forwarded the call.
 
 use super::lexer;
 use super::message::{Message, Name};
+use super::settings::{Last, Party};
 use super::uri::{Address, Uri};
-
-/// Most entries that are looked at: a call isn't forwarded more often.
-const MAX_ENTRIES: usize = 20;
 
 /// One who forwarded the call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Diversion<'a> {
-    pub(super) uri: Uri<'a>,
+    /// Its place among the entries, from zero.
+    pub(super) place: usize,
+    /// `None` when there is no sip or tel URI in it: then nobody else's entry may stand for it.
+    pub(super) uri: Option<Uri<'a>>,
     /// The reason as written, quotes taken off.
     pub(super) reason: Option<&'a [u8]>,
 }
 
-/// The entries in the order of the message, topmost first; those that hold no URI are passed over.
-pub(super) fn diversions(message: &Message) -> impl Iterator<Item = Diversion<'_>> {
-    message.entries(Name::Diversion, MAX_ENTRIES).filter_map(|entry| {
-        let address = Address::parse(entry)?;
-        let reason = lexer::parameter_value(address.parameters, b"reason");
-        Some(Diversion { uri: Uri::parse(address.uri)?, reason })
-    })
+/// The two ends of the entries; in between are those through whom the call only passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Diversions<'a> {
+    last: Diversion<'a>,
+    first: Diversion<'a>,
 }
 
-/// The reason of a Diversion; `None` for `unknown` and for words that nobody defined, so that other evidence may speak.
-pub(super) fn reason(word: &[u8]) -> Option<Reason> {
-    let word: Cow<'_, str> = String::from_utf8_lossy(word);
-    match word.trim().to_ascii_lowercase().as_str() {
-        "user-busy" | "busy" => Some(Reason::Busy),
-        "no-answer" => Some(Reason::NoAnswer),
-        "unavailable" | "out-of-service" | "away" => Some(Reason::Unreachable),
-        "unconditional" | "time-of-day" | "do-not-disturb" | "follow-me" => Some(Reason::Unconditional),
-        "deflection" => Some(Reason::Rejected),
-        _ => None,
+impl<'a> Diversions<'a> {
+    /// Reads the entries, where there are any; the last one to forward stands at this end.
+    pub(super) fn read(message: &'a Message, end: Last) -> Option<Self> {
+        let mut entries = message.entries(Name::Diversion, usize::MAX).enumerate();
+        let top = entries.next().map(Diversion::read)?;
+        let bottom = entries.last().map_or(top, Diversion::read);
+        Some(match end {
+            Last::Top => Self { last: top, first: bottom },
+            Last::Bottom => Self { last: bottom, first: top },
+        })
+    }
+
+    /// The one who counts as having missed the call.
+    pub(super) const fn of(&self, party: Party) -> &Diversion<'a> {
+        match party {
+            Party::Last => &self.last,
+            Party::First => &self.first,
+        }
+    }
+}
+
+impl<'a> Diversion<'a> {
+    fn read((place, entry): (usize, &'a [u8])) -> Self {
+        let address = Address::parse(entry);
+        Self {
+            place,
+            uri: address.and_then(|address| Uri::parse(address.uri)),
+            reason: address.and_then(|address| lexer::parameter_value(address.parameters, b"reason")),
+        }
     }
 }

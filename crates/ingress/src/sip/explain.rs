@@ -14,6 +14,7 @@ use super::message::Message;
 use super::meter::Meter;
 use super::server::{Outcome, Server, unknown_extensions};
 use super::settings::{Rules, SipSettings};
+use super::trail::Trail;
 use crate::{Counts, Refusal, Stored};
 
 /// What every response gives back of its request, and the length of its empty body.
@@ -113,7 +114,9 @@ pub fn explain(message: &[u8], settings: &SipSettings, source: IpAddr) -> Explan
 }
 
 fn read(told: &mut Explanation, refused: Option<Refusal>, message: &Message, envelope: &Envelope<'_>, rules: &Rules) {
-    let understood = extract::extract(message, envelope, rules);
+    let mut trail = Trail::on();
+    let understood = extract::extract(message, envelope, rules, &mut trail);
+    told.notes = trail.into_notes();
     told.outcome = refused.map_or(understood, Err);
     if refused == Some(Refusal::Extension) {
         told.detail = unknown_extensions(message).map(|tags| String::from_utf8_lossy(&tags).into_owned());

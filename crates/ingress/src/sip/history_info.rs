@@ -1,117 +1,133 @@
-//! The History-Info header (RFC 7044) and the cause parameter (RFC 4458, RFC 8119): where the call has been, and why it left.
+//! The History-Info header (RFC 7044): where the call has been, and how it came from one place to the next.
 
-use model::Reason;
+use std::cmp::Ordering;
 
 use super::lexer;
 use super::message::{Message, Name};
+use super::settings::Party;
 use super::uri::{Address, Uri};
 
-/// Most entries that are looked at: a call isn't retargeted more often.
-const MAX_ENTRIES: usize = 32;
+/// Most entries that are read: Max-Forwards ends a call long before. A longer history can't be read.
+const MAX_ENTRIES: usize = 100;
 
 /// The cause of a number translation, which is no diversion (RFC 8119; 3GPP TS 29.163 annex L).
 const TRANSLATED: u16 = 380;
 
 /// One place where the call has been.
 #[derive(Debug, Clone, Copy)]
-struct Entry<'a> {
-    uri: Uri<'a>,
+pub(super) struct Entry<'a> {
+    /// Its place in the message, from zero.
+    pub(super) place: usize,
+    /// `None` when it is no sip or tel URI.
+    pub(super) uri: Option<Uri<'a>>,
     index: Option<&'a [u8]>,
     /// The index of the entry that was mapped to this one.
     mapped: Option<&'a [u8]>,
-    /// Why the call came *to* this place.
+    /// Why the call came *to* this place (RFC 4458).
     cause: Option<u16>,
-    /// Why the call *left* this place: a Reason header escaped in its URI.
-    left: Option<u16>,
 }
 
-/// Whom the call left last, and what is said of the reason.
+/// A diversion: the call left one place for another.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Diverting<'a> {
-    pub(super) uri: Uri<'a>,
+pub(super) struct Diverted<'a> {
+    /// Whom the call left; `None` when the history doesn't hold it.
+    pub(super) from: Option<Entry<'a>>,
+    /// The SIP cause with which the call came to the next place.
     pub(super) cause: Option<u16>,
 }
 
 /// What History-Info says of a call.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct History<'a> {
-    /// Who forwarded the call here.
-    pub(super) diverting: Option<Diverting<'a>>,
-    /// Who was called first.
-    pub(super) original: Option<Uri<'a>>,
+    /// By index, where every entry has one.
+    entries: Vec<Entry<'a>>,
+    is_whole: bool,
 }
 
-/// Reads the history.
-///
-/// The diverting party is the entry that `mp` of the last entry with a cause names; without `mp`, or when nothing has that index, the
-/// entry just before. Without any cause it is the last entry whose URI holds a Reason: that is where the call failed.
-pub(super) fn history(message: &Message) -> History<'_> {
-    let entries: Vec<Entry<'_>> = message.entries(Name::HistoryInfo, MAX_ENTRIES).filter_map(entry).collect();
-    let original = entries.first().filter(|_| entries.len() > 1).map(|entry| entry.uri);
-    History { diverting: by_cause(&entries).or_else(|| by_reason(&entries)), original }
-}
+impl<'a> History<'a> {
+    /// Reads the entries, where there are any.
+    pub(super) fn read(message: &'a Message) -> Option<Self> {
+        let mut values = message.entries(Name::HistoryInfo, usize::MAX).enumerate().peekable();
+        values.peek()?;
+        let (mut entries, mut is_whole) = (Vec::with_capacity(4), true);
+        for value in values {
+            match Entry::read(value) {
+                Some(entry) if entries.len() < MAX_ENTRIES => entries.push(entry),
+                Some(_) => return Some(Self { entries, is_whole: false }),
+                None => is_whole = false,
+            }
+        }
+        let indexed = entries.iter().all(|entry| entry.index.is_some());
+        if indexed && !entries.is_sorted_by(|a, b| by_index(a, b).is_le()) {
+            entries.sort_by(by_index);
+        }
+        Some(Self { entries, is_whole })
+    }
 
-fn by_cause<'a>(entries: &[Entry<'a>]) -> Option<Diverting<'a>> {
-    let caused = |entry: &Entry<'_>| entry.cause.is_some_and(|cause| cause != TRANSLATED);
-    let mapped = |entry: &Entry<'_>| entry.cause.is_none() && entry.mapped.is_some();
-    let last = entries.iter().rposition(caused).or_else(|| entries.iter().rposition(mapped))?;
-    let to = entries.get(last)?;
-    let named = to.mapped.and_then(|index| entries.iter().find(|entry| entry.index == Some(index)));
-    let from = named.or_else(|| entries.get(last.checked_sub(1)?))?;
-    Some(Diverting { uri: from.uri, cause: to.cause.or(from.left) })
-}
+    /// Whether every entry could be read: else one that could not may be the one that counts.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
 
-fn by_reason<'a>(entries: &[Entry<'a>]) -> Option<Diverting<'a>> {
-    let failed = entries.iter().rfind(|entry| entry.left.is_some())?;
-    Some(Diverting { uri: failed.uri, cause: failed.left })
-}
+    /// The last diversion or the first; `None` when the call was never diverted.
+    ///
+    /// Whom the call left is the entry that `mp` of an entry with a cause names; without `mp`, or when nothing has that index, the entry
+    /// just before. Without any cause it is `mp` alone, then an entry whose URI holds a Reason: that is where the call failed.
+    pub(super) fn diverted(&self, party: Party) -> Option<Diverted<'a>> {
+        let caused = |entry: &Entry<'_>| entry.cause.is_some_and(|cause| cause != TRANSLATED);
+        let mapped = |entry: &Entry<'_>| entry.cause.is_none() && entry.mapped.is_some();
+        if let Some(at) = self.find(party, caused).or_else(|| self.find(party, mapped)) {
+            let to = self.entries.get(at)?;
+            let named = to
+                .mapped
+                .and_then(|index| self.entries.iter().find(|it| it.index == Some(index) && it.place != to.place));
+            let from = named.or_else(|| self.entries.get(at.checked_sub(1)?));
+            return Some(Diverted { from: from.copied(), cause: to.cause });
+        }
+        let failed = |entry: &Entry<'_>| entry.left_with().is_some();
+        let from = self.entries.get(self.find(party, failed)?);
+        Some(Diverted { from: from.copied(), cause: None })
+    }
 
-fn entry(value: &[u8]) -> Option<Entry<'_>> {
-    let address = Address::parse(value)?;
-    let uri = Uri::parse(address.uri)?;
-    Some(Entry {
-        uri,
-        index: lexer::parameter_value(address.parameters, b"index"),
-        mapped: lexer::parameter_value(address.parameters, b"mp"),
-        cause: uri.parameter(b"cause").and_then(lexer::number),
-        left: escaped_cause(uri.headers),
-    })
-}
-
-/// The cause in `?Reason=SIP%3Bcause%3D486&…`.
-fn escaped_cause(headers: &[u8]) -> Option<u16> {
-    headers.split(|byte| *byte == b'&').find_map(|header| {
-        let at = header.iter().position(|byte| *byte == b'=')?;
-        let is_reason = header.get(..at)?.eq_ignore_ascii_case(b"Reason");
-        let value = lexer::unescape(header.get(at + 1..)?).into_owned();
-        let sip = value.get(..3)?.eq_ignore_ascii_case(b"SIP");
-        let cause = lexer::parameter_value(&value, b"cause").and_then(lexer::number)?;
-        (is_reason && sip).then_some(cause)
-    })
-}
-
-/// What a SIP cause says (RFC 4458 §2, as mapped by 3GPP TS 24.604); `not_found` is what this network means by 404.
-pub(super) const fn reason(cause: u16, not_found: Reason) -> Option<Reason> {
-    match cause {
-        486 | 600 => Some(Reason::Busy),
-        408 => Some(Reason::NoAnswer),
-        503 => Some(Reason::Unreachable),
-        302 => Some(Reason::Unconditional),
-        480 | 487 | 603 => Some(Reason::Rejected),
-        404 => Some(not_found),
-        _ => None,
+    fn find(&self, party: Party, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<usize> {
+        match party {
+            Party::Last => self.entries.iter().rposition(wanted),
+            Party::First => self.entries.iter().position(wanted),
+        }
     }
 }
 
-/// What a Q.850 cause says, in the Reason header of the call (RFC 3326 §2).
-pub(super) const fn reason_q850(cause: u16) -> Option<Reason> {
-    match cause {
-        17 => Some(Reason::Busy),
-        18 | 19 => Some(Reason::NoAnswer),
-        20 | 27 => Some(Reason::Unreachable),
-        21 => Some(Reason::Rejected),
-        _ => None,
+impl<'a> Entry<'a> {
+    fn read((place, value): (usize, &'a [u8])) -> Option<Self> {
+        let address = Address::parse(value)?;
+        let uri = Uri::parse(address.uri);
+        Some(Self {
+            place,
+            uri,
+            index: lexer::parameter_value(address.parameters, b"index"),
+            mapped: lexer::parameter_value(address.parameters, b"mp"),
+            cause: uri.and_then(|uri| uri.parameter(b"cause")).and_then(lexer::number),
+        })
     }
+
+    /// The Reason with which the call *left* this place, still escaped: `SIP%3Bcause%3D486` in `?Reason=SIP%3Bcause%3D486&…`.
+    pub(super) fn left_with(&self) -> Option<&'a [u8]> {
+        let headers = self.uri?.headers.split(|byte| *byte == b'&');
+        headers.into_iter().find_map(|header| {
+            let at = header.iter().position(|byte| *byte == b'=')?;
+            let is_reason = header.get(..at)?.eq_ignore_ascii_case(b"Reason");
+            header.get(at + 1..).filter(|_| is_reason)
+        })
+    }
+}
+
+/// `1.2` before `1.10`, and a place before those that were tried from it (RFC 7044 §10.3).
+fn by_index(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
+    levels(a).cmp(levels(b))
+}
+
+fn levels<'a>(entry: &Entry<'a>) -> impl Iterator<Item = Option<u32>> + 'a {
+    entry.index.unwrap_or_default().split(|byte| *byte == b'.').map(lexer::number)
 }
 
 #[cfg(test)]
@@ -119,41 +135,81 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn diverting(headers: &str) -> Option<(String, Option<u16>)> {
+    /// The number that the call left, and the cause with which it came to the next.
+    fn diverted(headers: &str, party: Party) -> Option<(String, Option<u16>)> {
         let message = Message::parse(Bytes::from(format!("INVITE sip:9@h SIP/2.0\r\n{headers}\r\n\r\n"))).unwrap();
-        history(&message).diverting.map(|it| (it.uri.number().unwrap(), it.cause))
+        let diverted = History::read(&message)?.diverted(party)?;
+        let number = diverted.from.map(|entry| entry.uri.unwrap().number("45").unwrap().into_owned());
+        Some((number.unwrap_or_default(), diverted.cause))
     }
 
     #[test]
     fn the_diverting_party_is_found() {
-        for (headers, number, cause) in [
-            ("History-Info: <sip:1@h>;index=1, <sip:9@h;cause=408>;index=1.1;mp=1", "1", Some(408)),
-            ("History-Info: <sip:1@h>;index=1\r\nHistory-Info: <sip:9@h;cause=486>;index=1.1", "1", Some(486)),
-            // Forwarded twice: the last to forward is the one who missed it.
+        for (headers, number, cause, first) in [
+            ("History-Info: <sip:1@h>;index=1, <sip:9@h;cause=408>;index=1.1;mp=1", "1", Some(408), "1"),
+            ("History-Info: <sip:1@h>;index=1\r\nHistory-Info: <sip:9@h;cause=486>;index=1.1", "1", Some(486), "1"),
+            // Forwarded twice.
             (
                 "History-Info: <sip:1@h>;index=1,<sip:2@h;cause=302>;index=1.1;mp=1,<sip:9@h;cause=408>;index=1.1.1;mp=1.1",
                 "2",
                 Some(408),
+                "1",
             ),
-            // A translated number in between isn't a diversion.
+            // The same in another order: the index says which was first, as numbers.
+            (
+                "History-Info: <sip:9@h;cause=408>;index=1.1.10;mp=1.1.2,<sip:2@h;cause=302>;index=1.1.2,<sip:1@h>;index=1.1",
+                "2",
+                Some(408),
+                "1",
+            ),
+            // Without an index the order of the message counts.
+            ("History-Info: <sip:1@h>,<sip:2@h;cause=302>,<sip:9@h;cause=408>;mp=1.1", "2", Some(408), "1"),
+            // A translated number isn't a diversion, neither after one nor before.
             (
                 "History-Info: <sip:1@h>;index=1,<sip:9@h;cause=486>;index=1.1;mp=1,<sip:8@h;cause=380>;index=1.1.1;mp=1.1",
                 "1",
                 Some(486),
+                "1",
             ),
-            ("History-Info: <sip:1@h>;index=1,<sip:9@h;cause=486>;index=1.1;mp=7", "1", Some(486)),
-            ("History-Info: <sip:1@h?Reason=SIP%3Bcause%3D486>;index=1,<sip:9@h>;index=1.1", "1", Some(486)),
-            ("History-Info: <sip:1@h?reason=sip;cause=408>;index=1,<sip:9@h>;index=1.1;mp=1", "1", Some(408)),
+            (
+                "History-Info: <sip:1@h>;index=1,<sip:2@h;cause=380>;index=1.1;mp=1,<sip:9@h;cause=486>;index=1.1.1;mp=1.1",
+                "2",
+                Some(486),
+                "2",
+            ),
+            ("History-Info: <sip:1@h>;index=1,<sip:9@h;cause=486>;index=1.1;mp=7", "1", Some(486), "1"),
+            ("History-Info: <sip:1@h>;index=1,<sip:9@h>;index=1.1;mp=1", "1", None, "1"),
+            ("History-Info: <sip:1@h?Reason=SIP%3Bcause%3D486>;index=1,<sip:9@h>;index=1.1", "1", None, "1"),
+            ("History-Info: <sip:9@h;cause=486>;index=1", "", Some(486), ""),
         ] {
-            assert_eq!(diverting(headers), Some((number.to_owned(), cause)), "{headers}");
+            assert_eq!(diverted(headers, Party::Last), Some((number.to_owned(), cause)), "{headers}");
+            assert_eq!(diverted(headers, Party::First).map(|it| it.0).as_deref(), Some(first), "{headers}");
         }
     }
 
     #[test]
     fn a_history_without_a_diversion_names_nobody() {
-        assert_eq!(diverting("History-Info: <sip:9@h>;index=1"), None);
-        assert_eq!(diverting("History-Info: <sip:9@h;cause=486>;index=1"), None, "nothing stands before it");
-        assert_eq!(diverting("History-Info: <sip:1@h>;index=1,<sip:9@h;cause=380>;index=1.1;mp=1"), None);
-        assert_eq!(diverting("X: y"), None);
+        for headers in [
+            "History-Info: <sip:9@h>;index=1",
+            "History-Info: <sip:1@h>;index=1,<sip:9@h>;index=1.1",
+            "History-Info: <sip:1@h>;index=1,<sip:9@h;cause=380>;index=1.1;mp=1",
+            "X: y",
+        ] {
+            assert_eq!(diverted(headers, Party::Last), None, "{headers}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_makes_the_history_less_than_whole() {
+        let long = vec!["<sip:1@h>;index=1"; MAX_ENTRIES + 1].join(",");
+        for (value, whole) in [
+            ("<sip:1@h>;index=1, <urn:service:sos>;index=1.1", true),
+            ("<sip:1@h>;index=1, <sip:2@h", false),
+            (long.as_str(), false),
+        ] {
+            let text = format!("INVITE sip:9@h SIP/2.0\r\nHistory-Info: {value}\r\n\r\n");
+            let message = Message::parse(Bytes::from(text)).unwrap();
+            assert_eq!(History::read(&message).map(|history| history.is_whole()), Some(whole), "{value}");
+        }
     }
 }

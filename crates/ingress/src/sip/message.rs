@@ -37,6 +37,8 @@ pub enum Name {
     HistoryInfo,
     /// `P-Asserted-Identity` (RFC 3325).
     AssertedIdentity,
+    /// `Remote-Party-ID` (draft-ietf-sip-privacy-04).
+    RemotePartyId,
     /// `Privacy` (RFC 3323).
     Privacy,
     /// `P-Charging-Vector` (RFC 7315).
@@ -51,7 +53,7 @@ pub enum Name {
     Other,
 }
 
-const NAMES: [(&[u8], Name); 22] = [
+const NAMES: [(&[u8], Name); 23] = [
     (b"Via", Name::Via),
     (b"v", Name::Via),
     (b"From", Name::From),
@@ -70,6 +72,7 @@ const NAMES: [(&[u8], Name); 22] = [
     (b"Diversion", Name::Diversion),
     (b"History-Info", Name::HistoryInfo),
     (b"P-Asserted-Identity", Name::AssertedIdentity),
+    (b"Remote-Party-ID", Name::RemotePartyId),
     (b"Privacy", Name::Privacy),
     (b"P-Charging-Vector", Name::ChargingVector),
     (b"P-Served-User", Name::ServedUser),

@@ -248,13 +248,13 @@ fn put_cause(into: &mut BytesMut, cause: u8) {
 /// |---|---|---|
 /// | nobody is named as called | 404, cause 1 | plays "not in service": someone dialled the service number itself |
 /// | the called number is outside the plan | 484, cause 28 | plays "invalid number", and shows a numbering fault |
-/// | only ISUP names the called party | 488, cause 127 | shows an interworking fault (RFC 3398 §7.2.6.1) |
+/// | the ISUP body can't be read | 488, cause 127 | shows an interworking fault (RFC 3398 §7.2.6.1) |
 /// | not a peer | 403 | |
 const fn status_of(refusal: Refusal) -> (u16, Option<u8>) {
     match refusal {
         Refusal::NoCalled => (404, Some(1)),
         Refusal::CalledOutsidePlan => (484, Some(28)),
-        Refusal::IsupOnly => (488, Some(127)),
+        Refusal::UnreadableIsup => (488, Some(127)),
         Refusal::NotAPeer | Refusal::Unauthorised => (403, None),
         Refusal::TooLarge => (513, None),
         Refusal::Version => (505, None),

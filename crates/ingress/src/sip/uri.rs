@@ -1,5 +1,7 @@
 //! SIP and tel URIs, and the addresses that hold them (RFC 3261 §19.1, §20.10; RFC 3966).
 
+use std::borrow::Cow;
+
 use super::lexer;
 
 /// What a URI begins with.
@@ -83,21 +85,26 @@ impl<'a> Uri<'a> {
 
     /// The user without its parameters and password, escapes read; `None` when it isn't text or there is none.
     ///
-    /// A local number with a global `phone-context` (RFC 3966 §5.1.5) is put behind it.
+    /// A local number with a global `phone-context` (RFC 3966 §5.1.5) is put behind it, unless that is this country's code: then it
+    /// is written as numbers are written here, national prefix and all.
     #[must_use]
-    pub fn number(&self) -> Option<String> {
+    pub fn number(&self, country_code: &str) -> Option<Cow<'a, str>> {
         let (user, inner) = cut(self.user, b';');
         let user = if self.scheme == Scheme::Sip { cut(user, b':').0 } else { user };
-        let number = String::from_utf8(lexer::unescape(user).into_owned()).ok()?;
-        let number = number.trim();
+        let number = match lexer::unescape(user) {
+            Cow::Borrowed(plain) => Cow::Borrowed(std::str::from_utf8(plain).ok()?.trim()),
+            Cow::Owned(unescaped) => Cow::Owned(String::from_utf8(unescaped).ok()?.trim().to_owned()),
+        };
         if number.is_empty() {
             return None;
         }
         let context = [inner, self.parameters].into_iter().find_map(|at| lexer::parameter_value(at, b"phone-context"));
         let global = context.and_then(|context| std::str::from_utf8(context).ok()).filter(|it| it.starts_with('+'));
         Some(match global {
-            Some(prefix) if !number.starts_with('+') => format!("{prefix}{number}"),
-            _ => number.to_owned(),
+            Some(prefix) if !number.starts_with('+') && prefix.get(1..) != Some(country_code) => {
+                Cow::Owned(format!("{prefix}{number}"))
+            }
+            _ => number,
         })
     }
 
@@ -126,14 +133,17 @@ mod tests {
             ("sip:+4530405060@op.example;user=phone", Some("+4530405060")),
             ("SIPS:30405060@op", Some("30405060")),
             ("tel:+45-3040-5060;ext=5", Some("+45-3040-5060")),
-            ("tel:30405060;phone-context=+45", Some("+4530405060")),
+            ("tel:30405060;phone-context=+46", Some("+4630405060")),
             ("sip:30405060;phone-context=national@op;user=phone", Some("30405060")),
-            ("sip:30405060;phone-context=+45@op", Some("+4530405060")),
+            ("sip:30405060;phone-context=+45@op", Some("30405060")),
+            ("sip:0493363501;phone-context=+45@op", Some("0493363501")),
+            ("sip:405060;phone-context=+4530@op", Some("+4530405060")),
+            ("sip:5550100;phone-context=+1-202@op", Some("+1-2025550100")),
             ("sip:%2B4530405060:secret@op", Some("+4530405060")),
             ("sip:op.example", None),
             ("sip:%ff@op", None),
         ] {
-            assert_eq!(Uri::parse(uri.as_bytes()).unwrap().number().as_deref(), number, "{uri}");
+            assert_eq!(Uri::parse(uri.as_bytes()).unwrap().number("45").as_deref(), number, "{uri}");
         }
         assert_eq!(Uri::parse(b"soap.beep://192.0.2.103:3002"), None);
         assert_eq!(Uri::parse(b"nothing"), None);
@@ -161,7 +171,7 @@ mod tests {
         #[test]
         fn no_octets_panic(raw in proptest::collection::vec(any::<u8>(), 0..80)) {
             if let Some(address) = Address::parse(&raw) {
-                let _ = Uri::parse(address.uri).map(|uri| uri.number());
+                let _ = Uri::parse(address.uri).map(|uri| uri.number("45").map(Cow::into_owned));
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::sip::message::{Message, Name};
 use crate::sip::response::Answer;
 use crate::sip::settings::Rules;
 use crate::sip::table::{Table, Way};
+use crate::sip::trail::Trail;
 
 /// Extensions that a final response which is no success satisfies, so that requiring them loses no call.
 const TOLERATED: [&str; 8] =
@@ -50,7 +51,7 @@ pub(super) fn read_call(
         return Err(Refusal::Merged.into());
     }
     check_head(message)?;
-    Ok(extract(message, envelope, rules)?)
+    Ok(extract(message, envelope, rules, &mut Trail::off())?)
 }
 
 /// What another request wants. Max-Forwards is for those who forward, Proxy-Require for proxies.
