@@ -8,6 +8,11 @@ use super::message::{Message, Name};
 /// Multipart bodies within each other that are opened: SIP-I has one, some gateways put another around it.
 const MAX_DEPTH: usize = 3;
 
+/// The longest boundary (RFC 2046 §5.1.1).
+const MAX_BOUNDARY: usize = 70;
+
+const ISUP: &[u8] = b"application/isup";
+
 /// An encapsulated ISUP message, from its message type on: it has no circuit identification code.
 pub(super) type Isup<'a> = Cow<'a, [u8]>;
 
@@ -15,7 +20,17 @@ pub(super) type Isup<'a> = Cow<'a, [u8]>;
 pub(super) fn isup(message: &Message) -> Option<Result<Isup<'_>, &'static str>> {
     let kind = message.first(Name::ContentType)?;
     let body = message.body();
-    find(Part { kind, encoding: b"", content: body }, MAX_DEPTH)
+    let hidden = || is_multipart(kind) && names_isup(body);
+    let found = find(Part { kind, encoding: b"", content: body }, MAX_DEPTH);
+    found.or_else(|| hidden().then_some(Err("the body can't be cut into its parts")))
+}
+
+fn is_multipart(kind: &[u8]) -> bool {
+    kind.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"))
+}
+
+fn names_isup(body: &[u8]) -> bool {
+    body.windows(ISUP.len()).any(|part| part.eq_ignore_ascii_case(ISUP))
 }
 
 #[derive(Clone, Copy)]
@@ -33,13 +48,13 @@ fn find(part: Part<'_>, depth: usize) -> Option<Result<Isup<'_>, &'static str>> 
         None => (part.kind, &b""[..]),
     };
     let media = media.trim_ascii();
-    if media.eq_ignore_ascii_case(b"application/isup") {
+    if media.eq_ignore_ascii_case(ISUP) {
         return Some(open(part, parameters));
     }
-    if depth == 0 || !media.get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/")) {
+    if depth == 0 || !is_multipart(media) {
         return None;
     }
-    let boundary = lexer::parameter_value(parameters, b"boundary")?;
+    let boundary = lexer::parameter_value(parameters, b"boundary").filter(|it| it.len() <= MAX_BOUNDARY)?;
     parts(part.content, boundary).find_map(|part| find(part, depth - 1))
 }
 
@@ -157,6 +172,8 @@ mod tests {
         let part = "--b\r\nContent-Type: application/ISUP;version=itu-t92+\r\n";
         let disposed = "Content-Disposition: signal;handling=required\r\n";
         let mixed = "multipart/mixed;boundary=b";
+        let long = format!("multipart/mixed;boundary={}", "b".repeat(71));
+        let uncut = "the body can't be cut into its parts";
         for (kind, body, expected) in [
             ("application/isup;version=x;base=itu-t92+", "\x01\r\n".to_owned(), Some(Ok(&b"\x01\r\n"[..]))),
             ("application/isup;version=ansi92", "\x01".to_owned(), Some(Err("its version is not ITU-T's"))),
@@ -190,8 +207,10 @@ mod tests {
                 format!("--o\r\nContent-Type: multipart/related;boundary=b\r\n\r\n{part}\r\n\x01\r\n--b--\r\n--o--"),
                 Some(Ok(b"\x01")),
             ),
-            (mixed, format!("{sdp}--b--\r\n{part}\r\n\x01\r\n--b--"), None),
-            ("multipart/mixed", format!("{part}\r\n\x01\r\n--b--"), None),
+            (mixed, format!("{sdp}--b--\r\n{part}\r\n\x01\r\n--b--"), Some(Err(uncut))),
+            ("multipart/mixed", format!("{part}\r\n\x01\r\n--b--"), Some(Err(uncut))),
+            (long.as_str(), part.replace("--b", &format!("--{}", "b".repeat(71))) + "\r\n\x01", Some(Err(uncut))),
+            (mixed, format!("{sdp}--b--"), None),
             ("application/sdp", part.to_owned(), None),
         ] {
             let message = message(kind, None, body.as_bytes());

@@ -170,13 +170,18 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::CalledFrom;
     use super::*;
     use model::Numbering;
 
-    fn told(message: &str, source: &str) -> Explanation {
+    fn settings() -> SipSettings {
         let denmark =
             Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
-        explain(message.as_bytes(), &SipSettings::new(denmark), source.parse().unwrap())
+        SipSettings::new(denmark)
+    }
+
+    fn told(message: &str, source: &str) -> Explanation {
+        explain(message.as_bytes(), &settings(), source.parse().unwrap())
     }
 
     const INVITE: &str = "INVITE sip:12599@mca SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nCall-ID: call@h\r\nCSeq: 1 INVITE\r\n\
@@ -189,6 +194,85 @@ mod tests {
         assert_eq!(call.request, Some(("INVITE".to_owned(), "sip:12599@mca".to_owned())));
         assert_eq!(call.response, ["SIP/2.0 486 Busy Here", "Reason: Q.850;cause=17"]);
         assert_eq!(call.outcome.unwrap().called.reveal(), "4530405060");
+    }
+
+    fn lines(notes: &[Note]) -> Vec<String> {
+        let line = |Note { field, place, written, finding }: &Note| match finding {
+            Finding::Taken(read) => format!("{} = {read} | {place} | {written}", field.as_str()),
+            Finding::PassedOver(why) => format!("{} - {why} | {place} | {written}", field.as_str()),
+        };
+        notes.iter().map(line).collect()
+    }
+
+    #[test]
+    fn everything_that_was_looked_at_is_told_in_order() {
+        let message = INVITE.replace(
+            "Diversion: <sip:+4530405060@op>;reason=user-busy",
+            "Diversion: \"B\"\r\n\t<sip:30405060@op>;reason=x-lunch, <tel:+4511111111>;reason=unconditional\r\n\
+             History-Info: <sip:+4540404040@op>;index=1,<sip:12599@mca;cause=408>;index=1.1;mp=1\r\n\
+             P-Served-User: <sip:+4550505050@op>;sescase=term\r\n\
+             P-Asserted-Identity: <sip:desk@op>, <tel:+4520888888>\r\nPrivacy: none\r\n\
+             P-Charging-Vector: icid-value=1a2b",
+        );
+        assert_eq!(
+            lines(&told(&message, "127.0.0.1").notes),
+            [
+                "called = 4530405060 | Diversion, 1 of 2 | \"B\" <sip:30405060@op>;reason=x-lunch",
+                "called - not the last to forward | Diversion, 2 of 2 | <tel:+4511111111>;reason=unconditional",
+                "called - something before it in the peer's order counts | History-Info | <sip:+4540404040@op>;index=1",
+                "called - something before it in the peer's order counts | History-Info | <sip:12599@mca;cause=408>;index=1.1;mp=1",
+                "called - something before it in the peer's order counts | P-Served-User | <sip:+4550505050@op>;sescase=term",
+                "called - something before it in the peer's order counts | To | <sip:12599@mca>",
+                "original = 4511111111 | Diversion, number 2 | <tel:+4511111111>;reason=unconditional",
+                "caller - it does not hide the caller's number | Privacy | none",
+                "caller - another asserted identity is a global number | P-Asserted-Identity | <sip:desk@op>",
+                "caller = 4520888888 | P-Asserted-Identity | <tel:+4520888888>",
+                "caller - something before it in the peer's order counts | From | <sip:+4520112233@op> ;tag=f",
+                "reason - it says nothing of why the call was missed | Diversion;reason | x-lunch",
+                "reason = no_answer | History-Info;cause | 408",
+                "service_number = 12599 | Request-URI | sip:12599@mca",
+                "id = sip:1a2b | P-Charging-Vector;icid-value | 1a2b",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_tells_why_each_source_was_passed_over() {
+        let message = INVITE.replace(
+            "Diversion: <sip:+4530405060@op>",
+            "P-Asserted-Identity: <tel:+4520888888>\r\nP-Served-User: <sip:+4550505050@op>\r\nDiversion: <sip:\u{1b}[2J@op>",
+        );
+        let mut settings = settings();
+        for peer in &mut settings.peers {
+            peer.rules.trusted = false;
+            peer.rules.called.retain(|source| *source != CalledFrom::HistoryInfo);
+        }
+        let with = |message: &str| explain(message.as_bytes(), &settings, IpAddr::from([127, 0, 0, 1]));
+        let told = with(&message);
+        assert_eq!(told.outcome, Err(Refusal::CalledOutsidePlan));
+        assert_eq!(told.response.first().map(String::as_str), Some("SIP/2.0 484 Address Incomplete"));
+        let notes = lines(&told.notes);
+        let blocked = "called - the call was forwarded by somebody who can't be read: this may be about another";
+        assert_eq!(
+            notes.iter().take(5).map(String::as_str).collect::<Vec<_>>(),
+            [
+                "called - not a telephone number | Diversion, 1 of 1 | <sip:\u{fffd}[2J@op>;reason=user-busy",
+                &format!("{blocked} | P-Served-User | <sip:+4550505050@op>"),
+                &format!("{blocked} | To | <sip:12599@mca>"),
+                "original - not a telephone number | Diversion, number 1 | <sip:\u{fffd}[2J@op>;reason=user-busy",
+                "caller - the peer is not trusted | P-Asserted-Identity | <tel:+4520888888>",
+            ]
+        );
+        let history = message.replace("Diversion: <sip:\u{1b}[2J@op>", "History-Info: <sip:+4540404040@op>;index=1");
+        let notes = lines(&with(&history).notes);
+        assert_eq!(
+            notes.first().map(String::as_str),
+            Some("called - the peer is not trusted | P-Served-User | <sip:+4550505050@op>")
+        );
+        assert!(
+            notes.iter().any(|line| line.starts_with("called - the peer's settings do not name it | History-Info")),
+            "{notes:?}"
+        );
     }
 
     #[test]

@@ -107,7 +107,8 @@ fn history(invite: &Invite<'_>, trail: &mut Trail) -> Told {
             return Told::Nothing;
         }
     };
-    let entries = Entries { name: Name::HistoryInfo, text: "History-Info", chosen: from.map(|entry| entry.place) };
+    let chosen = from.filter(|_| history.is_whole()).map(|entry| entry.place);
+    let entries = Entries { name: Name::HistoryInfo, text: "History-Info", chosen };
     entries.note(invite, &number, trail);
     told(number)
 }
@@ -287,7 +288,8 @@ fn first_to_forward(invite: &Invite<'_>, source: CalledFrom, trail: &mut Trail) 
             settle(format_args!("Diversion, number {at}"), &Written(written), invite.number(first.uri))
         }
         CalledFrom::HistoryInfo => {
-            let first = invite.history.as_ref()?.diverted(Party::First)?.from?;
+            let history = invite.history.as_ref().filter(|history| history.is_whole())?;
+            let first = history.diverted(Party::First)?.from?;
             let at = first.place + 1;
             let written = invite.message.entries(Name::HistoryInfo, usize::MAX).nth(first.place).unwrap_or_default();
             settle(format_args!("History-Info, number {at}"), &Written(written), invite.number(first.uri))

@@ -75,9 +75,13 @@ fn is_withheld(invite: &Invite<'_>, trail: &mut Trail) -> bool {
         }
     }
     match invite.readable_iam().and_then(|iam| iam.calling.as_ref()) {
-        Some(calling) if calling.is_restricted() => hides(format_args!("ISUP, calling party number"), calling),
-        Some(_) | None => false,
+        Some(calling) if calling.is_restricted() => return hides(format_args!("ISUP, calling party number"), calling),
+        Some(_) | None => {}
     }
+    for value in message.all(Name::Privacy) {
+        trail.passed(Field::Caller, format_args!("Privacy"), &Written(value), "it does not hide the caller's number");
+    }
+    false
 }
 
 /// `history` and `session` are not about the caller's number (RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1.2).
@@ -191,6 +195,9 @@ fn read(invite: &Invite<'_>, uri: Option<Uri<'_>>) -> Result<Caller, &'static st
 
 /// Notes everything that a source says as passed over for one reason.
 fn pass_over(invite: &Invite<'_>, source: CallerFrom, why: &'static str, trail: &mut Trail) {
+    if !trail.is_on() {
+        return;
+    }
     let (name, text) = match source {
         CallerFrom::AssertedIdentity => (Name::AssertedIdentity, "P-Asserted-Identity"),
         CallerFrom::RemotePartyId => (Name::RemotePartyId, "Remote-Party-ID"),
