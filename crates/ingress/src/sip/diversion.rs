@@ -10,6 +10,8 @@ use super::uri::{Address, Uri};
 pub(super) struct Diversion<'a> {
     /// Its place among the entries, from zero.
     pub(super) place: usize,
+    /// As it stands in the message.
+    pub(super) written: &'a [u8],
     /// `None` when there is no sip or tel URI in it: then nobody else's entry may stand for it.
     pub(super) uri: Option<Uri<'a>>,
     /// The reason as written, quotes taken off.
@@ -49,6 +51,7 @@ impl<'a> Diversion<'a> {
         let address = Address::parse(entry);
         Self {
             place,
+            written: entry,
             uri: address.and_then(|address| Uri::parse(address.uri)),
             reason: address.and_then(|address| lexer::parameter_value(address.parameters, b"reason")),
         }

@@ -172,7 +172,7 @@ pub(super) fn extract(
 ) -> Result<Understood, Refusal> {
     let invite = Invite::cut(message, rules).ok_or(Refusal::Scheme)?;
     let missed = called::called(&invite, trail);
-    let original = called::original(&invite, trail);
+    let original = called::original(&invite, missed.ok().map(|(from, _)| from), trail);
     let caller = caller::caller(&invite, trail);
     let reason = reason::reason(&invite, trail);
     let service_number = service_number(&invite, trail);

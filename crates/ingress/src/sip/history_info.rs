@@ -18,6 +18,8 @@ const TRANSLATED: u16 = 380;
 pub(super) struct Entry<'a> {
     /// Its place in the message, from zero.
     pub(super) place: usize,
+    /// As it stands in the message.
+    pub(super) written: &'a [u8],
     /// `None` when it is no sip or tel URI.
     pub(super) uri: Option<Uri<'a>>,
     index: Option<&'a [u8]>,
@@ -103,6 +105,7 @@ impl<'a> Entry<'a> {
         let uri = Uri::parse(address.uri);
         Some(Self {
             place,
+            written: value,
             uri,
             index: lexer::parameter_value(address.parameters, b"index"),
             mapped: lexer::parameter_value(address.parameters, b"mp"),

@@ -1,5 +1,7 @@
 //! Who missed the call, and who was called first.
 
+use std::fmt::{Arguments, Display};
+
 use model::Msisdn;
 
 use super::super::explain::Field;
@@ -215,8 +217,8 @@ fn told(number: Result<Msisdn, &'static str>) -> Told {
 
 fn note(
     field: Field,
-    place: std::fmt::Arguments<'_>,
-    written: &dyn std::fmt::Display,
+    place: Arguments<'_>,
+    written: &dyn Display,
     number: &Result<Msisdn, &'static str>,
     trail: &mut Trail,
 ) {
@@ -268,35 +270,51 @@ fn pass_over(invite: &Invite<'_>, source: CalledFrom, why: &'static str, trail: 
 }
 
 /// Who was called first, by the first of the peer's sources that tells of a forwarding.
-pub(super) fn original(invite: &Invite<'_>, trail: &mut Trail) -> Option<Msisdn> {
+pub(super) fn original(invite: &Invite<'_>, found: Option<CalledFrom>, trail: &mut Trail) -> Option<Msisdn> {
     let forwardings = invite.rules.called.iter().filter(|source| tells_of_forwarding(**source));
-    forwardings.copied().find_map(|source| first_to_forward(invite, source, trail))?
+    forwardings.copied().find_map(|source| first_to_forward(invite, source, found, trail))?
 }
 
-/// `None` where the source is silent; `Some(None)` where it tells of a forwarding by somebody who can't be read.
-fn first_to_forward(invite: &Invite<'_>, source: CalledFrom, trail: &mut Trail) -> Option<Option<Msisdn>> {
-    let mut settle =
-        |place: std::fmt::Arguments<'_>, written: &dyn std::fmt::Display, number: Result<Msisdn, &'static str>| {
-            note(Field::Original, place, written, &number, trail);
-            Some(number.ok())
-        };
+/// `None` where the source is silent; `Some(None)` where it tells of a forwarding, but the first is the one who missed the call or can't
+/// be read.
+fn first_to_forward(
+    invite: &Invite<'_>,
+    source: CalledFrom,
+    found: Option<CalledFrom>,
+    trail: &mut Trail,
+) -> Option<Option<Msisdn>> {
+    let party = invite.rules.party;
+    let is_missed = |first_is_chosen: bool| first_is_chosen && found == Some(source);
+    let mut settle = |place: Arguments<'_>, written: &dyn Display, number: Result<Msisdn, &'static str>| {
+        note(Field::Original, place, written, &number, trail);
+        Some(number.ok())
+    };
     match source {
         CalledFrom::Diversion => {
-            let first = invite.diversions.as_ref()?.of(Party::First);
+            let diversions = invite.diversions.as_ref()?;
+            let first = diversions.of(Party::First);
+            if is_missed(first.place == diversions.of(party).place) {
+                return Some(None);
+            }
             let at = first.place + 1;
-            let written = invite.message.entries(Name::Diversion, usize::MAX).nth(first.place).unwrap_or_default();
-            settle(format_args!("Diversion, number {at}"), &Written(written), invite.number(first.uri))
+            settle(format_args!("Diversion, number {at}"), &Written(first.written), invite.number(first.uri))
         }
         CalledFrom::HistoryInfo => {
             let history = invite.history.as_ref().filter(|history| history.is_whole())?;
             let first = history.diverted(Party::First)?.from?;
+            let chosen = history.diverted(party)?.from;
+            if is_missed(chosen.is_some_and(|chosen| chosen.place == first.place)) {
+                return Some(None);
+            }
             let at = first.place + 1;
-            let written = invite.message.entries(Name::HistoryInfo, usize::MAX).nth(first.place).unwrap_or_default();
-            settle(format_args!("History-Info, number {at}"), &Written(written), invite.number(first.uri))
+            settle(format_args!("History-Info, number {at}"), &Written(first.written), invite.number(first.uri))
         }
         CalledFrom::Isup => {
             let iam = invite.readable_iam()?;
             let (first, name) = iam.diverting(Party::First)?;
+            if is_missed(iam.diverting(party).is_some_and(|(chosen, _)| chosen == first)) {
+                return Some(None);
+            }
             let read = iam.international(first, invite.service(), &invite.rules.numbering);
             settle(format_args!("ISUP, {name}"), first, read)
         }
