@@ -20,7 +20,7 @@ pub enum Refusal {
     BadId,
     /// Nothing says who was called.
     NoCalled,
-    /// The called number is outside the numbering plan.
+    /// The called number can't be read, or is outside the numbering plan.
     CalledOutsidePlan,
     /// The caller's number can't be read.
     BadCaller,
@@ -127,7 +127,7 @@ impl fmt::Display for Refusal {
             Self::NoCalled => {
                 "no called party: neither Diversion, History-Info, a target nor an ISUP body names who missed the call"
             }
-            Self::CalledOutsidePlan => "the called number is outside the numbering plan",
+            Self::CalledOutsidePlan => "the called number can't be read, or is outside the numbering plan",
             Self::BadCaller => "the caller's number can't be read",
             Self::BadReason => "the reason is not one of the known words",
             Self::BadTime => "the time can't be read",

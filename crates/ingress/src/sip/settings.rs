@@ -130,11 +130,11 @@ pub enum CalledFrom {
     Target,
     /// Redirecting Number, else Original Called Number of an encapsulated IAM (Q.763 §3.44, §3.39).
     Isup,
-    /// P-Served-User (RFC 5502); trusted peers only.
+    /// P-Served-User (RFC 5502), unless it is the one who rang; trusted peers only.
     ServedUser,
     /// The user of the Request-URI behind a prefix.
     Prefix,
-    /// P-Called-Party-ID (RFC 7315 §4.2); trusted peers only.
+    /// P-Called-Party-ID (RFC 7315 §4.2), where it is not the number that was forwarded to; trusted peers only.
     CalledPartyId,
     /// To, where it is not the number that was forwarded to.
     To,
@@ -163,6 +163,7 @@ pub enum Last {
 }
 
 /// Who missed a call that was forwarded more than once: A rings C, C forwards to B, B forwards here.
+/// The reason is why the call left that one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Party {
     /// B, whose forwarding points here.

@@ -4,14 +4,14 @@ use std::fmt::{Arguments, Display};
 
 use model::Msisdn;
 
-use super::super::explain::Field;
-use super::super::lexer;
-use super::super::message::{Message, Name};
-use super::super::settings::{CalledFrom, Party};
-use super::super::trail::{Trail, Written};
-use super::super::uri::{Address, Uri};
 use super::{Invite, uri_in, why};
 use crate::Refusal;
+use crate::sip::explain::Field;
+use crate::sip::lexer;
+use crate::sip::message::{Message, Name};
+use crate::sip::settings::{CalledFrom, Party};
+use crate::sip::trail::{Trail, Written};
+use crate::sip::uri::{Address, Uri};
 
 /// What one source says.
 enum Told {

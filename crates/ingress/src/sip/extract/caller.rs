@@ -4,14 +4,14 @@ use std::fmt;
 
 use model::Caller;
 
-use super::super::explain::Field;
-use super::super::lexer;
-use super::super::message::Name;
-use super::super::settings::CallerFrom;
-use super::super::trail::{Trail, Written};
-use super::super::uri::{Address, Uri};
 use super::{Invite, uri_in, why};
 use crate::caller::read_caller;
+use crate::sip::explain::Field;
+use crate::sip::lexer;
+use crate::sip::message::Name;
+use crate::sip::settings::CallerFrom;
+use crate::sip::trail::{Trail, Written};
+use crate::sip::uri::{Address, Uri};
 
 /// Identities that are looked at: a sip and a tel URI is all that RFC 3325 §9.1 allows.
 const MAX_IDENTITIES: usize = 4;

@@ -4,12 +4,12 @@ use std::fmt;
 
 use model::Reason;
 
-use super::super::explain::Field;
-use super::super::lexer;
-use super::super::message::Name;
-use super::super::settings::CalledFrom;
-use super::super::trail::{Trail, Written};
 use super::Invite;
+use crate::sip::explain::Field;
+use crate::sip::lexer;
+use crate::sip::message::Name;
+use crate::sip::settings::CalledFrom;
+use crate::sip::trail::{Trail, Written};
 
 /// Values of Reason that are looked at: one a protocol (RFC 3326 §2).
 const MAX_REASONS: usize = 8;
@@ -77,7 +77,7 @@ fn note(
 
 /// The reason of a Diversion (RFC 5806 §4); `None` for `unknown` and for words that nobody defined, so that other evidence may speak.
 fn by_word(word: &[u8]) -> Option<Reason> {
-    let words: [(&[u8], Reason); 12] = [
+    let words: [(&[u8], Reason); 11] = [
         (b"user-busy", Reason::Busy),
         (b"busy", Reason::Busy),
         (b"no-answer", Reason::NoAnswer),
@@ -89,7 +89,6 @@ fn by_word(word: &[u8]) -> Option<Reason> {
         (b"do-not-disturb", Reason::Unconditional),
         (b"follow-me", Reason::Unconditional),
         (b"deflection", Reason::Rejected),
-        (b"rejected", Reason::Rejected),
     ];
     words.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, reason)| reason)
 }

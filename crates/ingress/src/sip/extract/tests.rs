@@ -4,9 +4,9 @@ use itu_isup::Number;
 use model::Numbering;
 use proptest::prelude::*;
 
-use super::super::isup::tests::iam;
-use super::super::settings::{CallerFrom, Last, Party};
 use super::*;
+use crate::sip::isup::tests::iam;
+use crate::sip::settings::{CallerFrom, Last, Party};
 
 fn denmark() -> Rules {
     let numbering =
@@ -424,9 +424,9 @@ proptest! {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         for uri in [SERVICE, &uri] {
             let _ = read(uri, &format!("{FROM}{headers}"), &denmark());
-            let _ = super::super::explain::explain(
+            let _ = crate::sip::explain::explain(
                 &invite(uri, &format!("{FROM}{headers}")),
-                &super::super::SipSettings::new(denmark().numbering),
+                &crate::sip::SipSettings::new(denmark().numbering),
                 std::net::Ipv4Addr::LOCALHOST.into(),
             );
         }
