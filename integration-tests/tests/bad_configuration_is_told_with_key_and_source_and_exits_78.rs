@@ -64,6 +64,16 @@ fn an_open_door_without_a_token() -> Result<()> {
 }
 
 #[test]
+fn a_sip_side_that_can_not_be_meant() -> Result<()> {
+    told(&with("SIP__LISTEN", "sctp://0.0.0.0:5060")?, &["AFTERRING_SIP__LISTEN", "udp://, tcp://, tls://"])?;
+    told(&with("SIP__LISTEN", "tls://0.0.0.0:5061")?, &["sip.tls_certificate", "missing", "tls://0.0.0.0:5061"])?;
+    told(&with("SIP__PEERS", "10.0.0.1/8")?, &["AFTERRING_SIP__PEERS", "10.0.0.1/8", "beyond its prefix"])?;
+    told(&with("SIP__PEERS", "10.0.0.0/8;trustd")?, &["AFTERRING_SIP__PEERS", "trustd", "known: name, trusted, rate"])?;
+    told(&with("SIP__PEERS", "10.0.0.0/8,10.1.0.0/16")?, &["AFTERRING_SIP__PEERS", "10.1.0.0/16", "never counts"])?;
+    told(&with("SIP__RELEASE", "busy=200/17")?, &["AFTERRING_SIP__RELEASE", "busy", "400 to 699"])
+}
+
+#[test]
 fn a_database_address_that_can_not_be_used() -> Result<()> {
     for (url, problem) in [
         ("mysql://me:hunter2@127.0.0.1/calls", "postgres://"),

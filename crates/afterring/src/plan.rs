@@ -1,7 +1,6 @@
 //! From settings to what a gateway is started with.
 
 use ingress::http::HttpSettings;
-use ingress::sip::{Listen, Network, Peer, Release, ReleaseTable, Rules, SipSettings, Transport};
 use model::Clock;
 use store::EmbeddedSettings;
 
@@ -31,36 +30,9 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         policy: settings.policy.clone(),
         http,
         http_listen: settings.http.listener.listen,
-        sip: sip(settings),
+        sip: settings.sip.clone(),
         admin_listen: settings.admin.listen,
         admin_token: settings.admin.token.clone(),
         seed,
     }
-}
-
-fn sip(settings: &Settings) -> SipSettings {
-    let door = &settings.sip;
-    let mut sip = SipSettings::new(settings.numbering.clone());
-    sip.listen = door.listen.iter().map(|address| Listen { transport: Transport::Udp, address: *address }).collect();
-    sip.answer_timeout = door.answer_timeout;
-    let mut release = ReleaseTable::default();
-    for (reason, given) in &door.release {
-        if let Ok(given) = Release::new(given.status, given.cause) {
-            release.set(*reason, given);
-        }
-    }
-    let given = door.peers.iter().filter_map(|peer| {
-        let network = Network::new(peer.network, peer.prefix).ok()?;
-        let rules = Rules { trusted: peer.trusted, ..Rules::new(settings.numbering.clone()) };
-        Some(Peer::new(network.to_string(), vec![network], rules))
-    });
-    let given: Vec<Peer> = given.collect();
-    if !given.is_empty() {
-        sip.peers = given;
-    }
-    for peer in &mut sip.peers {
-        peer.rules.release = release.clone();
-        peer.rules.not_found = door.not_found;
-    }
-    sip
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::keys::{self, Privacy};
+use super::sip;
 use super::smsc::{Of, PARAMETERS};
 
 const HEAD: &str = "\
@@ -42,8 +43,10 @@ pub fn markdown() -> String {
             let (name, form, meaning) = (key.environment(), cell(&key.form), cell(&key.meaning));
             let _ = writeln!(page, "| `{name}` | {default} | {form} | {meaning}{secret} |");
         }
-        if section.name == "smsc" {
-            smsc(&mut page);
+        match section.name {
+            "smsc" => smsc(&mut page),
+            "sip" => peers(&mut page),
+            _ => {}
         }
     }
     page
@@ -70,6 +73,20 @@ fn smsc(page: &mut String) {
             let default = if known.default.is_empty() { String::new() } else { format!("`{}`", known.default) };
             let _ = writeln!(page, "| `{}` | {default} | {} | {} |", known.name, known.form, known.meaning);
         }
+    }
+}
+
+fn peers(page: &mut String) {
+    let _ = writeln!(
+        page,
+        "\nA peer is its networks, joined by `+`, and what is to be said of it, each behind a semicolon: \
+         `10.1.0.0/24+10.2.0.0/24;trusted;name=msc;rate=500;busy=486/17`. Peers are separated by commas. \
+         `afterring sip explain` shows what a peer's message is read as.\n\n\
+         | parameter | default | form | meaning |\n|---|---|---|---|"
+    );
+    for known in sip::PARAMETERS {
+        let default = if known.default.is_empty() { String::new() } else { format!("`{}`", known.default) };
+        let _ = writeln!(page, "| `{}` | {default} | {} | {} |", known.name, cell(known.form), cell(known.meaning));
     }
 }
 

@@ -4,7 +4,7 @@
 //! defaults < preset of the command < file < environment < --set
 //!        each layer: a figment provider of texts (layer.rs)
 //!                       ▼ merged (reader.rs)
-//!        each key: its text, read by its form (form.rs, smsc.rs, sip.rs, policy.rs)
+//!        each key: its text, read by its form (form.rs, smsc, sip, policy.rs)
 //!                       ▼
 //!        Settings, or Faults: key, place, value, problem, what is valid
 //! ```
@@ -14,18 +14,21 @@ mod fault;
 mod form;
 mod keys;
 mod layer;
+mod pem;
 mod policy;
 mod reader;
 mod show;
 mod sip;
 mod smsc;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use model::{Numbering, Reason, Secret};
-use routing::Policy;
+use ingress::sip::SipSettings;
+use model::{Numbering, Secret, ShortNumber};
+use routing::{Audience, Policy};
 use smpp_client::LinkSettings;
 use store::PostgresSettings;
 
@@ -34,7 +37,6 @@ pub use fault::{Fault, Faults};
 pub use keys::DEFAULTS;
 pub use reader::{Shown, Sources};
 pub use show::{digest, effective};
-pub use sip::{Peer, Release, SipDoor};
 
 use fault::Problems;
 use form::{DAY, HOUR, MINUTE};
@@ -49,7 +51,7 @@ pub struct Settings {
     /// The binds to SMSCs, in the order of the URLs; empty where none is configured.
     pub links: Vec<LinkSettings>,
     /// Calls by SIP.
-    pub sip: SipDoor,
+    pub sip: SipSettings,
     /// Calls by HTTP.
     pub http: HttpDoor,
     /// Console, operators' API, health and metrics.
@@ -132,6 +134,15 @@ pub struct Contact {
     pub admin: Listener,
 }
 
+/// What a command needs that reads messages as the SIP door does.
+#[derive(Clone, Debug)]
+pub struct SipReading {
+    /// How the door reads and answers.
+    pub sip: SipSettings,
+    /// What each number means that calls are forwarded to.
+    pub numbers: BTreeMap<ShortNumber, Audience>,
+}
+
 /// What a command needs that works with the registry itself.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -182,6 +193,23 @@ impl Contact {
     }
 }
 
+impl SipReading {
+    /// Reads what a command needs that reads messages as the SIP door does; other settings may be missing or wrong.
+    ///
+    /// # Errors
+    /// With the faults of these settings and of the layers themselves.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut reader = Reader::open(sources);
+        let numbering = policy::numbering(&mut reader);
+        let sip = sip::door(&mut reader, numbering.as_ref());
+        let numbers = policy::numbers(&mut reader, numbering.as_ref());
+        match (sip, numbers) {
+            (Some(sip), Some(numbers)) if reader.is_sound() => Ok(Self { sip, numbers }),
+            _ => Err(reader.faults()),
+        }
+    }
+}
+
 impl Registry {
     /// Reads what a command needs that works with the registry itself; other settings may be missing or wrong.
     ///
@@ -219,10 +247,10 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     let store = store(reader);
     let numbering = policy::numbering(reader);
     let links = smsc::links(reader, numbering.as_ref());
-    let sip = sip(reader);
+    let sip = sip::door(reader, numbering.as_ref());
     let http = http(reader);
     let admin = listener(reader, "admin");
-    let policy = policy::policy(reader);
+    let policy = policy::policy(reader, numbering.as_ref());
     let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
     let database = database(reader, store.as_ref());
     let log = log(reader);
@@ -247,6 +275,11 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
         stop_grace: stop_grace?,
         shown: reader.shown(),
     })
+}
+
+/// Stands in where settings are only looked at for their faults, and nobody gets them.
+const fn no_numbering() -> Numbering {
+    Numbering { country_code: String::new(), national_prefix: String::new(), international_prefix: String::new() }
 }
 
 /// A length of time within bounds.
@@ -299,23 +332,6 @@ fn store(reader: &mut Reader) -> Option<StoreSettings> {
     });
     let retention = time(reader, "store.retention", HOUR, DAY * 3650);
     Some(StoreSettings { dir: dir?, retention: retention? })
-}
-
-fn sip(reader: &mut Reader) -> Option<SipDoor> {
-    let listen = reader.take("sip.listen", sip::listen);
-    let peers = reader.take("sip.peers", sip::peers);
-    let defaults = keys::all().find(|key| key.path == "sip.release").map_or("", |key| key.default);
-    let release = reader.take("sip.release", |raw| sip::release(&Raw::Text(defaults.to_owned()), raw));
-    let words = [("unreachable", Reason::Unreachable), ("unknown", Reason::Unknown)];
-    let not_found = reader.text("sip.not_found", |text| form::choice(text, &words));
-    let answer_timeout = time(reader, "sip.answer_timeout", Duration::from_millis(100), Duration::from_secs(30));
-    Some(SipDoor {
-        listen: listen?,
-        peers: peers?,
-        release: release?,
-        not_found: not_found?,
-        answer_timeout: answer_timeout?,
-    })
 }
 
 fn http(reader: &mut Reader) -> Option<HttpDoor> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ingress::read_service_number;
 use model::{Address, Kind, Language, Numbering, ShortNumber};
 use routing::text::{Texts, is_time_zone};
 use routing::{Action, Audience, InDoubtPolicy, KeywordError, Keywords, Limits, Policy, Ranges, Service, Validity};
@@ -11,7 +12,7 @@ use super::fault::Problems;
 use super::form::{self, DAY, HOUR, MINUTE};
 use super::layer::Raw;
 use super::reader::Reader;
-use super::time;
+use super::{no_numbering, time};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Longest validity: SMSCs keep messages for days, not months.
@@ -21,10 +22,7 @@ const LONGEST_PRICE: usize = 40;
 
 /// How numbers are written in this network.
 pub(super) fn numbering(reader: &mut Reader) -> Option<Numbering> {
-    let country_code = reader.text("numbering.country_code", |text| match form::digits(text, 3) {
-        Ok(code) if !code.is_empty() && !code.starts_with('0') => Ok(code),
-        _ => Err("not a country code".into()),
-    });
+    let country_code = reader.text("numbering.country_code", country_code);
     let national_prefix = reader.text("numbering.national_prefix", |text| form::digits(text, 6));
     let international_prefix = reader.text("numbering.international_prefix", |text| form::digits(text, 6));
     Some(Numbering {
@@ -34,11 +32,19 @@ pub(super) fn numbering(reader: &mut Reader) -> Option<Numbering> {
     })
 }
 
+/// 1 to 3 digits, the first not 0.
+pub(super) fn country_code(text: &str) -> Result<String, Problems> {
+    match form::digits(text, 3) {
+        Ok(code) if !code.is_empty() && !code.starts_with('0') => Ok(code),
+        _ => Err("not a country code".into()),
+    }
+}
+
 /// All that decisions depend on.
-pub(super) fn policy(reader: &mut Reader) -> Option<Policy> {
+pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<Policy> {
     let ranges = reader.take("ranges", ranges);
     let keywords = keywords(reader);
-    let service = service(reader);
+    let service = service(reader, numbering);
     let texts = texts(reader);
     let time_zone = reader.text("text.time_zone", |text| match is_time_zone(text) {
         true => Ok(text.to_owned()),
@@ -106,12 +112,12 @@ fn holder(given: &BTreeMap<Action, Vec<String>>, word: &String) -> &'static str 
     given.iter().find(|(_, words)| words.contains(word)).map_or("fetch", |(action, _)| action.as_str())
 }
 
-fn service(reader: &mut Reader) -> Option<Service> {
+fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<Service> {
     let code = reader.text("service.code", |text| match text {
         "" => Err("missing: without it nobody can answer a message".into()),
         text => ShortNumber::parse(text).map_err(|_| "not 1 to 15 digits".into()),
     });
-    let numbers = reader.take("service.numbers", numbers);
+    let numbers = numbers(reader, numbering);
     let originators = [(Kind::Detail, "service.originator_detail"), (Kind::Fallback, "service.originator_fallback")]
         .map(|(kind, path)| (kind, reader.text(path, originator)));
     let mut chosen = BTreeMap::new();
@@ -130,7 +136,14 @@ fn originator(text: &str) -> Result<Option<Address>, Problems> {
     }
 }
 
-fn numbers(raw: &Raw) -> Result<BTreeMap<ShortNumber, Audience>, Problems> {
+/// What each number that calls are forwarded to means, each brought to the form in which both doors hand it over.
+pub(super) fn numbers(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<BTreeMap<ShortNumber, Audience>> {
+    // Without a plan there are faults already, and nobody gets the numbers.
+    let plan = numbering.cloned().unwrap_or_else(no_numbering);
+    reader.take("service.numbers", |raw| numbers_of(raw, &plan))
+}
+
+fn numbers_of(raw: &Raw, plan: &Numbering) -> Result<BTreeMap<ShortNumber, Audience>, Problems> {
     let mut numbers = BTreeMap::new();
     let mut problems = Vec::new();
     for item in form::list(raw, ';') {
@@ -139,7 +152,7 @@ fn numbers(raw: &Raw) -> Result<BTreeMap<ShortNumber, Audience>, Problems> {
             Some((number, "prospects")) => Some((number, Audience::Prospects)),
             _ => None,
         };
-        match audience.map(|(number, audience)| (ShortNumber::parse(number), audience)) {
+        match audience.map(|(number, audience)| (read_service_number(number, plan), audience)) {
             Some((Ok(number), audience)) => {
                 if numbers.insert(number, audience).is_some() {
                     problems.push(format!("{item:?}: the number is given twice"));

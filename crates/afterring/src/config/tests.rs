@@ -26,7 +26,6 @@ fn the_defaults_are_those_of_the_crates_that_use_them() {
     assert_eq!(settings.policy.keywords, Keywords::shipped());
     assert_eq!(settings.policy.service.code.as_str(), "0012");
     assert_eq!(settings.policy.in_doubt, InDoubtPolicy::ResendOnce);
-    assert_eq!(settings.sip.release.len(), model::Reason::ALL.len());
     assert_eq!((settings.http.body_limit, settings.http.batch_limit), (1024 * 1024, 10_000));
     assert!(settings.links.is_empty() && settings.sip.listen.is_empty());
     assert_eq!(settings.shown.len(), keys::all().count());
@@ -121,7 +120,7 @@ fn each_value_is_read_by_its_own_form() {
     let good = [
         ("AFTERRING_SERVICE__ORIGINATOR_DETAIL", "+8613900000000"),
         ("AFTERRING_SERVICE__ORIGINATOR_FALLBACK", "true"),
-        ("AFTERRING_SERVICE__NUMBERS", "12599=subscribers; 0012=prospects;"),
+        ("AFTERRING_SERVICE__NUMBERS", "12599=subscribers; 0012=prospects; 139-0000-0000=prospects"),
         ("AFTERRING_NUMBERING__NATIONAL_PREFIX", ""),
         ("AFTERRING_TEASER__FETCH_PRICE", "1e5"),
         ("AFTERRING_KEYWORDS__FETCH", "1e5,true,0012"),
@@ -131,7 +130,10 @@ fn each_value_is_read_by_its_own_form() {
     let policy = settings.policy;
     assert_eq!(policy.texts.fetch_price, "1e5");
     assert_eq!(policy.keywords.shown(routing::Action::Fetch), "1e5");
-    assert_eq!(policy.service.numbers.keys().map(model::ShortNumber::as_str).collect::<Vec<_>>(), ["0012", "12599"]);
+    assert_eq!(
+        policy.service.numbers.keys().map(model::ShortNumber::as_str).collect::<Vec<_>>(),
+        ["0012", "12599", "8613900000000"]
+    );
     assert_eq!(settings.numbering.national_prefix, "");
     assert_eq!(settings.http.listener.token.unwrap().reveal(), "0012");
     for (name, value) in [
@@ -141,6 +143,7 @@ fn each_value_is_read_by_its_own_form() {
         ("AFTERRING_SERVICE__CODE", ""),
         ("AFTERRING_SERVICE__NUMBERS", "12599=everybody"),
         ("AFTERRING_SERVICE__NUMBERS", "12599=subscribers;12599=prospects"),
+        ("AFTERRING_SERVICE__NUMBERS", "013900000000=subscribers;+8613900000000=prospects"),
         ("AFTERRING_SERVICE__ORIGINATOR_DETAIL", "much too long a name"),
         ("AFTERRING_NUMBERING__COUNTRY_CODE", "086"),
         ("AFTERRING_NUMBERING__COUNTRY_CODE", ""),
@@ -165,7 +168,11 @@ fn each_value_is_read_by_its_own_form() {
         ("AFTERRING_DATABASE__MIGRATE", "yes"),
         ("AFTERRING_DATABASE__POOL", "0"),
         ("AFTERRING_DATABASE__LEASE", "0s"),
-        ("AFTERRING_SIP__LISTEN", "tls://0.0.0.0:5061"),
+        ("AFTERRING_SIP__MAX_TRANSACTIONS", "999"),
+        ("AFTERRING_SIP__MAX_CONNECTIONS", "0"),
+        ("AFTERRING_SIP__IDLE_TIMEOUT", "0s"),
+        ("AFTERRING_SIP__STALL_TIMEOUT", "10"),
+        ("AFTERRING_SIP__NOT_FOUND", "busy"),
     ] {
         let sources =
             sources(&[("AFTERRING_SERVICE__CODE", "1"), (name, value)][usize::from(name.ends_with("CODE"))..]);

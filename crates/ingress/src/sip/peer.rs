@@ -49,6 +49,18 @@ impl Network {
         let difference = bits(address) ^ bits(self.address);
         difference.checked_shr(u32::from(hidden)).unwrap_or(0) == 0
     }
+
+    /// Its first address.
+    #[must_use]
+    pub const fn first(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Whether it holds every address of another.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.address)
+    }
 }
 
 fn width(address: IpAddr) -> u8 {
@@ -101,6 +113,17 @@ mod tests {
         ] {
             let network: Network = network.parse().unwrap();
             assert_eq!(network.contains(address.parse().unwrap()), inside, "{network} {address}");
+        }
+        for (wide, narrow, covers) in [
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.0.0.0/8", "10.0.0.0/8", true),
+            ("10.1.0.0/16", "10.0.0.0/8", false),
+            ("10.0.0.0/8", "11.0.0.0/16", false),
+            ("0.0.0.0/0", "2001:db8::/32", false),
+        ] {
+            let [wide, narrow]: [Network; 2] = [wide, narrow].map(|network| network.parse().unwrap());
+            assert_eq!(wide.covers(&narrow), covers, "{wide} {narrow}");
+            assert!(wide.contains(wide.first()));
         }
         for (bad, why) in [
             ("", NetworkError::Form),

@@ -21,9 +21,9 @@ use smpp_client::{LinkSettings, TraceSettings};
 pub(super) use parameters::{Of, PARAMETERS};
 
 use super::fault::Problems;
-use super::form;
 use super::layer::Raw;
 use super::reader::Reader;
+use super::{form, no_numbering};
 use site::Site;
 use url::items;
 
@@ -122,11 +122,6 @@ fn numbered(sites: &[Site]) -> Vec<LinkSettings> {
         }
     }
     links
-}
-
-/// Stands in where links are only looked at for their faults, and nobody gets them.
-const fn no_numbering() -> Numbering {
-    Numbering { country_code: String::new(), national_prefix: String::new(), international_prefix: String::new() }
 }
 
 /// The URLs without their passwords; `***` for one that can't be used, since nobody knows where its password is.

@@ -1,12 +1,12 @@
 //! TLS of a link: the parameters, and whether the files they name can be used.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use smpp_client::TlsSettings;
 
 use super::given::Given;
+use crate::config::pem;
 
 const PARAMETERS: [&str; 4] = ["tls_ca", "tls_cert", "tls_key", "tls_name"];
 
@@ -38,35 +38,14 @@ pub(super) fn read(given: &mut Given<'_>, tls: bool, host: &str) -> Option<TlsSe
 
 /// What is wrong with the files: they are read anew for each connection, and a typing error is better told at the start.
 pub(super) fn check(tls: &TlsSettings, host: &str) -> Vec<String> {
-    let certificates = [("tls_ca", &tls.ca), ("tls_cert", &tls.certificate)].into_iter().filter_map(|(name, path)| {
-        let path = path.as_ref()?;
-        certificates(path).err().map(|error| problem(name, path, "certificate", &error))
-    });
-    let key = tls.key.iter().filter_map(|path| {
-        PrivateKeyDer::from_pem_file(path).err().map(|error| problem("tls_key", path, "private key", &error))
-    });
+    let certificates = [("tls_ca", &tls.ca), ("tls_cert", &tls.certificate)]
+        .into_iter()
+        .filter_map(|(name, path)| pem::certificates(path.as_ref()?).err().map(|problem| format!("{name}: {problem}")));
+    let key = tls.key.iter().filter_map(|path| pem::key(path).err().map(|problem| format!("tls_key: {problem}")));
     let problems: Vec<String> = certificates.chain(key).collect();
     if !problems.is_empty() {
         return problems;
     }
     // Each can be read: whether they can be used together, the link knows.
     tls.check(host).err().map(|error| error.to_string()).into_iter().collect()
-}
-
-fn certificates(path: &Path) -> Result<(), pem::Error> {
-    let mut count = 0;
-    for certificate in CertificateDer::pem_file_iter(path)? {
-        certificate?;
-        count += 1;
-    }
-    if count == 0 { Err(pem::Error::NoItemsFound) } else { Ok(()) }
-}
-
-fn problem(name: &str, path: &Path, what: &str, error: &pem::Error) -> String {
-    let path: String = path.display().to_string().chars().filter(|c| !c.is_control()).collect();
-    match error {
-        pem::Error::Io(error) => format!("{name}: {path} can't be read: {error}"),
-        pem::Error::NoItemsFound => format!("{name}: no {what} in PEM form is in {path}"),
-        error => format!("{name}: {path} is not PEM: {error}"),
-    }
 }
