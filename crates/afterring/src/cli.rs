@@ -4,6 +4,7 @@ mod call;
 mod health;
 mod http;
 mod migrate;
+mod sip;
 mod smsc;
 mod subscribers;
 
@@ -19,6 +20,8 @@ use model::{Clock, Kind, Language, Reason};
 
 use crate::config::{self, Settings, Sources};
 use crate::metrics;
+
+pub use sip::{Explain, Sip};
 
 /// Done, or stopped as asked.
 pub const OK: u8 = 0;
@@ -80,6 +83,9 @@ pub enum Command {
     /// Register people by the thousand from a CSV file, or write everybody who is registered into one
     #[command(subcommand)]
     Subscribers(Subscribers),
+    /// Look into SIP messages
+    #[command(subcommand)]
+    Sip(Sip),
     /// Look into SMSCs
     #[command(subcommand)]
     Smsc(Smsc),
@@ -334,6 +340,7 @@ pub fn answer(
         Command::Subscribers(Subscribers::Import(asked)) => subscribers::import(&asked, &sources, clock, terminal)?,
         Command::Subscribers(Subscribers::Export(asked)) => subscribers::export(&asked, &sources, clock, terminal)?,
         Command::Smsc(Smsc::Test(asked)) => smsc::test(&asked, &sources, clock, terminal)?,
+        Command::Sip(Sip::Explain(asked)) => sip::explain(&asked, &sources, terminal)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "afterring", &mut script);
