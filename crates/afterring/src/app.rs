@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::serve::ListenerExt;
 use ingress::http::HttpSettings;
-use ingress::sip::{BindError, Door, Listen, SipSettings};
+use ingress::sip::{Listen, SipSettings};
 use ingress::{Counts, Offer};
 use model::Clock;
 use routing::Policy;
@@ -29,6 +29,7 @@ use crate::database::DatabaseState;
 use crate::metrics::Metrics;
 use crate::pump::decide::Ear;
 use crate::pump::{Desk, arrivals, decide, dispatch, due, intake};
+use crate::sip_thread::{SipThread, SipThreadError};
 
 /// Offers that wait for the journal: some hundredths of a second of the busiest hour. When they are more, peers are told to come back.
 const OFFERS: usize = 512;
@@ -86,9 +87,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// The SIP door has no place of its own.
+    /// The SIP door can't be had.
     #[error(transparent)]
-    Sip(#[from] BindError),
+    Sip(#[from] SipThreadError),
 }
 
 /// A running gateway.
@@ -161,7 +162,7 @@ impl Gateway {
         // 2 listeners are bound before anything runs, so that a taken port stops the start
         let http = bind_tcp(plan.http_listen, "http").await?;
         let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
-        let sip = Door::bind(plan.sip).await?;
+        let sip = SipThread::bind(plan.sip).await?;
         // 3 links to SMSCs
         let tracker = TaskTracker::new();
         let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
@@ -206,15 +207,8 @@ impl Gateway {
         let doors = CancellationToken::new();
         let counts = Arc::new(Counts::default());
         let calls = ingress::http::router(plan.http.clone(), offers.clone(), plan.clock, Arc::clone(&counts));
-        let sip_listens = sip.listens();
-        if !sip_listens.is_empty() {
-            let (offers, counts, drain) = (offers.clone(), Arc::clone(&counts), doors.clone());
-            tasks.doors.push(tokio::spawn(async move {
-                if let Err(error) = sip.serve(offers, plan.clock, counts, drain).await {
-                    tracing::error!(error = %error, listener = "sip", "a listener ended");
-                }
-            }));
-        }
+        let sip_listens = sip.as_ref().map(|door| door.listens.clone()).unwrap_or_default();
+        tasks.doors.extend(sip.map(|door| door.serve(offers.clone(), plan.clock, Arc::clone(&counts), doors.clone())));
         let http_addr = http.as_ref().and_then(|listener| listener.local_addr().ok());
         tasks.doors.extend(http.map(|listener| serve(listener, calls.clone(), doors.clone(), "http")));
         // 6 what operators see

@@ -11,4 +11,5 @@ pub mod demo;
 pub mod metrics;
 pub mod plan;
 pub mod pump;
+pub mod sip_thread;
 pub mod telemetry;
