@@ -1,6 +1,7 @@
 //! What operators see of a running gateway: status, readiness, metrics, the database switch.
 
 mod link;
+mod sip;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use store::{HandOver, Store};
 use crate::metrics::{DatabaseFigures, Metrics, Snapshot};
 use crate::pump::Desk;
 
+pub use sip::SipDoor;
+
 /// How old the usage of ranges in the metrics may be.
 const USAGE_AGE: Duration = Duration::from_secs(5);
 
@@ -28,16 +31,28 @@ pub struct Admin {
     links: Links,
     metrics: Arc<Metrics>,
     counts: Arc<Counts>,
+    /// Where there is a SIP listener.
+    sip: Option<SipDoor>,
     usage: ArcSwap<Vec<(RangeName, u64)>>,
     draining: AtomicBool,
+}
+
+/// The doors of the core network.
+#[derive(Debug)]
+pub struct Doors {
+    /// What came, and what was refused.
+    pub counts: Arc<Counts>,
+    /// The SIP door, where it listens.
+    pub sip: Option<SipDoor>,
 }
 
 impl Admin {
     /// Watches these.
     #[must_use]
-    pub fn new(desk: Desk, store: HandOver, links: Links, metrics: Arc<Metrics>, counts: Arc<Counts>) -> Self {
+    pub fn new(desk: Desk, store: HandOver, links: Links, metrics: Arc<Metrics>, doors: Doors) -> Self {
         let usage = ArcSwap::from_pointee(Vec::new());
-        Self { desk, store, links, metrics, counts, usage, draining: AtomicBool::new(false) }
+        let Doors { counts, sip } = doors;
+        Self { desk, store, links, metrics, counts, sip, usage, draining: AtomicBool::new(false) }
     }
 
     /// No longer ready.
@@ -90,6 +105,7 @@ impl Admin {
                 changes: seen.machine.changes().map(ChangeView::from).collect(),
             },
             links: self.links.status().iter().map(link::view).collect(),
+            sip: self.sip.as_ref().map(sip::view),
             journal: JournalView { pending: self.store.local().backlog() },
             counts: self.totals(),
         }
@@ -145,6 +161,7 @@ impl Admin {
             database: self.database(),
         };
         let mut checks = condition.checks();
+        checks.extend(self.sip.as_ref().map(sip::check));
         checks.extend(links.iter().map(link::check));
         checks
     }
@@ -162,6 +179,7 @@ impl Admin {
         ranges.dedup();
         self.metrics.page(&Snapshot {
             sip: doors.sip,
+            sip_door: self.sip.as_ref().map(|door| door.meter.snapshot()),
             http: doors.http,
             links: self.links.status(),
             journal_pending: health.backlog,

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, Doors, SipDoor};
 use crate::database::DatabaseState;
 use crate::metrics::Metrics;
 use crate::pump::decide::Ear;
@@ -208,11 +208,14 @@ impl Gateway {
         let counts = Arc::new(Counts::default());
         let calls = ingress::http::router(plan.http.clone(), offers.clone(), plan.clock, Arc::clone(&counts));
         let sip_listens = sip.as_ref().map(|door| door.listens.clone()).unwrap_or_default();
+        let watched =
+            sip.as_ref().map(|door| SipDoor { listens: door.listens.clone(), meter: Arc::clone(&door.meter) });
         tasks.doors.extend(sip.map(|door| door.serve(offers.clone(), plan.clock, Arc::clone(&counts), doors.clone())));
         let http_addr = http.as_ref().and_then(|listener| listener.local_addr().ok());
         tasks.doors.extend(http.map(|listener| serve(listener, calls.clone(), doors.clone(), "http")));
         // 6 what operators see
-        let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, counts));
+        let watched = Doors { counts, sip: watched };
+        let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, watched));
         tasks.endless.push(tokio::spawn(Arc::clone(&state).run()));
         let admin = console::router(Arc::clone(&state).operators(plan.http.numbering, plan.admin_token));
         let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ingress::DoorCounts;
+use ingress::sip::SipStatus;
 use model::{AlertId, Kind, SmscName, Submit};
 use routing::{Condition, Verdict};
 use smpp_client::LinkStatus;
@@ -73,6 +74,8 @@ pub struct Snapshot {
     pub sip: DoorCounts,
     /// Calls that came by HTTP.
     pub http: DoorCounts,
+    /// What else the SIP door counts, where there is one.
+    pub sip_door: Option<SipStatus>,
     /// Links.
     pub links: Vec<LinkStatus>,
     /// Undecided events.
@@ -178,6 +181,9 @@ impl Metrics {
             for (reason, count) in &door.refused {
                 page.sample(&REFUSED_CALLS, &[("source", source), ("reason", reason.as_str())], *count);
             }
+        }
+        if let Some(door) = &known.sip_door {
+            page.sip(door);
         }
         for ((event, verdict, why), count) in self.decisions() {
             page.sample(&DECISIONS, &[("event", event), ("verdict", verdict), ("why", why)], count);

@@ -20,7 +20,9 @@ use store::{HandOver, Store as _};
 
 pub use self::force::{ForceError, ForceRequest};
 use self::refusal::Refusal;
-pub use self::view::{AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SpanView, Status};
+pub use self::view::{
+    AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SipPeerView, SipView, SpanView, Status,
+};
 use crate::health::{self, Check};
 
 /// The largest body in bytes; every request here is a handful of short fields.

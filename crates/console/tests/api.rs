@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use console::{
-    AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, Status, router,
+    AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, SipPeerView,
+    SipView, Status, router,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::Condition as DatabaseState;
@@ -64,6 +65,15 @@ fn status() -> Status {
             answers: Some(AnswerView { count: 9, p50_ms: Some(10), p99_ms: None }),
             counts: BTreeMap::from([("in_doubt", 1)]),
         }],
+        sip: Some(SipView {
+            listens: vec!["udp://0.0.0.0:5060".into()],
+            peers: vec![SipPeerView { name: "msc".into(), waiting: 2, counts: BTreeMap::from([("accepted", 4)]) }],
+            connections: BTreeMap::from([("tcp", 1), ("tls", 0)]),
+            transactions: 6,
+            unacknowledged: 0,
+            strangers: 0,
+            answers: None,
+        }),
         journal: JournalView { pending: 3 },
         counts: BTreeMap::from([("calls", 7), ("detail", 5)]),
     }
@@ -162,6 +172,14 @@ async fn status_has_the_documented_shape() {
                 "window": 100, "in_flight": 7, "rate": 50, "slowed_to": 25, "throttled": false, "throttled_ms": 1500,
                 "answers": {"count": 9, "p50_ms": 10}, "counts": {"in_doubt": 1},
             }],
+            "sip": {
+                "listens": ["udp://0.0.0.0:5060"],
+                "peers": [{"name": "msc", "waiting": 2, "counts": {"accepted": 4}}],
+                "connections": {"tcp": 1, "tls": 0},
+                "transactions": 6,
+                "unacknowledged": 0,
+                "strangers": 0,
+            },
             "journal": {"pending": 3},
             "counts": {"calls": 7, "detail": 5},
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use console::{AnswerView, Check, LinkView};
-use smpp_client::{AnswerSeconds, LinkState, LinkStatus};
+use smpp_client::{LinkState, LinkStatus};
 
 /// A link in `/v1/status`.
 pub(super) fn view(link: &LinkStatus) -> LinkView {
@@ -21,7 +21,7 @@ pub(super) fn view(link: &LinkStatus) -> LinkView {
         slowed_to: link.slowed_to,
         throttled: link.throttled,
         throttled_ms: millis(link.throttled_for),
-        answers: answers(&link.answer_seconds),
+        answers: answers(link.answer_seconds.bounds, &link.answer_seconds.counts),
         counts: counts(link),
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn check(link: &LinkStatus) -> Check {
     if let Some(rate) = link.slowed_to {
         detail = format!("{detail}; slowed to {rate} a second, as the SMSC asked");
     }
-    if let Some(AnswerView { p99_ms: Some(p99), .. }) = answers(&link.answer_seconds) {
+    if let Some(AnswerView { p99_ms: Some(p99), .. }) = view(link).answers {
         detail = format!("{detail}; 99 of 100 answers within {p99} ms");
     }
     Check { name: "link", ok: true, degraded: !bound, detail }
@@ -71,20 +71,21 @@ fn counts(link: &LinkStatus) -> BTreeMap<&'static str, u64> {
     ])
 }
 
-fn answers(answers: &AnswerSeconds) -> Option<AnswerView> {
-    let count: u64 = answers.counts.iter().sum();
-    (count > 0).then(|| AnswerView { count, p50_ms: within(answers, 50), p99_ms: within(answers, 99) })
+/// How long answers took, by the upper bounds in seconds and by how many fell into each; `None` where there were none.
+pub(super) fn answers(bounds: &[f64], counts: &[u64]) -> Option<AnswerView> {
+    let count: u64 = counts.iter().sum();
+    (count > 0).then(|| AnswerView { count, p50_ms: within(bounds, counts, 50), p99_ms: within(bounds, counts, 99) })
 }
 
 /// The least bound in milliseconds that so many of 100 answers were within; `None` where they took longer than every bound.
-fn within(answers: &AnswerSeconds, of_hundred: u64) -> Option<u64> {
-    let wanted = (answers.counts.iter().sum::<u64>() * of_hundred).div_ceil(100);
+fn within(bounds: &[f64], counts: &[u64], of_hundred: u64) -> Option<u64> {
+    let wanted = (counts.iter().sum::<u64>() * of_hundred).div_ceil(100);
     let mut sum = 0;
-    let place = answers.counts.iter().position(|count| {
+    let place = counts.iter().position(|count| {
         sum += count;
         sum >= wanted
     });
-    answers.bounds.get(place?).map(|bound| millis(Duration::from_secs_f64(*bound)))
+    bounds.get(place?).map(|bound| millis(Duration::from_secs_f64(*bound)))
 }
 
 fn millis(time: Duration) -> u64 {
@@ -95,7 +96,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use model::{LinkName, SmscName, Timestamp};
-    use smpp_client::{Bind, Closed, LinkCounts, Why};
+    use smpp_client::{AnswerSeconds, Bind, Closed, LinkCounts, Why};
 
     fn link() -> LinkStatus {
         LinkStatus {
@@ -151,7 +152,6 @@ mod tests {
 
     #[test]
     fn answers_that_took_longer_than_every_bound_have_none() {
-        let slow = AnswerSeconds { bounds: &[1.0], counts: vec![1, 1], sum: 0.0 };
-        assert_eq!((within(&slow, 50), within(&slow, 99)), (Some(1000), None));
+        assert_eq!(answers(&[1.0], &[1, 1]), Some(AnswerView { count: 2, p50_ms: Some(1000), p99_ms: None }));
     }
 }

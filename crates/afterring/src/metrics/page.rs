@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use ingress::sip::SipStatus;
 use smpp_client::{LinkState, LinkStatus};
 
 use super::vocabulary::*;
@@ -52,6 +53,39 @@ impl Page {
         self.line(of.name, "_count", labels, &count.to_string());
     }
 
+    pub(super) fn sip(&mut self, door: &SipStatus) {
+        for peer in &door.peers {
+            let name = ("peer", peer.name.as_str());
+            for (result, calls) in &peer.results {
+                self.sample(&SIP_CALLS, &[name, ("result", result.as_str())], *calls);
+            }
+            self.sample(&SIP_WAITING, &[name], peer.waiting);
+        }
+        for (from, calls) in &door.called {
+            self.sample(&SIP_CALLED_FROM, &[("from", from.as_str())], *calls);
+        }
+        for (transport, open) in &door.connections {
+            self.sample(&SIP_CONNECTIONS, &[("transport", transport.as_str())], *open);
+        }
+        for (why, ended) in &door.ended {
+            self.sample(&SIP_CONNECTIONS_ENDED, &[("why", why.as_str())], *ended);
+        }
+        self.sample(&SIP_TRANSACTIONS, &[], door.transactions);
+        self.sample(&SIP_REPEATS, &[], door.repeats);
+        self.sample(&SIP_UNACKNOWLEDGED, &[], door.unacknowledged);
+        self.sample(&SIP_CANCELLED, &[], door.cancelled);
+        self.sample(&SIP_STRANGERS, &[], door.strangers);
+        self.sample(&SIP_UNSENT, &[], door.unsent);
+        let answers = &door.answer_seconds;
+        self.buckets(&SIP_ANSWER_SECONDS, &[], answers.bounds, &answers.counts, answers.sum);
+    }
+
+    /// A histogram by its upper bounds and how many fell into each, one more than there are bounds.
+    fn buckets(&mut self, of: &Definition, labels: &[(&str, &str)], bounds: &[f64], counts: &[u64], sum: f64) {
+        let buckets: Vec<(f64, u64)> = bounds.iter().copied().zip(counts.iter().copied()).collect();
+        self.histogram(of, labels, &buckets, sum, counts.iter().sum());
+    }
+
     pub(super) fn link(&mut self, link: &LinkStatus) {
         let name = [("link", link.name.0.as_str())];
         let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
@@ -88,8 +122,7 @@ impl Page {
         self.sample(&LINK_DISCONNECTS, &name, counts.disconnects);
         self.sample(&LINK_THROTTLES, &name, counts.throttles);
         let answers = &link.answer_seconds;
-        let buckets: Vec<(f64, u64)> = answers.bounds.iter().copied().zip(answers.counts.iter().copied()).collect();
-        self.histogram(&LINK_ANSWER_SECONDS, &name, &buckets, answers.sum, answers.counts.iter().sum());
+        self.buckets(&LINK_ANSWER_SECONDS, &name, answers.bounds, &answers.counts, answers.sum);
     }
 
     /// Puts HELP and TYPE above each metric's samples, in the order of the vocabulary.

@@ -1,6 +1,10 @@
 //! The closed vocabulary: every metric there is, what it counts, and what a rise means.
 
+mod sip;
+
 use std::fmt::Write;
+
+pub(super) use sip::*;
 
 /// One metric: its name without the prefix `afterring_`, what it counts, and what a sustained rise means.
 #[derive(Debug)]
@@ -21,6 +25,18 @@ pub struct Definition {
 pub const VOCABULARY: &[Definition] = &[
     CALLS,
     REFUSED_CALLS,
+    SIP_CALLS,
+    SIP_WAITING,
+    SIP_CALLED_FROM,
+    SIP_ANSWER_SECONDS,
+    SIP_CONNECTIONS,
+    SIP_CONNECTIONS_ENDED,
+    SIP_TRANSACTIONS,
+    SIP_REPEATS,
+    SIP_UNACKNOWLEDGED,
+    SIP_CANCELLED,
+    SIP_STRANGERS,
+    SIP_UNSENT,
     DECISIONS,
     RECEIPTS_MATCHED,
     RECEIPTS_PARKED,

@@ -27,6 +27,9 @@ pub struct Status {
     pub database: DatabaseStatus,
     /// Every configured link to an SMSC.
     pub links: Vec<LinkView>,
+    /// The SIP door, where it listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sip: Option<SipView>,
     /// The local journal.
     pub journal: JournalView,
     /// Totals since the start: `calls`, `detail`, `teaser`, `fallback`, and whatever else is counted.
@@ -82,6 +85,37 @@ impl From<&Change> for ChangeView {
     }
 }
 
+/// The SIP door.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct SipView {
+    /// Where it listens: `udp://0.0.0.0:5060`.
+    pub listens: Vec<String>,
+    /// Who may send, in the order of the settings.
+    pub peers: Vec<SipPeerView>,
+    /// Open connections by transport.
+    pub connections: BTreeMap<&'static str, u64>,
+    /// Transactions that are remembered.
+    pub transactions: u64,
+    /// Final answers for which no ACK came.
+    pub unacknowledged: u64,
+    /// Datagrams and connections from nobody's network.
+    pub strangers: u64,
+    /// How long the final response to an INVITE took since the start, while there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerView>,
+}
+
+/// One SIP peer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct SipPeerView {
+    /// Its name.
+    pub name: String,
+    /// Its calls that wait for the journal.
+    pub waiting: u64,
+    /// Its calls since the start by what became of them.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
 /// One link to an SMSC.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct LinkView {
@@ -119,7 +153,7 @@ pub struct LinkView {
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-/// How long answers to submits took.
+/// How long answers took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct AnswerView {
     /// Answers.
