@@ -48,7 +48,7 @@ fn connect_your_smsc() -> Result<()> {
         ("cargo build --release\n", String::new()),
         ("smpp://system_id:password@smsc.example:2775", smsc.url()),
         ("/var/lib/afterring", world.folder().join("store").display().to_string()),
-        ("udp://0.0.0.0:5060", format!("udp://127.0.0.1:{}", doors.sip)),
+        ("udp://0.0.0.0:5060,tcp://0.0.0.0:5060", format!("udp://127.0.0.1:{0},tcp://127.0.0.1:{0}", doors.sip)),
         ("localhost:8081", format!("localhost:{}", doors.admin)),
         ("target/release/afterring run &", format!("target/release/afterring run & {alive}")),
         ("target/release/afterring", paths::afterring()?.display().to_string()),

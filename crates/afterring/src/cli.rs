@@ -144,8 +144,8 @@ pub struct Call {
     /// Why it was not answered: busy, no_answer, unreachable, unconditional, rejected or unknown
     #[arg(long, default_value = "no_answer", value_parser = reason)]
     pub reason: Reason,
-    /// The number it was forwarded to, if any
-    #[arg(long, value_name = "DIGITS")]
+    /// The number it was forwarded to, if any: a short code, or a number as your network writes it
+    #[arg(long, value_name = "NUMBER")]
     pub service_number: Option<String>,
     /// Names the call: the same id for the same number is the same call [default: made up anew]
     #[arg(long)]
