@@ -127,16 +127,27 @@ impl Gateway {
         self.admin("GET", &format!("/v1/subscribers/{number}/timeline"), &Value::Null).map(|json| json.to_string())
     }
 
+    /// What the timeline says of a person's calls, the oldest first; the same call told twice is two, the second decided `duplicate`.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn calls(&self, number: &str) -> Result<Vec<Value>> {
+        Ok(self.entries(number)?.into_iter().filter(|entry| entry["event"] == "call").collect())
+    }
+
+    /// The entries of a timeline; none where nothing is known of a number before its first call is decided.
+    fn entries(&self, number: &str) -> Result<Vec<Value>> {
+        let answer = self.look(&format!("/v1/subscribers/{number}/timeline"))?;
+        ensure!(matches!(answer.status, 200 | 404), "{answer:?}");
+        Ok(answer.json()["entries"].as_array().cloned().unwrap_or_default())
+    }
+
     /// A person's alerts as they are now, by their ids: `id`, `kind`, `state`, `attempts`, `text`.
     ///
     /// # Errors
     /// When it fails.
     pub fn alerts(&self, number: &str) -> Result<Vec<Value>> {
-        let answer = self.look(&format!("/v1/subscribers/{number}/timeline"))?;
-        ensure!(matches!(answer.status, 200 | 404), "{answer:?}");
-        // Nothing is known of a number before its first call is decided.
-        let timeline = answer.json();
-        let entries = timeline["entries"].as_array().map_or(&[][..], Vec::as_slice);
+        let entries = self.entries(number)?;
         let alerts = entries.iter().filter_map(|entry| entry["alerts"].as_array()).flatten();
         let by_id: BTreeMap<u64, Value> =
             alerts.filter_map(|alert| Some((alert["id"].as_u64()?, alert.clone()))).collect();

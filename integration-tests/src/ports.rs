@@ -20,10 +20,31 @@ pub fn free() -> Result<u16> {
     for _ in 0..COUNT {
         let offset = (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % u32::from(COUNT);
         let port = FIRST + u16::try_from(offset)?;
-        let unused = TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok();
-        if unused {
+        if is_free(port) {
             return Ok(port);
         }
     }
     bail!("no free port between {FIRST} and {}", FIRST + COUNT)
+}
+
+/// The first of so many ports in a row on which nothing listens, all of them for one program that takes the others by itself.
+///
+/// # Errors
+/// When there is no such row.
+pub fn row(count: u16) -> Result<u16> {
+    loop {
+        let first = free()?;
+        let last = first.saturating_add(count - 1);
+        let mut taken = first;
+        while taken < last && is_free(taken + 1) {
+            taken = free()?;
+        }
+        if taken == last {
+            return Ok(first);
+        }
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok()
 }

@@ -33,7 +33,7 @@ pub struct Sipp {
 pub struct Play<'a> {
     /// A file of `scenarios/`.
     pub scenario: &'a str,
-    /// Where to.
+    /// The gateway's port; for [`Sipp::answer`] its own.
     pub port: u16,
     /// Where sipp may leave its files.
     pub folder: &'a Path,
@@ -41,23 +41,57 @@ pub struct Play<'a> {
     pub rate: u32,
 }
 
+/// Ports that sipp takes for media, though it is told of the first only.
+const MEDIA_PORTS: u16 = 4;
+
+/// What sipp's messages go by; for TLS there is `tls::Tunnel`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carrier {
+    /// One socket for all calls.
+    Udp,
+    /// One connection for all calls, as of a trunk.
+    Tcp,
+}
+
 impl Sipp {
-    /// Starts a scenario, once for each call.
+    /// Starts a scenario over UDP, once for each call.
     ///
     /// # Errors
     /// When sipp isn't there.
     pub fn start(play: Play<'_>, calls: &[Forwarded]) -> Result<Self> {
+        Self::start_over(Carrier::Udp, play, calls)
+    }
+
+    /// Starts a scenario, once for each call.
+    ///
+    /// # Errors
+    /// When sipp isn't there.
+    pub fn start_over(carrier: Carrier, play: Play<'_>, calls: &[Forwarded]) -> Result<Self> {
+        let to = format!("127.0.0.1:{}", play.port);
+        Self::run(carrier, ports::free()?, Some(&to), play, calls)
+    }
+
+    /// Starts a scenario that waits for calls at a port, as many as it is given.
+    ///
+    /// # Errors
+    /// When sipp isn't there.
+    pub fn answer(play: Play<'_>, calls: usize) -> Result<Self> {
+        let nobody = Forwarded { caller: String::new(), called: String::new(), reason: "" };
+        Self::run(Carrier::Udp, play.port, None, play, &vec![nobody; calls])
+    }
+
+    fn run(carrier: Carrier, local: u16, to: Option<&str>, play: Play<'_>, calls: &[Forwarded]) -> Result<Self> {
         let mut table = "SEQUENTIAL\n".to_owned();
         for call in calls {
             writeln!(table, "{};{};{}", call.caller, call.called, call.reason)?;
         }
-        let local = ports::free()?;
         let (file, log) =
             (play.folder.join(format!("calls-{local}.csv")), play.folder.join(format!("sipp-{local}.log")));
         fs::write(&file, table)?;
         let mut command = Command::new("sipp");
         command
-            .arg(format!("127.0.0.1:{}", play.port))
+            .args(to)
+            .args(["-t", carrier.mode()])
             .arg("-sf")
             .arg(paths::here("scenarios").join(play.scenario))
             .arg("-inf")
@@ -66,7 +100,7 @@ impl Sipp {
             .args(["-r", &play.rate.to_string()])
             .args(["-i", "127.0.0.1", "-p", &local.to_string()])
             .args(["-ci", "127.0.0.1", "-cp", &ports::free()?.to_string()])
-            .args(["-mp", &ports::free()?.to_string()])
+            .args(["-mp", &ports::row(MEDIA_PORTS)?.to_string()])
             .args(["-nostdin", "-trace_err", "-timeout", "120", "-trace_logs", "-log_file"])
             .arg(&log)
             .arg("-error_file")
@@ -107,6 +141,15 @@ impl Sipp {
     fn faults(&self) -> String {
         let written = fs::read(self.log.with_extension("err")).unwrap_or_default();
         String::from_utf8_lossy(&written).chars().take(3_000).collect()
+    }
+}
+
+impl Carrier {
+    const fn mode(self) -> &'static str {
+        match self {
+            Self::Udp => "u1",
+            Self::Tcp => "t1",
+        }
     }
 }
 
