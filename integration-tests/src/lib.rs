@@ -1,4 +1,4 @@
-//! What black-box tests are written with: the gateway under test, foreign SMSCs, sipp, a browser, and waiting for a level.
+//! What black-box tests are written with: the gateway under test, foreign SMSCs, sipp, Kamailio, a browser, and waiting for a level.
 //!
 //! Nothing here knows a crate of the product: a test that shares its code shares its mistakes.
 
@@ -8,6 +8,7 @@ pub mod dice;
 pub mod disk;
 pub mod gateway;
 pub mod http;
+pub mod kamailio;
 pub mod load;
 pub mod make;
 pub mod network;
