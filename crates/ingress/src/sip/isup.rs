@@ -115,10 +115,14 @@ fn correct_pointer(octets: &mut [u8]) -> Option<()> {
 const NATIONAL: u8 = 3;
 const INTERNATIONAL: u8 = 4;
 
+/// Address presentation restricted indicators (Q.763 §3.10 e).
+const RESTRICTED: u8 = 1;
+const RESTRICTED_BY_NETWORK: u8 = 3;
+
 impl Number {
-    /// Whether its owner wants it hidden (Q.763 §3.10 e).
+    /// Whether its owner or the network wants it hidden (Q.763 §3.10 e).
     pub(super) fn is_restricted(&self) -> bool {
-        self.0.presentation() == 1
+        matches!(self.0.presentation(), RESTRICTED | RESTRICTED_BY_NETWORK)
     }
 
     fn nature(&self) -> u8 {
@@ -161,7 +165,8 @@ impl fmt::Display for Number {
         };
         let presentation = match self.0.presentation() {
             0 => "",
-            1 => ", restricted",
+            RESTRICTED => ", restricted",
+            RESTRICTED_BY_NETWORK => ", restricted by the network",
             _ => ", not available",
         };
         write!(f, "{} ({nature}{presentation})", self.digits())

@@ -324,6 +324,8 @@ fn an_isup_body_is_read() {
         (first, FROM.to_owned(), redirected(0), Ok("4511111111 4520112233 busy 12599")),
         (denmark(), format!("{FROM}{BUSY}"), redirected(0), Ok("4530405060 4520112233 busy 12599")),
         (denmark(), FROM.to_owned(), redirected(1), Ok("4530405060 withheld no_answer 12599")),
+        // Restricted by the network.
+        (denmark(), no_from.clone(), redirected(3), Ok("4530405060 withheld no_answer 12599")),
         (denmark(), no_from.clone(), redirected(0), Ok("4530405060 4520112233 no_answer 12599")),
         (order(&[CallerFrom::From]), no_from.clone(), redirected(0), Ok("4530405060 unknown no_answer 12599")),
         (order(&[CallerFrom::From]), FROM.to_owned(), redirected(1), Ok("4530405060 withheld no_answer 12599")),
@@ -475,7 +477,7 @@ proptest! {
         diversion in value(),
     ) {
         let headers = format!("{FROM}P-Asserted-Identity: <tel:+4520112233>\r\n{privacy}\r\nDiversion: {diversion}");
-        for presentation in [0, 1] {
+        for presentation in [0, 1, 3] {
             if let Ok(understood) = understand(&with_iam(SERVICE, &format!("{headers}\r\n"), &redirected(presentation)), &denmark()) {
                 prop_assert!(!numbers(&understood).contains("20112233"), "{}", numbers(&understood));
                 prop_assert_eq!(understood.caller, Caller::Withheld);
