@@ -79,7 +79,8 @@ impl Iam {
     /// A number in international form, by its nature of address.
     ///
     /// Gateways are about that write national numbers with the country code. One of them is known by the called party number:
-    /// the Request-URI holds the same number (`service`) in international form.
+    /// the Request-URI holds the same number (`service`) in international form. A number of such a gateway without the country code is
+    /// national all the same.
     pub(super) fn international(
         &self,
         number: &Number,
@@ -146,12 +147,22 @@ impl Number {
         let digits = self.digits();
         let read = match self.nature() {
             INTERNATIONAL => Msisdn::international(digits),
-            NATIONAL if has_country => Msisdn::international(digits),
-            NATIONAL if !digits.is_empty() => Msisdn::international(&format!("{}{digits}", numbering.country_code)),
+            NATIONAL if has_country && digits.starts_with(&numbering.country_code) => Msisdn::international(digits),
+            NATIONAL if !digits.is_empty() => {
+                Msisdn::international(&format!("{}{}", numbering.country_code, significant(digits, numbering)))
+            }
             _ => numbering.normalise(digits),
         };
         read.map_err(super::extract::why)
     }
+}
+
+/// A national number without the national prefix, which some gateways leave on it: where that begins with 0, or is the country code as in
+/// North America, no national number begins with it. One such as `8` may be the first digit of an area code.
+fn significant<'a>(digits: &'a str, numbering: &Numbering) -> &'a str {
+    let prefix = numbering.national_prefix.as_str();
+    let is_apart = prefix.starts_with('0') || (!prefix.is_empty() && prefix == numbering.country_code);
+    digits.strip_prefix(prefix).filter(|_| is_apart).unwrap_or(digits)
 }
 
 /// Digits, nature of address and presentation.
@@ -204,6 +215,9 @@ pub(super) mod tests {
             (&plain, 3, 1, "492112345", Ok("49492112345")),
             // but where the gateway shows that it writes the country code.
             (&doubled, 3, 1, "4915112345678", Ok("4915112345678")),
+            (&doubled, 3, 1, "15112345678", Ok("4915112345678")),
+            // The national prefix does not belong there, but is seen.
+            (&plain, 3, 1, "015112345678", Ok("4915112345678")),
             (&plain, 2, 1, "015112345678", Ok("4915112345678")),
             (&plain, 2, 0, "004530405060", Ok("4530405060")),
             (&plain, 4, 1, "0530405060", Err("outside the numbering plan: no country code begins with 0")),
@@ -218,6 +232,27 @@ pub(super) mod tests {
             let (redirecting, _) = iam.diverting(Party::Last).unwrap();
             let read = iam.international(redirecting, service, &germany()).map(Msisdn::reveal);
             assert_eq!(read.as_deref().map_err(|why| *why), expected, "{nature} {digits}");
+        }
+    }
+
+    #[test]
+    fn a_national_prefix_is_taken_off_where_no_number_begins_with_it() {
+        let plan = |country: &str, prefix: &str| Numbering {
+            country_code: country.into(),
+            national_prefix: prefix.into(),
+            international_prefix: "00".into(),
+        };
+        for (numbering, digits, expected) in [
+            (plan("49", "0"), "015112345678", "4915112345678"),
+            (plan("36", "06"), "06201234567", "36201234567"),
+            (plan("1", "1"), "12025550100", "12025550100"),
+            (plan("1", "1"), "2025550100", "12025550100"),
+            // An area code of Russia, where 8 is the prefix; an Italian number, where there is none.
+            (plan("7", "8"), "8121234567", "78121234567"),
+            (plan("39", ""), "0612345678", "390612345678"),
+        ] {
+            let number = Number(Written::redirecting(3, 1, 0, digits));
+            assert_eq!(number.international(&numbering, false).map(Msisdn::reveal).as_deref(), Ok(expected), "{digits}");
         }
     }
 
