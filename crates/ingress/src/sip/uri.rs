@@ -99,7 +99,8 @@ impl<'a> Uri<'a> {
             return None;
         }
         let context = [inner, self.parameters].into_iter().find_map(|at| lexer::parameter_value(at, b"phone-context"));
-        let global = context.and_then(|context| std::str::from_utf8(context).ok()).filter(|it| it.starts_with('+'));
+        let context = context.map(lexer::unescape);
+        let global = context.as_deref().and_then(|it| std::str::from_utf8(it).ok()).filter(|it| it.starts_with('+'));
         Some(match global {
             Some(prefix) if !number.starts_with('+') && prefix.get(1..) != Some(country_code) => {
                 Cow::Owned(format!("{prefix}{number}"))
@@ -139,6 +140,7 @@ mod tests {
             ("sip:0493363501;phone-context=+45@op", Some("0493363501")),
             ("sip:405060;phone-context=+4530@op", Some("+4530405060")),
             ("sip:5550100;phone-context=+1-202@op", Some("+1-2025550100")),
+            ("sip:30405060;phone-context=%2B46@op", Some("+4630405060")),
             ("sip:%2B4530405060:secret@op", Some("+4530405060")),
             ("sip:op.example", None),
             ("sip:%ff@op", None),
