@@ -67,8 +67,10 @@ impl<'a> Uri<'a> {
         let colon = uri.iter().position(|byte| *byte == b':')?;
         let (scheme, rest) = (uri.get(..colon)?, uri.get(colon + 1..)?);
         if scheme.eq_ignore_ascii_case(b"tel") {
+            // It has no headers (RFC 3966 §3), but some write those of History-Info behind it all the same.
+            let (rest, headers) = cut(rest, b'?');
             let (user, parameters) = cut(rest, b';');
-            return Some(Self { scheme: Scheme::Tel, user, host: b"", parameters, headers: b"" });
+            return Some(Self { scheme: Scheme::Tel, user, host: b"", parameters, headers });
         }
         if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
             return None;
@@ -156,6 +158,9 @@ mod tests {
         let uri = Uri::parse(b"sip:1@h:5060;cause=486;target=sip%3A2%40h?Reason=SIP%3Bcause%3D486&x=y").unwrap();
         assert_eq!((uri.host, uri.parameter(b"cause")), (&b"h:5060"[..], Some(&b"486"[..])));
         assert_eq!(uri.headers, b"Reason=SIP%3Bcause%3D486&x=y");
+        let uri = Uri::parse(b"tel:+4530405060;cause=486?Privacy=history").unwrap();
+        assert_eq!((uri.user, uri.parameter(b"cause")), (&b"+4530405060"[..], Some(&b"486"[..])));
+        assert_eq!(uri.headers, b"Privacy=history");
     }
 
     #[test]
