@@ -1,5 +1,6 @@
 //! The History-Info header (RFC 7044): where the call has been, and how it came from one place to the next.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::lexer;
@@ -12,6 +13,8 @@ const MAX_ENTRIES: usize = 100;
 
 /// The cause of a number translation, which is no diversion (RFC 8119; 3GPP TS 29.163 annex L).
 const TRANSLATED: u16 = 380;
+
+const REASON: &[u8] = b"Reason";
 
 /// One place where the call has been.
 #[derive(Debug, Clone, Copy)]
@@ -109,19 +112,27 @@ impl<'a> Entry<'a> {
             uri,
             index: lexer::parameter_value(address.parameters, b"index"),
             mapped: lexer::parameter_value(address.parameters, b"mp"),
-            cause: uri.and_then(|uri| uri.parameter(b"cause")).and_then(lexer::number),
+            cause: uri.filter(|uri| uri.parameter(REASON).is_none()).and_then(cause),
         })
     }
 
-    /// The Reason with which the call *left* this place, still escaped: `SIP%3Bcause%3D486` in `?Reason=SIP%3Bcause%3D486&…`.
-    pub(super) fn left_with(&self) -> Option<&'a [u8]> {
-        let headers = self.uri?.headers.split(|byte| *byte == b'&');
-        headers.into_iter().find_map(|header| {
+    /// The Reason with which the call *left* this place: `SIP;cause=486`, escaped in `?Reason=SIP%3Bcause%3D486&…`, or in parts,
+    /// which some servers write among the parameters: `;Reason=SIP;cause=486`.
+    pub(super) fn left_with(&self) -> Option<Cow<'a, [u8]>> {
+        let uri = self.uri?;
+        if let (Some(protocol), Some(cause)) = (uri.parameter(REASON), uri.parameter(b"cause")) {
+            return Some(Cow::Owned([protocol, b";cause=", cause].concat()));
+        }
+        uri.headers.split(|byte| *byte == b'&').find_map(|header| {
             let at = header.iter().position(|byte| *byte == b'=')?;
-            let is_reason = header.get(..at)?.eq_ignore_ascii_case(b"Reason");
-            header.get(at + 1..).filter(|_| is_reason)
+            let is_reason = header.get(..at)?.eq_ignore_ascii_case(REASON);
+            header.get(at + 1..).filter(|_| is_reason).map(Cow::Borrowed)
         })
     }
+}
+
+fn cause(uri: Uri<'_>) -> Option<u16> {
+    uri.parameter(b"cause").and_then(lexer::number)
 }
 
 /// `1.2` before `1.10`, and a place before those that were tried from it (RFC 7044 §10.3).
@@ -183,6 +194,13 @@ mod tests {
             ("History-Info: <sip:1@h>;index=1,<sip:9@h;cause=486>;index=1.1;mp=7", "1", Some(486), "1"),
             ("History-Info: <sip:1@h>;index=1,<sip:9@h>;index=1.1;mp=1", "1", None, "1"),
             ("History-Info: <sip:1@h?Reason=SIP%3Bcause%3D486>;index=1,<sip:9@h>;index=1.1", "1", None, "1"),
+            // The reason of leaving among the parameters.
+            (
+                "History-Info: <sip:1@h;Reason=SIP;cause=302>;index=1,<sip:2@h;text=Busy%20Here;cause=486;Reason=SIP>;index=1.1,<sip:9@h>;index=1.1.1",
+                "2",
+                None,
+                "1",
+            ),
             ("History-Info: <sip:9@h;cause=486>;index=1", "", Some(486), ""),
         ] {
             assert_eq!(diverted(headers, Party::Last), Some((number.to_owned(), cause)), "{headers}");

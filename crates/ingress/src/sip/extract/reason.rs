@@ -37,9 +37,9 @@ fn look(invite: &Invite<'_>, source: CalledFrom, trail: &mut Trail) -> Option<Re
                 .and_then(|cause| note(format_args!("History-Info;cause"), &cause, by_cause(cause, not_found), trail));
             caused.or_else(|| {
                 let escaped = diverted.from?.left_with()?;
-                let values = lexer::unescape(escaped);
+                let values = lexer::unescape(&escaped);
                 let found = lexer::split(&values, b',').find_map(|value| by_header(value, not_found));
-                note(format_args!("History-Info?Reason"), &Written(escaped), found, trail)
+                note(format_args!("History-Info?Reason"), &Written(&escaped), found, trail)
             })
         }
         CalledFrom::Target => {

@@ -148,6 +148,12 @@ fn what_the_field_sends_is_understood() {
             "12025550100 12025550147 unreachable 12599",
         ),
         (
+            "an application server that writes why the call left among the parameters",
+            plain(&usa),
+            "From: <sip:+12025550147@op>;tag=f\r\nTo: <sip:12599@mca>\r\nHistory-Info: <sip:2025550101@op;Reason=SIP;cause=302>;index=1,<sip:2025550100@op;text=Busy%20Here;cause=486;Reason=SIP>;index=1.1,<sip:12599@mca>;index=1.1.1",
+            "12025550100 12025550147 busy 12599",
+        ),
+        (
             "a served user whose diversion began the session",
             Rules { trusted: true, ..plain(&usa) },
             "From: <sip:+12025550147@op>;tag=f\r\nTo: <sip:12599@mca>\r\nP-Served-User: <sip:+12025550100@ims.example>;sescase=orig;orig-cdiv\r\nReason: SIP;cause=408",
