@@ -28,6 +28,8 @@ pub(super) struct Entry<'a> {
     index: Option<&'a [u8]>,
     /// The index of the entry that was mapped to this one.
     mapped: Option<&'a [u8]>,
+    /// The index of the entry whose contact this is.
+    contact_of: Option<&'a [u8]>,
     /// Why the call came *to* this place (RFC 4458).
     cause: Option<u16>,
 }
@@ -62,10 +64,7 @@ impl<'a> History<'a> {
                 None => is_whole = false,
             }
         }
-        let indexed = entries.iter().all(|entry| entry.index.is_some());
-        if indexed && !entries.is_sorted_by(|a, b| by_index(a, b).is_le()) {
-            entries.sort_by(by_index);
-        }
+        order(&mut entries);
         Some(Self { entries, is_whole })
     }
 
@@ -78,20 +77,36 @@ impl<'a> History<'a> {
     ///
     /// Whom the call left is the entry that `mp` of an entry with a cause names; without `mp`, or when nothing has that index, the entry
     /// just before. Without any cause it is `mp` alone, then an entry whose URI holds a Reason: that is where the call failed.
+    /// A place that was only tried for somebody, such as a contact, is never whom the call left where the history tells for whom.
     pub(super) fn diverted(&self, party: Party) -> Option<Diverted<'a>> {
         let caused = |entry: &Entry<'_>| entry.cause.is_some_and(|cause| cause != TRANSLATED);
         let mapped = |entry: &Entry<'_>| entry.cause.is_none() && entry.mapped.is_some();
         if let Some(at) = self.find(party, caused).or_else(|| self.find(party, mapped)) {
             let to = self.entries.get(at)?;
-            let named = to
-                .mapped
-                .and_then(|index| self.entries.iter().find(|it| it.index == Some(index) && it.place != to.place));
-            let from = named.or_else(|| self.entries.get(at.checked_sub(1)?));
-            return Some(Diverted { from: from.copied(), cause: to.cause });
+            return Some(Diverted { from: self.left(at, to), cause: to.cause });
         }
         let failed = |entry: &Entry<'_>| entry.left_with().is_some();
-        let from = self.entries.get(self.find(party, failed)?);
-        Some(Diverted { from: from.copied(), cause: None })
+        let at = self.find(party, failed)?;
+        let from = self.entries.get(at).map(|entry| self.named(entry.contact_of, at).unwrap_or(*entry));
+        Some(Diverted { from, cause: None })
+    }
+
+    /// Whom the call left for the entry `to`, which stands at `at`.
+    fn left(&self, at: usize, to: &Entry<'a>) -> Option<Entry<'a>> {
+        if let Some(named) = self.named(to.mapped, at) {
+            return Some(named);
+        }
+        let before = *self.entries.get(at.checked_sub(1)?)?;
+        let is_tried = before.cause.is_none() && before.mapped.is_none();
+        let for_whom = || self.named(before.contact_of, at).or_else(|| self.named(parent(to.index?), at));
+        if is_tried { for_whom().or(Some(before)) } else { Some(before) }
+    }
+
+    /// The entry with an index: the last of them before a place, else the first behind it.
+    fn named(&self, index: Option<&[u8]>, at: usize) -> Option<Entry<'a>> {
+        let has_it = |entry: &&Entry<'_>| index.is_some() && entry.index == index;
+        let (before, behind) = self.entries.split_at_checked(at)?;
+        before.iter().rfind(has_it).or_else(|| behind.iter().skip(1).find(has_it)).copied()
     }
 
     fn find(&self, party: Party, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<usize> {
@@ -112,6 +127,7 @@ impl<'a> Entry<'a> {
             uri,
             index: lexer::parameter_value(address.parameters, b"index"),
             mapped: lexer::parameter_value(address.parameters, b"mp"),
+            contact_of: lexer::parameter_value(address.parameters, b"rc"),
             cause: uri.filter(|uri| uri.parameter(REASON).is_none()).and_then(cause),
         })
     }
@@ -133,6 +149,24 @@ impl<'a> Entry<'a> {
 
 fn cause(uri: Uri<'_>) -> Option<u16> {
     uri.parameter(b"cause").and_then(lexer::number)
+}
+
+/// Brings the entries into the order of their indexes. One that is missing or stands twice, as when a network begins anew at 1, says
+/// nothing of the order: then it stays that of the message.
+fn order(entries: &mut [Entry<'_>]) {
+    let indexed = entries.iter().all(|entry| entry.index.is_some());
+    if !indexed || entries.is_sorted_by(|a, b| by_index(a, b).is_lt()) {
+        return;
+    }
+    entries.sort_by(by_index);
+    if !entries.is_sorted_by(|a, b| by_index(a, b).is_lt()) {
+        entries.sort_by_key(|entry| entry.place);
+    }
+}
+
+/// `1.2` of `1.2.3`.
+fn parent(index: &[u8]) -> Option<&[u8]> {
+    index.get(..index.iter().rposition(|byte| *byte == b'.')?)
 }
 
 /// `1.2` before `1.10`, and a place before those that were tried from it (RFC 7044 §10.3).
@@ -194,6 +228,46 @@ mod tests {
             ("History-Info: <sip:1@h>;index=1,<sip:9@h;cause=486>;index=1.1;mp=7", "1", Some(486), "1"),
             ("History-Info: <sip:1@h>;index=1,<sip:9@h>;index=1.1;mp=1", "1", None, "1"),
             ("History-Info: <sip:1@h?Reason=SIP%3Bcause%3D486>;index=1,<sip:9@h>;index=1.1", "1", None, "1"),
+            // A second network begins the index anew.
+            (
+                "History-Info: <sip:1@h>;index=1,<sip:2@h;cause=302>;index=1.1;mp=1\r\nHistory-Info: <sip:2@h>;index=1,<sip:9@h;cause=408>;index=1.1;mp=1",
+                "2",
+                Some(408),
+                "1",
+            ),
+            // A contact was tried first, with `rc` and `mp` and without.
+            (
+                "History-Info: <sip:1@h>;index=1,<sip:7@c?Reason=SIP%3Bcause%3D408>;index=1.1,<sip:9@h;cause=408>;index=1.2",
+                "1",
+                Some(408),
+                "1",
+            ),
+            (
+                "History-Info: <sip:1@h>;index=1,<sip:7@c>;index=1.1;rc=1,<sip:9@h;cause=408>;index=1.1.1",
+                "1",
+                Some(408),
+                "1",
+            ),
+            (
+                "History-Info: <sip:1@h>;index=1,<sip:7@c?Reason=SIP%3Bcause%3D408>;index=1.1;rc=1,<sip:9@h>;index=1.2",
+                "1",
+                None,
+                "1",
+            ),
+            // The same indexes, where the entry between was forwarded to.
+            (
+                "History-Info: <sip:1@h>;index=1,<sip:2@h;cause=302>;index=1.1,<sip:9@h;cause=408>;index=1.2",
+                "2",
+                Some(408),
+                "1",
+            ),
+            // `mp` in a circle.
+            (
+                "History-Info: <sip:1@h;cause=302>;index=1;mp=1.1,<sip:9@h;cause=408>;index=1.1;mp=1",
+                "1",
+                Some(408),
+                "9",
+            ),
             // The reason of leaving among the parameters.
             (
                 "History-Info: <sip:1@h;Reason=SIP;cause=302>;index=1,<sip:2@h;text=Busy%20Here;cause=486;Reason=SIP>;index=1.1,<sip:9@h>;index=1.1.1",

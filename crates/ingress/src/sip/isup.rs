@@ -252,7 +252,11 @@ pub(super) mod tests {
             (plan("39", ""), "0612345678", "390612345678"),
         ] {
             let number = Number(Written::redirecting(3, 1, 0, digits));
-            assert_eq!(number.international(&numbering, false).map(Msisdn::reveal).as_deref(), Ok(expected), "{digits}");
+            assert_eq!(
+                number.international(&numbering, false).map(Msisdn::reveal).as_deref(),
+                Ok(expected),
+                "{digits}"
+            );
         }
     }
 
