@@ -167,17 +167,27 @@ fn isup(invite: &Invite<'_>, trail: &mut Trail) -> Told {
     told(read)
 }
 
-/// P-Served-User names who rang in a session of its own (RFC 5502 §4.4), unless that is one that a diversion began (RFC 8498).
+/// P-Served-User names who rang in a session of its own (RFC 5502 §4.4), unless that is one that a diversion began (RFC 8498). Where it
+/// doesn't say whose session it is, whoever rang is not taken for the one who missed the call.
 fn served_user(invite: &Invite<'_>, trail: &mut Trail) -> Told {
     let Some(value) = invite.message.first(Name::ServedUser) else { return Told::Nothing };
     let parameters = Address::parse(value).map_or(&b""[..], |address| address.parameters);
     let case = lexer::parameter_value(parameters, b"sescase").unwrap_or_default();
-    if case.eq_ignore_ascii_case(b"orig") && lexer::parameter(parameters, b"orig-cdiv").is_none() {
+    let is_caller = case.eq_ignore_ascii_case(b"orig") || (case.is_empty() && names_caller(invite, value));
+    if is_caller && lexer::parameter(parameters, b"orig-cdiv").is_none() {
         let why = "the served user is the one who rang";
         trail.passed(Field::Called, format_args!("P-Served-User"), &Written(value), why);
         return Told::Nothing;
     }
     header(invite, Name::ServedUser, "P-Served-User", trail)
+}
+
+/// Whether a header names the same number as From or P-Asserted-Identity, shown or not.
+fn names_caller(invite: &Invite<'_>, value: &[u8]) -> bool {
+    let Ok(named) = invite.number(uri_in(value)) else { return false };
+    let callers =
+        [Name::From, Name::AssertedIdentity].into_iter().flat_map(|name| invite.message.entries(name, usize::MAX));
+    callers.into_iter().any(|caller| invite.number(uri_in(caller)) == Ok(named))
 }
 
 fn prefix(invite: &Invite<'_>, trail: &mut Trail) -> Told {

@@ -207,6 +207,21 @@ fn the_called_party_is_found_by_precedence() {
         ),
         (SERVICE, format!("{FROM}{SERVED}{CALLED_ID}"), false, Err(Refusal::NoCalled)),
         (SERVICE, format!("{FROM}P-Served-User: <sip:+4520112233@op>;sescase=orig"), true, Err(Refusal::NoCalled)),
+        // Without a session case it may be the one who rang,
+        (SERVICE, format!("{FROM}P-Served-User: <tel:20112233>"), true, Err(Refusal::NoCalled)),
+        (
+            SERVICE,
+            format!("{FROM}P-Asserted-Identity: <tel:+4550505050>\r\n{}", SERVED.replace(";sescase=term", "")),
+            true,
+            Err(Refusal::NoCalled),
+        ),
+        // but anybody else is the one who missed the call.
+        (
+            SERVICE,
+            format!("{FROM}{}", SERVED.replace(";sescase=term", "")),
+            true,
+            Ok((CalledFrom::ServedUser, "4550505050 4520112233 unknown 12599")),
+        ),
         (
             SERVICE,
             format!("{FROM}{CALLED_ID}Reason: SIP;cause=486, Q.850;cause=17"),
