@@ -63,11 +63,11 @@ fn is_withheld(invite: &Invite<'_>, trail: &mut Trail) -> bool {
     if let Some(value) = message.all(Name::Privacy).find(|value| wants_privacy(value)) {
         return hides(format_args!("Privacy"), &Written(value));
     }
-    let asserted = message.entries(Name::AssertedIdentity, MAX_IDENTITIES);
+    let asserted = message.entries(Name::AssertedIdentity, usize::MAX);
     let names = [
         ("From", message.first(Name::From).filter(|value| is_anonymous(value))),
         ("P-Asserted-Identity", asserted.filter(|_| invite.rules.trusted).find(|value| is_anonymous(value))),
-        ("Remote-Party-ID", message.entries(Name::RemotePartyId, MAX_IDENTITIES).find(|value| is_restricted(value))),
+        ("Remote-Party-ID", message.entries(Name::RemotePartyId, usize::MAX).find(|value| is_restricted(value))),
     ];
     for (name, value) in names {
         if let Some(value) = value {
@@ -86,7 +86,8 @@ fn is_withheld(invite: &Invite<'_>, trail: &mut Trail) -> bool {
 
 /// `history` and `session` are not about the caller's number (RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1.2).
 fn wants_privacy(value: &[u8]) -> bool {
-    let mut values = value.split(|byte| matches!(byte, b';' | b',')).map(lexer::unquote);
+    // Whatever stands between the words.
+    let mut values = value.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-');
     values.any(|value| [&b"id"[..], b"header", b"user"].iter().any(|private| value.eq_ignore_ascii_case(private)))
 }
 
@@ -100,8 +101,12 @@ fn is_anonymous(value: &[u8]) -> bool {
         || uri.host.get(..hidden.len()).is_some_and(|host| host.eq_ignore_ascii_case(hidden))
 }
 
-/// A Remote-Party-ID of the caller with `privacy=full` or `uri`, with or without `-network` or `-user` (draft-ietf-sip-privacy-04 §5.2).
+/// A Remote-Party-ID of the caller with `privacy=full` or `uri`, with or without `-network` or `-user` (draft-ietf-sip-privacy-04 §5.2);
+/// one that can't be read may be that.
 fn is_restricted(value: &[u8]) -> bool {
+    if Address::parse(value).is_none() {
+        return true;
+    }
     let Some(privacy) = of_caller(value).and_then(|address| lexer::parameter_value(address.parameters, b"privacy"))
     else {
         return false;
