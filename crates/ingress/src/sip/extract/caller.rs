@@ -94,7 +94,9 @@ fn wants_privacy(value: &[u8]) -> bool {
 fn is_anonymous(value: &[u8]) -> bool {
     let Some(uri) = uri_in(value) else { return false };
     let names = [&b"anonymous"[..], b"restricted", b"unavailable"];
-    let user = uri.user.split(|byte| matches!(byte, b';' | b':')).next().unwrap_or_default();
+    // Some leave the host away: then the name stands in its place.
+    let named = if uri.user.is_empty() { uri.host } else { uri.user };
+    let user = named.split(|byte| matches!(byte, b';' | b':')).next().unwrap_or_default();
     let user = lexer::unescape(user);
     let hidden = b"anonymous.invalid";
     names.iter().any(|name| user.eq_ignore_ascii_case(name))

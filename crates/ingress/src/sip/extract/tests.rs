@@ -381,6 +381,7 @@ fn the_caller_is_believed_only_as_far_as_the_peer_is() {
         (from("<sip:c8oqz84zk7z@anonymous.invalid:5060>", ""), true, "withheld"),
         (from("\"Anonymous\" <sip:Restricted@op>", ""), true, "withheld"),
         (from("<sip:unavailable:x@op>", ""), true, "withheld"),
+        (from("Anonymous <sip:anonymous:5060>", asserted), true, "withheld"),
         (from(plain, "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>"), true, "withheld"),
         (from(plain, "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>"), false, "4520112233"),
         (from(plain, "P-Asserted-Identity: <sip:desk@op>"), true, "4520112233"),
