@@ -53,6 +53,18 @@ pub(super) fn balanced(value: &[u8]) -> bool {
     !quoted
 }
 
+/// Whether `value` is one quoted string and nothing else.
+pub(super) fn is_quoted(value: &[u8]) -> bool {
+    let Some((b'"', inner)) = value.split_first() else { return false };
+    let mut escaped = false;
+    let end = inner.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.is_some_and(|end| end + 1 == inner.len())
+}
+
 /// The value of a parameter in `;name=value;name`: `Some(None)` when it stands without a value. Names in any case, quotes taken off.
 pub(super) fn parameter<'a>(parameters: &'a [u8], name: &[u8]) -> Option<Option<&'a [u8]>> {
     split(parameters, b';').find_map(|parameter| {
@@ -127,6 +139,21 @@ mod tests {
         assert_eq!(parameter(parameters, b"LR"), Some(None));
         assert_eq!(parameter_value(parameters, b"lr"), None);
         assert_eq!(parameter(parameters, b"privacy"), None);
+    }
+
+    #[test]
+    fn a_quoted_string_is_known_from_end_to_end() {
+        for (value, quoted) in [
+            ("\"a\"", true),
+            ("\"\"", true),
+            ("\"a\\\"\"", true),
+            ("\"a\\\"", false),
+            ("\"a\" \"b\"", false),
+            ("a", false),
+            ("", false),
+        ] {
+            assert_eq!(is_quoted(value.as_bytes()), quoted, "{value}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    /// Reads an address; `None` when a quote or bracket isn't closed or there is no URI.
+    /// Reads an address; `None` when a quote or bracket isn't closed, there is no URI, or stray quotes hide another one.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         if !lexer::balanced(value) {
@@ -46,6 +46,10 @@ impl<'a> Address<'a> {
         }
         let (uri, rest) = match lexer::find_outside(value, b'<') {
             Some(open) => {
+                let display = value.get(..open)?.trim_ascii();
+                if display.contains(&b'<') && !lexer::is_quoted(display) {
+                    return None;
+                }
                 let inner = value.get(open + 1..)?;
                 let close = inner.iter().position(|byte| *byte == b'>')?;
                 (inner.get(..close)?, inner.get(close + 1..)?)
@@ -170,6 +174,13 @@ mod tests {
         let address = Address::parse(b"sip:1@h;tag=x").unwrap();
         assert_eq!((address.uri, address.parameters), (&b"sip:1@h"[..], &b"tag=x"[..]));
         assert_eq!(Address::parse(b"\"open <sip:1@h>"), None);
+        // Inch marks: what stands between the names looks quoted, the first address and its comma too.
+        assert_eq!(Address::parse(b"\"A 5\" b\" <sip:1@h>, \"C 7\" d\" <sip:2@h>"), None);
+        assert_eq!(Address::parse(b"A\" <sip:1@h>, B\" <sip:2@h>"), None);
+        let address = Address::parse(b"\"A 5\" b <sip:1@h>").unwrap();
+        assert_eq!(address.uri, b"sip:1@h");
+        let address = Address::parse(b"\"\\\" <sip:2@h>\" <sip:1@h>").unwrap();
+        assert_eq!(address.uri, b"sip:1@h");
         assert_eq!(Address::parse(b"<sip:1@h"), None);
         assert_eq!(Address::parse(b""), None);
     }

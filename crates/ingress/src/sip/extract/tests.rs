@@ -250,6 +250,12 @@ fn the_called_party_is_found_by_precedence() {
         (SERVICE, strange("<mailto:b@op>, <sip:+4530405060@op>"), true, Err(Refusal::CalledOutsidePlan)),
         (
             SERVICE,
+            strange("\"A 5\" b\" <sip:+4530405060@op>, \"C 7\" d\" <sip:+4511111111@op>"),
+            true,
+            Err(Refusal::CalledOutsidePlan),
+        ),
+        (
+            SERVICE,
             format!("{FROM}{SERVED}History-Info: <sip:12599@mca;cause=486>;index=1.1;mp=1"),
             true,
             Err(Refusal::CalledOutsidePlan),
