@@ -121,6 +121,11 @@ impl<'a> Entry<'a> {
     fn read((place, value): (usize, &'a [u8])) -> Option<Self> {
         let address = Address::parse(value)?;
         let uri = Uri::parse(address.uri);
+        let written = uri.filter(|uri| uri.parameter(REASON).is_none()).and_then(|uri| uri.parameter(b"cause"));
+        let cause = written.map(lexer::number);
+        if cause == Some(None) {
+            return None;
+        }
         Some(Self {
             place,
             written: value,
@@ -128,7 +133,7 @@ impl<'a> Entry<'a> {
             index: lexer::parameter_value(address.parameters, b"index"),
             mapped: lexer::parameter_value(address.parameters, b"mp"),
             contact_of: lexer::parameter_value(address.parameters, b"rc"),
-            cause: uri.filter(|uri| uri.parameter(REASON).is_none()).and_then(cause),
+            cause: cause.flatten(),
         })
     }
 
@@ -145,10 +150,6 @@ impl<'a> Entry<'a> {
             header.get(at + 1..).filter(|_| is_reason).map(Cow::Borrowed)
         })
     }
-}
-
-fn cause(uri: Uri<'_>) -> Option<u16> {
-    uri.parameter(b"cause").and_then(lexer::number)
 }
 
 /// Brings the entries into the order of their indexes. One that is missing or stands twice, as when a network begins anew at 1, says
@@ -300,6 +301,7 @@ mod tests {
         for (value, whole) in [
             ("<sip:1@h>;index=1, <urn:service:sos>;index=1.1", true),
             ("<sip:1@h>;index=1, <sip:2@h", false),
+            ("<sip:1@h>;index=1, <sip:2@h;cause=302>;index=1.1;mp=1, <sip:9@h;cause=48x>;index=1.1.1;mp=1.1", false),
             (long.as_str(), false),
         ] {
             let text = format!("INVITE sip:9@h SIP/2.0\r\nHistory-Info: {value}\r\n\r\n");
