@@ -116,8 +116,12 @@ mod tests {
     use super::*;
 
     fn settings(listen: &str) -> SipSettings {
-        let denmark =
-            Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
+        let denmark = Numbering {
+            country_code: "45".into(),
+            national_prefix: String::new(),
+            international_prefix: "00".into(),
+            shortest_national: Numbering::SHORTEST_NATIONAL,
+        };
         let listen = vec![Listen { transport: Transport::Udp, address: listen.parse().unwrap() }];
         SipSettings { listen, ..SipSettings::new(denmark) }
     }

@@ -102,6 +102,7 @@ async fn gateway(change: impl FnOnce(&mut Operators)) -> Gateway {
             country_code: "86".into(),
             national_prefix: "0".into(),
             international_prefix: "00".into(),
+            shortest_national: Numbering::SHORTEST_NATIONAL,
         },
         status: Arc::new(status),
         force: Arc::new(move |order| {

@@ -22,6 +22,7 @@ fn settings() -> HttpSettings {
         country_code: "86".into(),
         national_prefix: "0".into(),
         international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
     })
 }
 

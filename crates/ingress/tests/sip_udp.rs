@@ -23,8 +23,12 @@ fn now() -> Timestamp {
 
 /// Timers that leave a test alone: nothing is repeated unless the test says so.
 fn settings() -> SipSettings {
-    let denmark =
-        Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
+    let denmark = Numbering {
+        country_code: "45".into(),
+        national_prefix: String::new(),
+        international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
+    };
     let timers = Timers { t1: Duration::from_secs(100), trying_after: Duration::from_secs(100), ..Timers::default() };
     SipSettings { timers, ..SipSettings::new(denmark) }
 }

@@ -174,13 +174,19 @@ pub struct Numbering {
     pub national_prefix: String,
     /// What precedes an international number, such as `00`; may be empty.
     pub international_prefix: String,
+    /// Digits of the shortest national number, without its prefix: 7 in many plans, 10 where every number has ten. It tells a national number
+    /// that begins like the country code from an international one.
+    pub shortest_national: usize,
 }
 
 impl Numbering {
+    /// [`Numbering::shortest_national`] unless it is told otherwise.
+    pub const SHORTEST_NATIONAL: usize = 7;
+
     /// Normalises a number as written by a person or a switch to E.164.
     ///
-    /// In this order: `+` or the international prefix → international; the national prefix → national; bare digits are international when they begin
-    /// with the country code and at least 7 digits follow it, else national. Spaces, hyphens, dots and parentheses are passed over.
+    /// In this order: `+` or the international prefix → international; the national prefix (one other than 0 only where enough digits follow) → national; bare digits are international when they begin
+    /// with the country code and at least [`Numbering::shortest_national`] digits follow it, else national. Spaces, hyphens, dots and parentheses are passed over.
     ///
     /// # Errors
     /// When it is not a number, or outside the numbering plan.
@@ -198,11 +204,13 @@ impl Numbering {
         if let Some(international) = prefixed(&bare, &self.international_prefix) {
             return Msisdn::international(international);
         }
-        if let Some(national) = prefixed(&bare, &self.national_prefix) {
+        // No national number begins with the prefix 0. One like 8 may begin a number too: then what would be left is too short.
+        let is_prefixed = |rest: &&str| self.national_prefix.starts_with('0') || rest.len() >= self.shortest_national;
+        if let Some(national) = prefixed(&bare, &self.national_prefix).filter(is_prefixed) {
             return Msisdn::international(&format!("{}{national}", self.country_code));
         }
         match prefixed(&bare, &self.country_code) {
-            Some(rest) if rest.len() >= 7 => Msisdn::international(&bare),
+            Some(rest) if rest.len() >= self.shortest_national => Msisdn::international(&bare),
             _ => Msisdn::international(&format!("{}{bare}", self.country_code)),
         }
     }
@@ -265,7 +273,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn china() -> Numbering {
-        Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() }
+        Numbering {
+            country_code: "86".into(),
+            national_prefix: "0".into(),
+            international_prefix: "00".into(),
+            shortest_national: Numbering::SHORTEST_NATIONAL,
+        }
     }
 
     #[test]
@@ -314,6 +327,28 @@ mod tests {
         assert_eq!(Address::parse("Missed-Call"), Ok(Address::Alphanumeric("Missed-Call".into())));
         assert_eq!(Address::parse("much too long a name"), Err(AddressError));
         assert!(matches!(Address::parse("+8613911112222"), Ok(Address::International(_))));
+    }
+
+    #[test]
+    fn a_national_number_may_begin_like_the_country_code_or_the_prefix() {
+        for (country, prefix, shortest, written, read) in [
+            ("91", "0", 10, "9123456789", "919123456789"),
+            ("91", "0", 10, "919123456789", "919123456789"),
+            ("91", "0", 7, "9123456789", "9123456789"),
+            ("39", "", 9, "3931234567", "393931234567"),
+            ("7", "8", 10, "8121234567", "78121234567"),
+            ("7", "8", 10, "88121234567", "78121234567"),
+            ("7", "8", 10, "78121234567", "78121234567"),
+            ("86", "0", 7, "0101234", "86101234"),
+        ] {
+            let plan = Numbering {
+                country_code: country.into(),
+                national_prefix: prefix.into(),
+                international_prefix: "00".into(),
+                shortest_national: shortest,
+            };
+            assert_eq!(plan.normalise(written).map(Msisdn::reveal), Ok(read.to_owned()), "{country} {written}");
+        }
     }
 
     proptest! {

@@ -279,7 +279,12 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
 
 /// Stands in where settings are only looked at for their faults, and nobody gets them.
 const fn no_numbering() -> Numbering {
-    Numbering { country_code: String::new(), national_prefix: String::new(), international_prefix: String::new() }
+    Numbering {
+        country_code: String::new(),
+        national_prefix: String::new(),
+        international_prefix: String::new(),
+        shortest_national: 0,
+    }
 }
 
 /// A length of time within bounds.

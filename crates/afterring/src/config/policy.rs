@@ -25,11 +25,18 @@ pub(super) fn numbering(reader: &mut Reader) -> Option<Numbering> {
     let country_code = reader.text("numbering.country_code", country_code);
     let national_prefix = reader.text("numbering.national_prefix", |text| form::digits(text, 6));
     let international_prefix = reader.text("numbering.international_prefix", |text| form::digits(text, 6));
+    let shortest_national = reader.text("numbering.shortest_national", shortest_national);
     Some(Numbering {
         country_code: country_code?,
         national_prefix: national_prefix?,
         international_prefix: international_prefix?,
+        shortest_national: shortest_national?,
     })
+}
+
+/// Digits of a national number: no plan has fewer than 4, and 14 leave one for the country code.
+pub(super) fn shortest_national(text: &str) -> Result<usize, Problems> {
+    form::count(text, 4, 14)
 }
 
 /// 1 to 3 digits, the first not 0.

@@ -203,14 +203,23 @@ fn uri_in(value: &[u8]) -> Option<Uri<'_>> {
 /// Most octets of an id that is kept as it is: a `CallId` has 128 characters, `sip:` among them.
 const MAX_PLAIN_ID: usize = 124;
 
+/// Whether an `icid-value` can be what it is to be, globally unique (RFC 7315 §4.6): gateways are about that always write `0` or nothing
+/// but zeros, and by that all calls to one person would be one.
+fn is_unique(icid: &[u8]) -> bool {
+    icid.iter().any(|octet| Some(octet) != icid.first())
+}
+
 /// `sip:` and the id; one too long or not printable is replaced by its SHA-256, the same on every node.
 fn id(message: &Message, envelope: &Envelope<'_>, from: IdFrom, trail: &mut Trail) -> Result<CallId, Refusal> {
     let charging = message.first(Name::ChargingVector);
     let icid = charging.and_then(|vector| lexer::parameter_value(vector, b"icid-value"));
     let (place, named) = match (from, icid) {
-        (IdFrom::ChargingVector, Some(icid)) => ("P-Charging-Vector;icid-value", icid),
-        (IdFrom::CallId, Some(icid)) => {
-            let why = "the peer's settings name Call-ID";
+        (IdFrom::ChargingVector, Some(icid)) if is_unique(icid) => ("P-Charging-Vector;icid-value", icid),
+        (_, Some(icid)) => {
+            let why = match from {
+                IdFrom::ChargingVector => "it can't name one call",
+                IdFrom::CallId => "the peer's settings name Call-ID",
+            };
             trail.passed(Field::Id, format_args!("P-Charging-Vector;icid-value"), &Written(icid), why);
             ("Call-ID", envelope.call_id)
         }

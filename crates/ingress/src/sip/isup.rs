@@ -113,6 +113,7 @@ fn correct_pointer(octets: &mut [u8]) -> Option<()> {
 }
 
 /// Nature of address indicators (Q.763 §3.9 b).
+const SUBSCRIBER: u8 = 1;
 const NATIONAL: u8 = 3;
 const INTERNATIONAL: u8 = 4;
 
@@ -151,10 +152,18 @@ impl Number {
             NATIONAL if !digits.is_empty() => {
                 Msisdn::international(&format!("{}{}", numbering.country_code, significant(digits, numbering)))
             }
+            SUBSCRIBER if lacks_area(digits, numbering) => return Err("a subscriber number without its area code"),
             _ => numbering.normalise(digits),
         };
         read.map_err(super::extract::why)
     }
+}
+
+/// Whether a subscriber number is one of some area, where there are areas: then it may be anybody's. Gateways are about that mark whole
+/// numbers as subscriber numbers; those show a prefix or the country code.
+fn lacks_area(digits: &str, numbering: &Numbering) -> bool {
+    let as_it_stands = Msisdn::international(&format!("{}{digits}", numbering.country_code));
+    !numbering.national_prefix.is_empty() && as_it_stands == numbering.normalise(digits)
 }
 
 /// A national number without the national prefix, which some gateways leave on it: where that begins with 0, or is the country code as in
@@ -169,7 +178,7 @@ fn significant<'a>(digits: &'a str, numbering: &Numbering) -> &'a str {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nature = match self.nature() {
-            1 => "subscriber number",
+            SUBSCRIBER => "subscriber number",
             NATIONAL => "national",
             INTERNATIONAL => "international",
             _ => "unknown nature",
@@ -200,7 +209,12 @@ pub(super) mod tests {
     }
 
     fn germany() -> Numbering {
-        Numbering { country_code: "49".into(), national_prefix: "0".into(), international_prefix: "00".into() }
+        Numbering {
+            country_code: "49".into(),
+            national_prefix: "0".into(),
+            international_prefix: "00".into(),
+            shortest_national: Numbering::SHORTEST_NATIONAL,
+        }
     }
 
     #[test]
@@ -218,6 +232,9 @@ pub(super) mod tests {
             (&doubled, 3, 1, "15112345678", Ok("4915112345678")),
             // The national prefix does not belong there, but is seen.
             (&plain, 3, 1, "015112345678", Ok("4915112345678")),
+            (&plain, 1, 1, "015112345678", Ok("4915112345678")),
+            (&plain, 1, 1, "4915112345678", Ok("4915112345678")),
+            (&plain, 1, 1, "12345678", Err("a subscriber number without its area code")),
             (&plain, 2, 1, "015112345678", Ok("4915112345678")),
             (&plain, 2, 0, "004530405060", Ok("4530405060")),
             (&plain, 4, 1, "0530405060", Err("outside the numbering plan: no country code begins with 0")),
@@ -241,6 +258,7 @@ pub(super) mod tests {
             country_code: country.into(),
             national_prefix: prefix.into(),
             international_prefix: "00".into(),
+            shortest_national: Numbering::SHORTEST_NATIONAL,
         };
         for (numbering, digits, expected) in [
             (plan("49", "0"), "015112345678", "4915112345678"),

@@ -31,7 +31,7 @@ pub enum Name {
     Require,
     /// `Timestamp`.
     Timestamp,
-    /// `Diversion` (RFC 5806).
+    /// `Diversion` (RFC 5806); `CC-Diversion`, as some called it before.
     Diversion,
     /// `History-Info` (RFC 7044).
     HistoryInfo,
@@ -53,7 +53,7 @@ pub enum Name {
     Other,
 }
 
-const NAMES: [(&[u8], Name); 23] = [
+const NAMES: [(&[u8], Name); 24] = [
     (b"Via", Name::Via),
     (b"v", Name::Via),
     (b"From", Name::From),
@@ -70,6 +70,7 @@ const NAMES: [(&[u8], Name); 23] = [
     (b"Require", Name::Require),
     (b"Timestamp", Name::Timestamp),
     (b"Diversion", Name::Diversion),
+    (b"CC-Diversion", Name::Diversion),
     (b"History-Info", Name::HistoryInfo),
     (b"P-Asserted-Identity", Name::AssertedIdentity),
     (b"Remote-Party-ID", Name::RemotePartyId),

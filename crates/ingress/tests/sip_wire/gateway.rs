@@ -22,8 +22,12 @@ fn now() -> Timestamp {
 
 /// Listens there. Nothing is repeated while a test runs.
 pub(crate) fn settings(listen: &[(Transport, &str)]) -> SipSettings {
-    let denmark =
-        Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
+    let denmark = Numbering {
+        country_code: "45".into(),
+        national_prefix: String::new(),
+        international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
+    };
     let timers = Timers { t1: Duration::from_secs(100), trying_after: Duration::from_secs(100), ..Timers::default() };
     let listen =
         listen.iter().map(|(transport, address)| Listen { transport: *transport, address: address.parse().unwrap() });

@@ -52,8 +52,12 @@ fn now() -> Timestamp {
 }
 
 fn settings(load: &Load) -> Vec<LinkSettings> {
-    let numbering =
-        Numbering { country_code: "49".into(), national_prefix: "0".into(), international_prefix: "00".into() };
+    let numbering = Numbering {
+        country_code: "49".into(),
+        national_prefix: "0".into(),
+        international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
+    };
     let link = |number: usize| {
         let (smsc, secret) = (SmscName("sink".into()), Secret::new("secret".into()));
         LinkSettings {

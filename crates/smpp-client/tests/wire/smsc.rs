@@ -254,8 +254,12 @@ impl Gateway {
 }
 
 pub(crate) fn settings(port: u16) -> LinkSettings {
-    let numbering =
-        model::Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() };
+    let numbering = model::Numbering {
+        country_code: "86".into(),
+        national_prefix: "0".into(),
+        international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
+    };
     let smsc = SmscName("smsc1".into());
     LinkSettings {
         window: 10,

@@ -19,7 +19,7 @@ const fn release(name: &'static str) -> Parameter {
 }
 
 /// All of them, in the order of the documents.
-pub(in crate::config) const PARAMETERS: [Parameter; 22] = [
+pub(in crate::config) const PARAMETERS: [Parameter; 23] = [
     peer(
         "name",
         "",
@@ -114,6 +114,7 @@ pub(in crate::config) const PARAMETERS: [Parameter; 22] = [
         "at most 6 digits; empty: nothing",
         "`numbering.international_prefix` of what this peer sends.",
     ),
+    peer("shortest_national", "", "whole number, 4 to 14", "`numbering.shortest_national` of what this peer sends."),
     release("busy"),
     release("no_answer"),
     release("unreachable"),

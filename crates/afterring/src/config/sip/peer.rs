@@ -130,6 +130,7 @@ fn prefix(text: &str) -> Result<String, Problems> {
 }
 
 fn numbering(given: &mut Given<'_>, defaults: &Numbering) -> Numbering {
+    let shortest = given.own("shortest_national", policy::shortest_national);
     let own = [
         given.own("country_code", policy::country_code),
         given.own("national_prefix", |text| form::digits(text, 6)),
@@ -140,5 +141,6 @@ fn numbering(given: &mut Given<'_>, defaults: &Numbering) -> Numbering {
         country_code: country_code.unwrap_or_else(|| defaults.country_code.clone()),
         national_prefix: national_prefix.unwrap_or_else(|| defaults.national_prefix.clone()),
         international_prefix: international_prefix.unwrap_or_else(|| defaults.international_prefix.clone()),
+        shortest_national: shortest.unwrap_or(defaults.shortest_national),
     }
 }

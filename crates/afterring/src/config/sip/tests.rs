@@ -20,7 +20,12 @@ fn problems(environment: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn china() -> Numbering {
-    Numbering { country_code: "86".into(), national_prefix: "0".into(), international_prefix: "00".into() }
+    Numbering {
+        country_code: "86".into(),
+        national_prefix: "0".into(),
+        international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
+    }
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn the_defaults_are_those_of_the_door() {
 fn a_peer_is_read_with_everything_that_is_said_of_it() {
     let given = "10.1.0.0/24 + 2001:db8::/32 ; trusted; name=msc; rate=500; concurrent=50; connections=7; called=isup+prefix+to;\
         diversion=bottom; party=first; caller=remote_party_id+from; prefix=12599; not_found=unknown; id=call_id; reply_to=source;\
-        country_code=45; national_prefix=; international_prefix=009; busy=600/21; no_answer=302/sip:gone@ann.example%3Buser=phone%2C1";
+        country_code=45; national_prefix=; international_prefix=009; shortest_national=8; busy=600/21; no_answer=302/sip:gone@ann.example%3Buser=phone%2C1";
     let all = [("PEERS", format!("{given},192.0.2.1")), ("RELEASE", "busy=603/17,rejected=302/tel:+4511".to_owned())];
     let all = all.each_ref().map(|(name, value)| (*name, value.as_str()));
     let settings = load(&[all.as_slice(), &[("NOT_FOUND", "unknown")]].concat()).unwrap();
@@ -59,8 +64,12 @@ fn a_peer_is_read_with_everything_that_is_said_of_it() {
     assert_eq!((rules.trusted, rules.diversion, rules.party), (true, Last::Bottom, Party::First));
     assert_eq!((rules.id, rules.reply_to, rules.not_found), (IdFrom::CallId, ReplyTo::Source, Reason::Unknown));
     assert_eq!(rules.prefix.as_deref(), Some("12599"));
-    let denmark =
-        Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "009".into() };
+    let denmark = Numbering {
+        country_code: "45".into(),
+        national_prefix: String::new(),
+        international_prefix: "009".into(),
+        shortest_national: 8,
+    };
     assert_eq!(rules.numbering, denmark);
     let release = |reason| rules.release.of(reason).clone();
     assert_eq!(release(Reason::Busy), Release::new(600, 21).unwrap());

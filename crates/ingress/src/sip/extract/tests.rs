@@ -9,8 +9,12 @@ use crate::sip::isup::tests::iam;
 use crate::sip::settings::{CallerFrom, Last, Party};
 
 fn denmark() -> Rules {
-    let numbering =
-        Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
+    let numbering = Numbering {
+        country_code: "45".into(),
+        national_prefix: String::new(),
+        international_prefix: "00".into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
+    };
     Rules { trusted: true, ..Rules::new(numbering) }
 }
 
@@ -100,6 +104,7 @@ fn what_the_field_sends_is_understood() {
         country_code: country.into(),
         national_prefix: national.into(),
         international_prefix: international.into(),
+        shortest_national: Numbering::SHORTEST_NATIONAL,
     };
     let [russia, australia, usa] = [plan("7", "8", "810"), plan("61", "0", "0011"), plan("1", "1", "011")];
     let reversed = |numbering: &Numbering| Rules { diversion: Last::Bottom, ..Rules::new(numbering.clone()) };
@@ -436,9 +441,16 @@ fn a_call_is_named_by_its_charging_id_or_call_id() {
     assert_eq!(id(IdFrom::ChargingVector, vector), "sip:AyretyU0dm+6O2IrT5tAFrbHLso=");
     assert_eq!(id(IdFrom::CallId, vector), "sip:call@h");
     assert_eq!(id(IdFrom::ChargingVector, "P-Charging-Vector: icid-value=;orig-ioi=x"), "sip:call@h");
-    let long = |octets| id(IdFrom::ChargingVector, &format!("P-Charging-Vector: icid-value={}", "x".repeat(octets)));
-    assert!(long(125).starts_with("sip:sha256:") && long(125).len() == 75, "{}", long(125));
-    assert_ne!(long(125), long(126));
+    for constant in ["0", "\"0\"", "0000000000000000"] {
+        let vector = format!("P-Charging-Vector: icid-value={constant}");
+        assert_eq!(id(IdFrom::ChargingVector, &vector), "sip:call@h", "{constant}");
+    }
+    let long = |octets: usize| {
+        let icid = "x".repeat(octets);
+        id(IdFrom::ChargingVector, &format!("P-Charging-Vector: icid-value={icid}y"))
+    };
+    assert!(long(124).starts_with("sip:sha256:") && long(124).len() == 75, "{}", long(124));
+    assert_ne!(long(124), long(125));
 }
 
 /// The numbers that are in what was understood.

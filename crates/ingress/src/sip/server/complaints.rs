@@ -186,8 +186,12 @@ mod tests {
     }
 
     fn log_of(tell: impl FnOnce(&mut Complaints)) -> Vec<String> {
-        let numbering =
-            Numbering { country_code: "45".into(), national_prefix: String::new(), international_prefix: "00".into() };
+        let numbering = Numbering {
+            country_code: "45".into(),
+            national_prefix: String::new(),
+            international_prefix: "00".into(),
+            shortest_national: Numbering::SHORTEST_NATIONAL,
+        };
         let mut settings = SipSettings::new(numbering);
         settings.peers[0].name = "msc-1".into();
         let mut second = settings.peers[0].clone();
