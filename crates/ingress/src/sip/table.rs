@@ -18,6 +18,9 @@ const HELD_EACH: usize = 1024;
 const COOKIE: &[u8] = b"z9hG4bK";
 
 /// What names a transaction; cheap to copy. The peer is a part of it: nobody repeats, acknowledges or cancels another's call.
+///
+/// So are Call-ID and CSeq, which RFC 3261 §17.2.3 leaves out: repeats, ACK and CANCEL have those of their request anyhow, and some
+/// stateless proxies and pings write the same branch into every request, so that a second call would pass for a repeat of the first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(Arc<[u8]>);
 
@@ -42,11 +45,12 @@ impl Key {
         let peer = peer.to_be_bytes();
         let host = via.host.to_ascii_lowercase();
         let port = via.port.map(u16::to_be_bytes).unwrap_or_default();
+        let number = envelope.cseq.to_be_bytes();
         match via.branch.filter(|branch| branch.len() > COOKIE.len() && starts_with_cookie(branch)) {
-            Some(branch) => Self(joined(&[b"3261", &peer, branch, &host, &port, method])),
+            Some(branch) => Self(joined(&[b"3261", &peer, branch, &host, &port, envelope.call_id, &number, method])),
             // RFC 2543 had no branch: everything that an ACK and a repeat have in common with the INVITE.
             None => {
-                let (from_tag, number) = (envelope.from_tag.unwrap_or_default(), envelope.cseq.to_be_bytes());
+                let from_tag = envelope.from_tag.unwrap_or_default();
                 let parts = [message.uri(), from_tag, envelope.call_id, &number, via.entry, method];
                 Self(joined(&[&[b"2543", &peer[..]], &parts[..]].concat()))
             }

@@ -97,7 +97,11 @@ fn answered_key(response: &[u8]) -> Option<Key> {
     let text = String::from_utf8_lossy(response);
     let branch = text.split("branch=").nth(1)?.split([';', '\r']).next()?.to_owned();
     let branch = branch.strip_prefix("z9hG4bK").or_else(|| branch.strip_prefix("old"))?.to_owned();
-    let form = if text.contains("branch=old") { Form::Old } else { Form::Good };
+    let form = match (text.contains("branch=old"), text.contains("same@test")) {
+        (true, _) => Form::Old,
+        (false, true) => Form::Merged,
+        (false, false) => Form::Good,
+    };
     key(&written("INVITE", &branch, form))
 }
 

@@ -146,6 +146,28 @@ fn an_invite_after_the_ack_is_absorbed_over_udp_and_a_duplicate_to_the_store_on_
 }
 
 #[test]
+fn requests_with_one_branch_are_told_apart_by_call_id_and_cseq() {
+    for (from, to) in [("Call-ID: a@", "Call-ID: b@"), ("CSeq: 1", "CSeq: 2")] {
+        let mut bench = Bench::new(settings());
+        let other = |text: String| text.replace(from, to);
+        bench.receive(invite("a"), DATAGRAMS);
+        bench.receive(other(invite("a")), DATAGRAMS);
+        let handed = bench.hand_over();
+        assert_eq!(bench.receive(request("CANCEL", "a", ""), DATAGRAMS), [200]);
+        let answered = bench.store(handed, false);
+        assert_eq!(statuses(&answered), [487, 486], "{to}");
+        bench.receive(other(request("ACK", "a", "")), DATAGRAMS);
+        assert_eq!(bench.pass(Duration::from_millis(500)), [487], "only the second is acknowledged");
+        bench.receive(request("OPTIONS", "ping", ""), DATAGRAMS);
+        let again =
+            request("OPTIONS", "ping", "").replace("Call-ID: ping@", "Call-ID: pong@").replace("CSeq: 1", "CSeq: 2");
+        let pong = bench.receive_from(again, DATAGRAMS, SOURCE);
+        let text = String::from_utf8(pong[0].bytes.to_vec()).unwrap();
+        assert!(text.contains("Call-ID: pong@") && text.contains("CSeq: 2 "), "{text}");
+    }
+}
+
+#[test]
 fn a_repeat_is_answered_where_it_came_from() {
     let mut bench = Bench::new(settings());
     let (first, second) = (Line::Connection(1), Line::Connection(2));
