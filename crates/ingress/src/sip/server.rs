@@ -174,7 +174,7 @@ impl Server {
                 self.meter.called(call.from);
                 self.meter.waiting(peer, self.limits.wait(peer));
                 let state = State::proceeding(echo, now, schedule);
-                self.table.insert(key.clone(), peer, Some(Way::of(envelope)), state, route);
+                self.table.insert(key.clone(), peer, Some(Way::of(envelope, call.called)), state, route);
                 self.batch.add(call.into_call(at), Awaiting { key, release, peer, arrived: now });
             }
             Err(refused) => {

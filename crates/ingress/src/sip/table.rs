@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use model::Msisdn;
 use tokio::time::Instant;
 
 use super::envelope::Envelope;
@@ -24,7 +25,8 @@ const COOKIE: &[u8] = b"z9hG4bK";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(Arc<[u8]>);
 
-/// What names a request whatever way it came: From tag, Call-ID, CSeq (RFC 3261 §8.2.2.2).
+/// What names a call whatever way it came: From tag, Call-ID, CSeq (RFC 3261 §8.2.2.2), and who missed it: whoever rings a group is
+/// missed by each of its members, whose forwardings differ in nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Way(Arc<[u8]>);
 
@@ -59,9 +61,9 @@ impl Key {
 }
 
 impl Way {
-    pub(super) fn of(envelope: &Envelope<'_>) -> Self {
-        let number = envelope.cseq.to_be_bytes();
-        Self(joined(&[envelope.from_tag.unwrap_or_default(), envelope.call_id, &number, envelope.method]))
+    pub(super) fn of(envelope: &Envelope<'_>, called: Msisdn) -> Self {
+        let (number, called) = (envelope.cseq.to_be_bytes(), called.as_u64().to_be_bytes());
+        Self(joined(&[envelope.from_tag.unwrap_or_default(), envelope.call_id, &number, &called]))
     }
 }
 
@@ -129,9 +131,11 @@ impl Table {
         self.entries.len()
     }
 
-    /// Whether the same request came by another way and is alive.
+    /// Whether the same call came by another way and is stored. One that is being stored may yet fail, and its peer may have given that
+    /// way up: so every way is tried, and the store knows the call by its id.
     pub(super) fn is_merged(&self, way: &Way) -> bool {
-        self.ways.contains_key(way)
+        let first = self.ways.get(way).and_then(|key| self.entries.get(key));
+        first.is_some_and(|first| !matches!(first.state, State::Proceeding(_)))
     }
 
     /// Whether no call can be kept any more.
@@ -311,12 +315,13 @@ mod tests {
     }
 
     fn filled(table: &mut Table, calls: u64, line: Line, now: Instant) {
+        let called = Msisdn::international("4530405060").unwrap();
         for call in 0..calls {
             let text = request("INVITE", &format!("h;branch=z9hG4bK{call}"), "");
             let message = Message::parse(Bytes::from(text)).unwrap();
             let envelope = message.envelope().unwrap();
             let state = State::completed(Bytes::from(vec![b'x'; 600]), now, table.timers.on(line));
-            table.insert(Key::of(0, &message, &envelope), 0, Some(Way::of(&envelope)), state, route(line));
+            table.insert(Key::of(0, &message, &envelope), 0, Some(Way::of(&envelope, called)), state, route(line));
         }
     }
 

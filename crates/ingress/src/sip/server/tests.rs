@@ -167,6 +167,39 @@ fn requests_with_one_branch_are_told_apart_by_call_id_and_cseq() {
     }
 }
 
+/// The call of branch `a` by another branch.
+fn by_another_way(branch: &str) -> String {
+    invite(branch).replace(&format!("Call-ID: {branch}@"), "Call-ID: a@")
+}
+
+#[test]
+fn one_call_that_two_miss_is_two_calls() {
+    let mut bench = Bench::new(settings());
+    bench.receive(invite("a"), DATAGRAMS);
+    let first = bench.hand_over();
+    assert_eq!(statuses(&bench.store(first, false)), [486]);
+    // Whoever rings a group is forwarded here by each of its members: all but branch and called number is the same.
+    let other = by_another_way("b").replace("+4530405060", "+4530405061");
+    assert_eq!(bench.receive(other, DATAGRAMS), NONE);
+    let second = bench.hand_over();
+    assert_eq!(statuses(&bench.store(second, false)), [486]);
+    assert_eq!(bench.receive(by_another_way("c"), DATAGRAMS), [482], "merged with the first");
+    assert_eq!(bench.results(CallResult::Accepted), 2);
+}
+
+#[test]
+fn a_call_that_comes_by_another_way_while_it_is_being_stored_hangs_on_no_other_way() {
+    let mut bench = Bench::new(settings());
+    bench.receive(invite("a"), DATAGRAMS);
+    let first = bench.hand_over();
+    assert_eq!(bench.receive(by_another_way("b"), DATAGRAMS), NONE, "it is not known yet whether the first is stored");
+    let second = bench.hand_over();
+    bench.server.settle(first, Outcome::Silent, bench.now);
+    assert_eq!(statuses(&bench.server.take_outgoing()), [503]);
+    assert_eq!(statuses(&bench.store(second, false)), [486]);
+    assert_eq!(bench.receive(by_another_way("c"), DATAGRAMS), [482], "now it is");
+}
+
 #[test]
 fn a_repeat_is_answered_where_it_came_from() {
     let mut bench = Bench::new(settings());

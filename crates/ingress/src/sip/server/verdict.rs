@@ -47,11 +47,12 @@ pub(super) fn read_call(
     if envelope.to_tag.is_some() {
         return Err(Refusal::NoDialog.into());
     }
-    if table.is_merged(&Way::of(envelope)) {
+    check_head(message)?;
+    let call = extract(message, envelope, rules, &mut Trail::off())?;
+    if table.is_merged(&Way::of(envelope, call.called)) {
         return Err(Refusal::Merged.into());
     }
-    check_head(message)?;
-    Ok(extract(message, envelope, rules, &mut Trail::off())?)
+    Ok(call)
 }
 
 /// What another request wants. Max-Forwards is for those who forward, Proxy-Require for proxies.
