@@ -406,6 +406,43 @@ async fn a_full_hand_over_is_a_503_at_once() {
 }
 
 #[tokio::test]
+async fn a_store_that_hesitates_turns_nobody_away() {
+    let mut gateway = Gateway::with_room(settings(), 20).await;
+    let switch = Switch::facing(&gateway).await;
+    // Each comes by itself, so that each would be an offer; their answers fit into the switch's socket.
+    for call in 0..100 {
+        switch.send(invite(&call.to_string())).await;
+        switch.expect_nothing(&call.to_string()).await;
+    }
+    let mut stored = 0;
+    while stored < 100 {
+        stored += gateway.store().await.len();
+    }
+    for _ in 0..100 {
+        assert_eq!(status(&switch.receive().await), 486);
+    }
+    let counted = gateway.counts.snapshot().sip;
+    assert_eq!((counted.accepted, counted.busy), (100, 0));
+}
+
+#[tokio::test]
+async fn calls_that_gathered_wait_no_longer_than_others() {
+    let timeout = Duration::from_secs(1);
+    let gateway = Gateway::start(SipSettings { answer_timeout: timeout, ..settings() }).await;
+    let switch = Switch::facing(&gateway).await;
+    let start = std::time::Instant::now();
+    for call in 0..100 {
+        switch.send(invite(&call.to_string())).await;
+        switch.expect_nothing(&call.to_string()).await;
+    }
+    let sent = start.elapsed();
+    for _ in 0..100 {
+        assert_eq!(status(&switch.receive().await), 503);
+    }
+    assert!(start.elapsed() < sent + timeout * 3 / 2, "what gathered is not given the time of an offer once more");
+}
+
+#[tokio::test]
 async fn the_same_call_by_two_forwardings_is_stored_once_and_answered_twice() {
     let mut gateway = Gateway::start(settings()).await;
     let switch = Switch::facing(&gateway).await;

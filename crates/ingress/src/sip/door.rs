@@ -34,6 +34,10 @@ const ACCEPTED: usize = 16;
 /// Most answers of the store that are taken in one turn: it answers many at once, and their responses leave together.
 const ANSWERS: usize = 64;
 
+/// Offers that may wait for the store before calls gather for the next one. Calls that come one by one make an offer each: a disk that
+/// hesitates for a moment would fill the hand-over with few calls, and the others would be turned away.
+const IN_HAND: usize = 16;
+
 /// How far the alarm is set when there is nothing to wait for.
 const FAR: Duration = Duration::from_secs(3_600);
 
@@ -257,11 +261,18 @@ impl Pump {
         }
     }
 
+    /// Hands over what has gathered. Where it goes on gathering, the store's answer to an earlier offer wakes us up.
     fn hand_over(&mut self) {
+        if self.waiting.len() >= IN_HAND {
+            return;
+        }
         let Some((calls, handed)) = self.server.take_batch() else { return };
         let (answer, stored) = oneshot::channel();
         match self.intake.try_send(Offer { calls, answer }) {
-            Ok(()) => self.waiting.push(Box::pin(await_store(handed, stored, self.answer_timeout))),
+            Ok(()) => {
+                let until = handed.arrived().unwrap_or_else(Instant::now) + self.answer_timeout;
+                self.waiting.push(Box::pin(await_store(handed, stored, until)));
+            }
             Err(mpsc::error::TrySendError::Full(_)) => self.server.settle(handed, Outcome::Full, Instant::now()),
             Err(mpsc::error::TrySendError::Closed(_)) => self.server.settle(handed, Outcome::Silent, Instant::now()),
         }
@@ -299,8 +310,8 @@ fn receive(server: &mut Server, burst: Burst, now: Instant, at: model::Timestamp
     }
 }
 
-async fn await_store(handed: Handed, stored: oneshot::Receiver<Stored>, timeout: Duration) -> (Handed, Outcome) {
-    match tokio::time::timeout(timeout, stored).await {
+async fn await_store(handed: Handed, stored: oneshot::Receiver<Stored>, until: Instant) -> (Handed, Outcome) {
+    match tokio::time::timeout_at(until, stored).await {
         Ok(Ok(stored)) => (handed, Outcome::Answered(stored)),
         Ok(Err(_)) | Err(_) => (handed, Outcome::Silent),
     }

@@ -208,6 +208,11 @@ impl Server {
             self.complaints.full(peer, source, now);
             return Some(BUSY_SECONDS);
         }
+        if self.batch.is_full() {
+            self.count_call(peer, CallResult::Busy);
+            self.complaints.store_behind(peer, source, now);
+            return Some(BUSY_SECONDS);
+        }
         if !self.limits.admit(peer, now) {
             self.count_call(peer, CallResult::Limited);
             self.complaints.limited(peer, source, now);

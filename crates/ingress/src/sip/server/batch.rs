@@ -1,12 +1,18 @@
 //! Calls that arrived together, are handed over together, and are answered when the store has answered.
 
-use model::MissedCall;
+use std::collections::HashMap;
+
+use model::{CallId, MissedCall, Msisdn};
 use tokio::time::Instant;
 
 use crate::Stored;
 use crate::sip::meter::CallResult;
 use crate::sip::release::Release;
 use crate::sip::table::Key;
+
+/// Calls that may gather while the store is busy: a second's worth of the busiest hour, so that a disk that hesitates turns nobody away,
+/// and few enough to be stored well before their peers give up.
+pub(super) const MOST_GATHERED: usize = 4_096;
 
 /// A call that waits for the store, and how it is released then.
 #[derive(Debug)]
@@ -22,6 +28,8 @@ pub(super) struct Awaiting {
 pub(super) struct Batch {
     /// No two with the same id and called number.
     calls: Vec<MissedCall>,
+    /// The place of each call.
+    places: HashMap<(Msisdn, CallId), usize>,
     /// Who waits, each with the place of its call.
     awaiting: Vec<(usize, Awaiting)>,
 }
@@ -46,12 +54,17 @@ pub(in crate::sip) struct Handed {
 impl Batch {
     /// Adds a call. The same call forwarded twice within one burst is one call to the store, and gets two answers.
     pub(super) fn add(&mut self, call: MissedCall, awaiting: Awaiting) {
-        let known = self.calls.iter().position(|other| other.called == call.called && other.id == call.id);
-        let place = known.unwrap_or(self.calls.len());
-        if known.is_none() {
+        let next = self.calls.len();
+        let place = *self.places.entry((call.called, call.id.clone())).or_insert(next);
+        if place == next {
             self.calls.push(call);
         }
         self.awaiting.push((place, awaiting));
+    }
+
+    /// Whether no more calls may gather.
+    pub(super) const fn is_full(&self) -> bool {
+        self.awaiting.len() >= MOST_GATHERED
     }
 
     /// Gives out the calls that were added, if any.
@@ -59,12 +72,17 @@ impl Batch {
         if self.awaiting.is_empty() {
             return None;
         }
-        let Self { calls, awaiting } = std::mem::take(self);
+        let Self { calls, places: _, awaiting } = std::mem::take(self);
         Some((calls, Handed { awaiting }))
     }
 }
 
 impl Handed {
+    /// When the first of its calls arrived.
+    pub(in crate::sip) fn arrived(&self) -> Option<Instant> {
+        self.awaiting.first().map(|(_, awaiting)| awaiting.arrived)
+    }
+
     /// What became of each call, in order of arrival: of one that came twice the first is the new one.
     pub(super) fn results(self, outcome: Outcome) -> impl Iterator<Item = (Awaiting, CallResult)> {
         // Places are given in order, so that the first of each call is the one whose place comes next.

@@ -16,7 +16,7 @@ use crate::sip::settings::ReplyTo;
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Troubles that a peer can have.
-const KINDS: usize = Refusal::ALL.len() + 3;
+const KINDS: usize = Refusal::ALL.len() + 4;
 
 /// Where a trouble is among them.
 #[derive(Clone, Copy)]
@@ -24,6 +24,7 @@ enum Kind {
     Refused(Refusal),
     Limited,
     Full,
+    StoreBehind,
     Unacknowledged,
 }
 
@@ -31,7 +32,8 @@ impl Kind {
     const fn place(self) -> usize {
         match self {
             Self::Refused(refusal) => refusal as usize,
-            Self::Limited => KINDS - 3,
+            Self::Limited => KINDS - 4,
+            Self::StoreBehind => KINDS - 3,
             Self::Full => KINDS - 2,
             Self::Unacknowledged => KINDS - 1,
         }
@@ -111,6 +113,15 @@ impl Complaints {
         tracing::warn!(
             peer, %source, left_out,
             "calls are turned away with 503: as many transactions are kept as may be. Unacknowledged calls stay for 32 s: see whether ACKs arrive"
+        );
+    }
+
+    /// A call was turned away since too many wait for the store.
+    pub(super) fn store_behind(&mut self, peer: usize, source: SocketAddr, now: Instant) {
+        let Some((peer, left_out)) = self.ends(peer, Kind::StoreBehind, now) else { return };
+        tracing::warn!(
+            peer, %source, left_out,
+            "calls are turned away with 503: they come faster than they are stored. See how long the disk of the journal takes"
         );
     }
 
@@ -255,12 +266,14 @@ mod tests {
             for _ in 0..1_000 {
                 complaints.limited(0, source, now);
                 complaints.full(0, source, now);
+                complaints.store_behind(0, source, now);
                 complaints.stranger(source, now);
             }
             complaints.stranger(source, now + QUIET);
         });
-        assert_eq!(log.len(), 4, "{log:#?}");
-        for (line, part) in log.iter().zip(["`rate` or `concurrent`", "transactions", "list of peers", "left_out=999 "])
+        assert_eq!(log.len(), 5, "{log:#?}");
+        for (line, part) in
+            log.iter().zip(["`rate` or `concurrent`", "transactions", "the disk", "list of peers", "left_out=999 "])
         {
             assert!(line.contains(part), "{line}");
         }

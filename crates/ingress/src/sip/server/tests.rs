@@ -351,6 +351,20 @@ fn a_full_table_turns_new_calls_away_and_answers_everything_else() {
 }
 
 #[test]
+fn calls_gather_while_the_store_is_busy_up_to_a_bound() {
+    let mut bench = Bench::new(settings());
+    for call in 0..batch::MOST_GATHERED {
+        assert_eq!(bench.receive(invite(&call.to_string()), DATAGRAMS), NONE);
+    }
+    assert_eq!(bench.receive(invite("more"), DATAGRAMS), [503]);
+    assert_eq!(bench.receive(invite("0"), DATAGRAMS), NONE, "a repeat");
+    let handed = bench.hand_over();
+    assert_eq!(bench.receive(invite("more"), DATAGRAMS), NONE, "there is room again");
+    assert_eq!(bench.store(handed, false).len(), batch::MOST_GATHERED);
+    assert_eq!(bench.results(CallResult::Busy), 1);
+}
+
+#[test]
 fn strangers_hear_ten_times_a_second_that_they_are_no_peers() {
     let mut bench = Bench::new(settings());
     let stranger = "203.0.113.5:5060";
