@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ingress::sip::{SipSettings, Transport};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Gateway, Stopped};
 use crate::cli::{self, BUG, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
 use crate::config::Settings;
-use crate::{clock, demo, plan, telemetry};
+use crate::{clock, demo, open_files, plan, telemetry};
+
+/// Files and connections that are not those of SIP peers: of the store, the database, SMSCs, HTTP clients and operators.
+const OTHER_FILES: u64 = 500;
 
 /// The process.
 #[must_use]
@@ -49,6 +53,7 @@ async fn run(settings: Settings) -> u8 {
         Err(error) => return unable("signals can't be handled", &error),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), settings = crate::config::digest(&settings.shown), "starting");
+    take_open_files(&settings.sip);
     let seed = clock::now().as_millis().unsigned_abs() ^ u64::from(std::process::id());
     let mut gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
         Ok(gateway) => gateway,
@@ -79,6 +84,20 @@ async fn run(settings: Settings) -> u8 {
             tracing::warn!("stopped before everything in hand was finished; it goes on at the next start");
             GAVE_UP
         }
+    }
+}
+
+/// Takes as many open files as there are, and says when SIP peers alone could use them up.
+fn take_open_files(sip: &SipSettings) {
+    let open_files = open_files::raise();
+    let has_connections = sip.listen.iter().any(|listen| listen.transport != Transport::Udp);
+    let connections = u64::try_from(sip.limits.connections).unwrap_or(u64::MAX);
+    if has_connections && open_files.is_some_and(|most| most < connections.saturating_add(OTHER_FILES)) {
+        tracing::warn!(
+            open_files,
+            connections,
+            "sip.max_connections may leave no open files for health checks, the database and SMSCs: raise their limit (LimitNOFILE of the service, ulimit -n)"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod database;
 pub mod demo;
 pub mod metrics;
+pub mod open_files;
 pub mod plan;
 pub mod pump;
 pub mod sip_thread;
