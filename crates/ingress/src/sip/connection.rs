@@ -151,7 +151,13 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         match why {
             Ended::Peer | Ended::Unframed | Ended::Draining => self.close().await,
             // Whoever is silent or takes nothing would not take a farewell either.
-            Ended::Idle | Ended::Stalled | Ended::Slow | Ended::Handshake | Ended::Limit | Ended::NotAPeer => {}
+            Ended::Idle
+            | Ended::Stalled
+            | Ended::Slow
+            | Ended::Handshake
+            | Ended::Limit
+            | Ended::Displaced
+            | Ended::NotAPeer => {}
         }
         end
     }

@@ -25,6 +25,10 @@ const TURN: usize = 16;
 /// Responses that may wait for a connection: as many as one that is quick may get at once; one that has more of them waiting is not taking them.
 const RESPONSES: usize = 8_192;
 
+/// The part of [`super::Limits::idle`] after which a connection makes room for another of its peer: one whose end was never heard of would shut
+/// the peer out until then.
+const QUIET: u32 = 10;
+
 /// How long connections have to say goodbye when the door ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -36,8 +40,10 @@ struct Live {
     /// `None` once it is to write what it was given, and end.
     responses: Option<mpsc::Sender<Bytes>>,
     task: AbortHandle,
-    /// Whether it was given up for not taking its responses.
-    given_up: bool,
+    /// When its last message came, or it began.
+    heard: Instant,
+    /// Why it is to end, where we decided that.
+    parting: Option<Ended>,
 }
 
 /// All connections over TCP and TLS.
@@ -65,12 +71,8 @@ impl Connections {
     /// Lets a connection live, unless there are too many.
     pub(super) fn open(&mut self, accepted: Accepted) {
         let (peer, source, transport) = (accepted.peer, accepted.source, accepted.transport());
-        let most = self.settings.peers.get(peer).map_or(0, |peer| peer.connections);
-        let of_peer = self.of_peer.get(peer).copied().unwrap_or(0);
-        if self.live.len() >= self.settings.limits.connections || of_peer >= most {
+        if let Some(detail) = self.lacks_room(peer).filter(|_| !self.make_room(peer)) {
             self.meter.ended(Ended::Limit);
-            let detail =
-                if of_peer >= most { "the peer has as many as it may" } else { "there are too many of all peers" };
             return self.log(Ended::Limit, peer, source, transport, detail);
         }
         self.last += 1;
@@ -78,11 +80,36 @@ impl Connections {
         let (responses, to_write) = mpsc::channel(RESPONSES);
         let ties = Ties { connection, bursts: self.bursts.clone(), responses: to_write };
         let task = self.tasks.spawn(serve(accepted, ties, self.patience()));
-        self.live
-            .insert(connection, Live { peer, source, transport, responses: Some(responses), task, given_up: false });
+        let live =
+            Live { peer, source, transport, responses: Some(responses), task, heard: Instant::now(), parting: None };
+        self.live.insert(connection, live);
         self.count(peer, |connections| connections + 1);
         self.meter.connected(transport);
         tracing::debug!(peer = self.name(peer), %source, transport = transport.as_str(), "a SIP connection begins");
+    }
+
+    /// What there is too much of for another connection of a peer.
+    fn lacks_room(&self, peer: usize) -> Option<&'static str> {
+        let most = self.settings.peers.get(peer).map_or(0, |peer| peer.connections);
+        if self.of_peer.get(peer).is_none_or(|connections| *connections >= most) {
+            return Some("the peer has as many as it may");
+        }
+        let all = self.of_peer.iter().sum::<usize>();
+        (all >= self.settings.limits.connections).then_some("there are too many of all peers")
+    }
+
+    /// Lets the peer's quietest connection end, if it has been quiet for long; whether it had one.
+    fn make_room(&mut self, peer: usize) -> bool {
+        let quiet = self.settings.limits.idle / QUIET;
+        let own = self.live.values_mut().filter(|live| live.peer == peer && live.parting.is_none());
+        let Some(live) = own.min_by_key(|live| live.heard).filter(|live| live.heard.elapsed() >= quiet) else {
+            return false;
+        };
+        live.parting = Some(Ended::Displaced);
+        // It writes what it was given, and ends.
+        live.responses = None;
+        self.count(peer, |connections| connections - 1);
+        true
     }
 
     fn patience(&self) -> Patience {
@@ -93,26 +120,45 @@ impl Connections {
     /// Waits for messages, of which it takes some bursts, or for the end of a connection. The last messages of that one are to be
     /// taken by [`Connections::take_arrived`] before [`Connections::close`] is told of it.
     pub(super) async fn next(&mut self, bursts: &mut Vec<Burst>) -> Option<Result<End, JoinError>> {
-        tokio::select! {
+        let end = tokio::select! {
             _ = self.arrived.recv_many(bursts, TURN) => None,
             Some(end) = self.tasks.join_next() => Some(end),
+        };
+        self.hear(bursts);
+        end
+    }
+
+    fn hear(&mut self, bursts: &[Burst]) {
+        let now = Instant::now();
+        for burst in bursts {
+            if let Some(live) = self.live.get_mut(&burst.connection) {
+                live.heard = now;
+            }
         }
     }
 
     /// Gives a response to a connection; whether it takes it.
     pub(super) fn send(&mut self, connection: u64, response: Bytes) -> bool {
-        let Some(live) = self.live.get_mut(&connection).filter(|live| !live.given_up) else { return false };
+        let Some(live) = self.live.get_mut(&connection) else { return false };
         let Some(responses) = &live.responses else { return false };
         match responses.try_send(response) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                live.given_up = true;
-                live.task.abort();
+                self.give_up(connection);
                 (0..RESPONSES).for_each(|_| self.meter.unsent());
                 false
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
         }
+    }
+
+    fn give_up(&mut self, connection: u64) {
+        let Some(live) = self.live.get_mut(&connection) else { return };
+        live.parting = Some(Ended::Slow);
+        live.responses = None;
+        live.task.abort();
+        let peer = live.peer;
+        self.count(peer, |connections| connections - 1);
     }
 
     /// Takes what has come meanwhile.
@@ -122,17 +168,22 @@ impl Connections {
         {
             bursts.push(burst);
         }
+        self.hear(bursts);
     }
 
     /// Forgets a connection that has ended: which one.
     pub(super) fn close(&mut self, end: Result<End, JoinError>) -> Option<u64> {
         let end = end.or_else(|error| self.end_of_task(&error)).ok()?;
         let live = self.live.remove(&end.connection)?;
-        self.count(live.peer, |connections| connections - 1);
+        // One that was told to part makes room from then on.
+        if live.parting.is_none() {
+            self.count(live.peer, |connections| connections - 1);
+        }
+        let why = live.parting.unwrap_or(end.why);
         self.meter.disconnected(live.transport);
-        self.meter.ended(end.why);
+        self.meter.ended(why);
         (0..end.unsent).for_each(|_| self.meter.unsent());
-        self.log(end.why, live.peer, live.source, live.transport, &end.detail);
+        self.log(why, live.peer, live.source, live.transport, &end.detail);
         Some(end.connection)
     }
 
@@ -140,13 +191,13 @@ impl Connections {
     fn end_of_task(&self, error: &JoinError) -> Result<End, ()> {
         let found = self.live.iter().find(|(_, live)| live.task.id() == error.id());
         let (connection, live) = found.ok_or(())?;
-        let (why, detail) = if live.given_up {
-            (Ended::Slow, "too many responses wait for it".to_owned())
+        let detail = if live.parting == Some(Ended::Slow) {
+            "too many responses wait for it".to_owned()
         } else {
             tracing::error!(%error, "a SIP connection came to grief");
-            (Ended::Peer, error.to_string())
+            error.to_string()
         };
-        Ok(End { connection: *connection, why, detail, unsent: 0 })
+        Ok(End { connection: *connection, why: Ended::Peer, detail, unsent: 0 })
     }
 
     /// Closes every connection once it has written what it was given.

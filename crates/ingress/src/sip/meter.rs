@@ -25,6 +25,8 @@ pub enum Ended {
     Handshake,
     /// There were too many connections, of this peer or altogether.
     Limit,
+    /// There were as many as there may be, and it made room for a new one: nothing had come by it for long.
+    Displaced,
     /// It came from nobody's network.
     NotAPeer,
     /// The gateway is stopping.
@@ -33,7 +35,7 @@ pub enum Ended {
 
 impl Ended {
     /// Every reason, in the order of the documents.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Peer,
         Self::Idle,
         Self::Stalled,
@@ -41,6 +43,7 @@ impl Ended {
         Self::Unframed,
         Self::Handshake,
         Self::Limit,
+        Self::Displaced,
         Self::NotAPeer,
         Self::Draining,
     ];
@@ -56,6 +59,7 @@ impl Ended {
             Self::Unframed => "unframed",
             Self::Handshake => "handshake",
             Self::Limit => "limit",
+            Self::Displaced => "displaced",
             Self::NotAPeer => "not_a_peer",
             Self::Draining => "draining",
         }

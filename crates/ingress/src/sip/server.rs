@@ -77,7 +77,7 @@ impl Server {
         Self {
             limits: Limits::new(&settings.peers),
             complaints: Complaints::new(Arc::clone(&settings)),
-            table: Table::new(settings.timers, settings.limits.transactions),
+            table: Table::new(settings.timers, settings.limits.transactions, settings.peers.len()),
             settings,
             counts,
             meter,
@@ -203,12 +203,12 @@ impl Server {
             self.meter.call(peer, CallResult::Unavailable, 1);
             return Some(DRAINING_SECONDS);
         }
-        if self.table.is_full() {
+        if self.table.is_full_for(peer) {
             self.count_call(peer, CallResult::Busy);
             self.complaints.full(peer, source, now);
             return Some(BUSY_SECONDS);
         }
-        if self.batch.is_full() {
+        if self.batch.is_full_for(self.limits.share_of_waiting(peer)) {
             self.count_call(peer, CallResult::Busy);
             self.complaints.store_behind(peer, source, now);
             return Some(BUSY_SECONDS);

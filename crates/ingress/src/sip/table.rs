@@ -111,15 +111,25 @@ pub(super) struct Table {
     deadlines: BTreeSet<(Instant, Key)>,
     /// The transactions whose responses go to a connection.
     connections: HashMap<u64, HashSet<Key>>,
+    /// What each peer has of it.
+    shares: Vec<Share>,
     held: usize,
     open: usize,
 }
 
+/// What a peer has of the table.
+#[derive(Debug, Clone, Default)]
+struct Share {
+    entries: usize,
+    held: usize,
+}
+
 impl Table {
-    /// A table that keeps this many transactions at most.
-    pub(super) fn new(timers: Timers, most: usize) -> Self {
+    /// A table for so many peers that keeps this many transactions at most.
+    pub(super) fn new(timers: Timers, most: usize, peers: usize) -> Self {
         let (entries, ways, deadlines, connections) = (HashMap::new(), HashMap::new(), BTreeSet::new(), HashMap::new());
-        Self { timers, most, entries, ways, deadlines, connections, held: 0, open: 0 }
+        let shares = vec![Share::default(); peers];
+        Self { timers, most, entries, ways, deadlines, connections, shares, held: 0, open: 0 }
     }
 
     pub(super) fn holds(&self, key: &Key) -> bool {
@@ -138,9 +148,13 @@ impl Table {
         first.is_some_and(|first| !matches!(first.state, State::Proceeding(_)))
     }
 
-    /// Whether no call can be kept any more.
-    pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= self.most || self.held >= self.most.saturating_mul(HELD_EACH)
+    /// Whether no call of a peer can be kept any more: one of several may have half of the table, so that it can't shut out the others.
+    pub(super) fn is_full_for(&self, peer: usize) -> bool {
+        let takes =
+            |entries: usize, held: usize, most: usize| entries >= most || held >= most.saturating_mul(HELD_EACH);
+        let own = self.shares.get(peer).filter(|_| self.shares.len() > 1);
+        takes(self.entries.len(), self.held, self.most)
+            || own.is_some_and(|own| takes(own.entries, own.held, self.most / 2))
     }
 
     /// Whether there is room for what can be answered the same without being kept: half of the table is for calls.
@@ -208,6 +222,9 @@ impl Table {
     fn keep(&mut self, key: Key, entry: Entry) {
         self.held += entry.held;
         self.open += usize::from(entry.state.is_open());
+        if let Some(share) = self.shares.get_mut(entry.peer) {
+            *share = Share { entries: share.entries + 1, held: share.held + entry.held };
+        }
         if let Some(at) = entry.state.deadline() {
             self.deadlines.insert((at, key.clone()));
         }
@@ -221,6 +238,9 @@ impl Table {
         let (key, entry) = self.entries.remove_entry(key)?;
         self.held -= entry.held;
         self.open -= usize::from(entry.state.is_open());
+        if let Some(share) = self.shares.get_mut(entry.peer) {
+            *share = Share { entries: share.entries - 1, held: share.held - entry.held };
+        }
         let line = entry.route.map(|route| route.line);
         if let Some(Line::Connection(number)) = line
             && let Some(keys) = self.connections.get_mut(&number)
@@ -242,6 +262,9 @@ impl Table {
         let Some(way) = entry.way.take() else { return };
         entry.held -= way.0.len();
         self.held -= way.0.len();
+        if let Some(share) = self.shares.get_mut(entry.peer) {
+            share.held -= way.0.len();
+        }
         self.forget_way(key, Some(&way));
     }
 
@@ -273,9 +296,9 @@ impl Table {
 impl Table {
     /// Whether nothing is left of anything.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { timers: _, most: _, entries, ways, deadlines, connections, held, open } = self;
+        let Self { timers: _, most: _, entries, ways, deadlines, connections, shares, held, open } = self;
         let lists = entries.is_empty() && ways.is_empty() && deadlines.is_empty() && connections.is_empty();
-        lists && (*held, *open) == (0, 0)
+        lists && (*held, *open) == (0, 0) && shares.iter().all(|share| (share.entries, share.held) == (0, 0))
     }
 }
 
@@ -314,9 +337,10 @@ mod tests {
         Route { line, to: NOBODY.parse().unwrap() }
     }
 
-    fn filled(table: &mut Table, calls: u64, line: Line, now: Instant) {
+    /// Puts so many more calls of the first peer into the table.
+    fn filled(table: &mut Table, calls: usize, line: Line, now: Instant) {
         let called = Msisdn::international("4530405060").unwrap();
-        for call in 0..calls {
+        for call in table.len()..table.len() + calls {
             let text = request("INVITE", &format!("h;branch=z9hG4bK{call}"), "");
             let message = Message::parse(Bytes::from(text)).unwrap();
             let envelope = message.envelope().unwrap();
@@ -341,7 +365,7 @@ mod tests {
     fn everything_held_is_given_back_in_the_end() {
         let (now, timers) = (Instant::now(), Timers::default());
         for (line, repeats) in [(Line::Datagrams(0), 10), (Line::Connection(3), 0)] {
-            let mut table = Table::new(timers, 100);
+            let mut table = Table::new(timers, 100, 1);
             filled(&mut table, 50, line, now);
             assert_eq!((table.entries.len(), table.ways.len(), table.deadlines.len()), (50, 1, 50));
             assert!(table.held >= 50 * 600 && !table.is_idle());
@@ -356,24 +380,36 @@ mod tests {
     #[test]
     fn a_table_is_full_by_number_and_by_octets() {
         let (now, line) = (Instant::now(), Line::Datagrams(0));
-        let mut table = Table::new(Timers::default(), 10);
+        let mut table = Table::new(Timers::default(), 10, 1);
         filled(&mut table, 5, line, now);
-        assert_eq!((table.is_full(), table.has_room_to_spare()), (false, false));
-        filled(&mut table, 10, line, now);
-        assert!(table.is_full());
-        let mut table = Table::new(Timers::default(), 10);
+        assert_eq!((table.is_full_for(0), table.has_room_to_spare()), (false, false));
+        filled(&mut table, 5, line, now);
+        assert!(table.is_full_for(0));
+        let mut table = Table::new(Timers::default(), 10, 1);
         let text = request("INVITE", "h;branch=z9hG4bKx", "");
         let message = Message::parse(Bytes::from(text)).unwrap();
         let envelope = message.envelope().unwrap();
         let state = State::completed(Bytes::from(vec![b'x'; 10 * HELD_EACH]), now, table.timers.on(line));
         table.insert(Key::of(0, &message, &envelope), 0, None, state, route(line));
-        assert!(table.is_full());
+        assert!(table.is_full_for(0));
+    }
+
+    #[test]
+    fn one_of_several_peers_may_have_half_of_the_table() {
+        let (now, line) = (Instant::now(), Line::Datagrams(0));
+        let mut table = Table::new(Timers::default(), 10, 2);
+        filled(&mut table, 4, line, now);
+        assert_eq!((table.is_full_for(0), table.is_full_for(1)), (false, false));
+        filled(&mut table, 1, line, now);
+        assert_eq!((table.is_full_for(0), table.is_full_for(1)), (true, false));
+        emptied(&mut table);
+        assert!(!table.is_full_for(0));
     }
 
     #[test]
     fn a_closed_connection_frees_what_it_held() {
         let now = Instant::now();
-        let mut table = Table::new(Timers::default(), 100);
+        let mut table = Table::new(Timers::default(), 100, 1);
         filled(&mut table, 5, Line::Connection(3), now);
         table.close(4);
         assert_eq!(table.len(), 5);

@@ -214,6 +214,25 @@ async fn more_connections_than_there_may_be_are_closed_at_once() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_quiet_for_long_makes_room_for_another() {
+    let mut settings = with_limits(Limits { idle: Duration::from_secs(20), ..Limits::default() });
+    settings.peers[0].connections = 2;
+    let gateway = Gateway::start(settings).await;
+    let (mut quiet, mut busy) = (gateway.trunk().await, gateway.trunk().await);
+    assert_eq!(quiet.ask(options("a")).await, 200);
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(busy.ask(options("b")).await, 200);
+    let mut new = gateway.trunk().await;
+    assert_eq!(new.ask(options("c")).await, 200);
+    quiet.expect_end().await;
+    gateway.wait_for_end(Ended::Displaced, 1).await;
+    assert_eq!(busy.ask(options("d")).await, 200, "one that was heard of stays");
+    gateway.trunk().await.expect_end().await;
+    gateway.wait_until(|gateway| gateway.ended(Ended::Limit) == 1).await;
+    assert_eq!(gateway.open(), 2);
+}
+
+#[tokio::test]
 async fn a_stranger_is_closed_at_once() {
     let mut known = over_tcp();
     known.peers = vec![Peer::new("elsewhere", vec!["192.0.2.0/24".parse().unwrap()], known.peers[0].rules.clone())];

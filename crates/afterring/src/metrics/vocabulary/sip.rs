@@ -37,9 +37,10 @@ pub(in crate::metrics) const SIP_CONNECTIONS_ENDED: Definition = Definition {
     kind: "counter",
     labels: "why",
     help: "Connections of SIP peers that ended, by why: peer (it closed), idle, stalled (a message did not end), slow (it took no responses), unframed (what came \
-           can't be cut into messages), handshake (TLS), limit (too many), not_a_peer, draining",
+           can't be cut into messages), handshake (TLS), limit (too many), displaced (as limit, but a \
+           connection by which nothing had come for a tenth of sip.idle_timeout made room), not_a_peer, draining",
     rise: "stalled, slow: the network to the peer loses data; unframed: the peer sends a wrong Content-Length, or no SIP; handshake: certificates or \
-           versions of TLS don't fit; limit: raise connections= or sip.max_connections; not_a_peer: name its network in sip.peers",
+           versions of TLS don't fit; limit, displaced: the peer does not close what it does not use; else raise connections= or sip.max_connections; not_a_peer: name its network in sip.peers",
 };
 pub(in crate::metrics) const SIP_TRANSACTIONS: Definition = Definition {
     name: "sip_transactions",

@@ -62,9 +62,11 @@ impl Batch {
         self.awaiting.push((place, awaiting));
     }
 
-    /// Whether no more calls may gather.
-    pub(super) const fn is_full(&self) -> bool {
-        self.awaiting.len() >= MOST_GATHERED
+    /// Whether no more calls may gather of a peer that has `waiting` at the store already: one of several that has as many as half of those that
+    /// may gather gets no more than half of the room, so that it can't shut out the others.
+    pub(super) const fn is_full_for(&self, waiting: usize) -> bool {
+        let most = if waiting >= MOST_GATHERED / 2 { MOST_GATHERED / 2 } else { MOST_GATHERED };
+        self.awaiting.len() >= most
     }
 
     /// Gives out the calls that were added, if any.

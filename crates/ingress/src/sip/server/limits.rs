@@ -55,6 +55,12 @@ impl Limits {
         peer.waiting
     }
 
+    /// Calls of this peer that wait for the store, where there are others that it might keep waiting.
+    pub(super) fn share_of_waiting(&self, peer: usize) -> usize {
+        let own = self.peers.get(peer).filter(|_| self.peers.len() > 1);
+        own.map_or(0, |peer| peer.waiting)
+    }
+
     /// Whether a stranger is answered now.
     pub(super) fn answers_stranger(&mut self, now: Instant) -> bool {
         self.strangers.take(now)

@@ -365,6 +365,22 @@ fn calls_gather_while_the_store_is_busy_up_to_a_bound() {
 }
 
 #[test]
+fn one_of_several_peers_gathers_no_more_than_half() {
+    let mut two = settings();
+    let rules = two.peers[0].rules.clone();
+    two.peers.push(Peer::new("other", vec!["198.51.100.0/24".parse().unwrap()], rules));
+    let mut bench = Bench::new(two);
+    for call in 0..batch::MOST_GATHERED / 2 {
+        assert_eq!(bench.receive(invite(&call.to_string()), DATAGRAMS), NONE);
+    }
+    assert_eq!(bench.receive(invite("more"), DATAGRAMS), [503]);
+    assert_eq!(bench.receive_from(invite("other"), DATAGRAMS, "198.51.100.1:5060"), []);
+    let handed = bench.hand_over();
+    assert_eq!(bench.receive(invite("more"), DATAGRAMS), NONE, "there is room again");
+    assert_eq!(bench.store(handed, false).len(), batch::MOST_GATHERED / 2 + 1);
+}
+
+#[test]
 fn strangers_hear_ten_times_a_second_that_they_are_no_peers() {
     let mut bench = Bench::new(settings());
     let stranger = "203.0.113.5:5060";
