@@ -116,12 +116,7 @@ mod tests {
     use super::*;
 
     fn settings(listen: &str) -> SipSettings {
-        let denmark = Numbering {
-            country_code: "45".into(),
-            national_prefix: String::new(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let denmark = Numbering::new("45", "", "00");
         let listen = vec![Listen { transport: Transport::Udp, address: listen.parse().unwrap() }];
         SipSettings { listen, ..SipSettings::new(denmark) }
     }

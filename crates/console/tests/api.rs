@@ -98,12 +98,7 @@ async fn gateway(change: impl FnOnce(&mut Operators)) -> Gateway {
     let orders = Arc::clone(&forced);
     let mut operators = Operators {
         store: store.clone(),
-        numbering: Numbering {
-            country_code: "86".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        },
+        numbering: Numbering::new("86", "0", "00"),
         status: Arc::new(status),
         force: Arc::new(move |order| {
             orders.lock().unwrap().push(order);

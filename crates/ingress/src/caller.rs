@@ -46,12 +46,7 @@ mod tests {
 
     #[test]
     fn a_service_number_is_the_same_however_it_is_written() {
-        let germany = Numbering {
-            country_code: "49".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let germany = Numbering::new("49", "0", "00");
         for (written, read) in [
             ("+4991100100", Ok("4991100100")),
             ("004991100100", Ok("4991100100")),

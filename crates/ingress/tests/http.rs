@@ -18,12 +18,7 @@ fn now() -> Timestamp {
 }
 
 fn settings() -> HttpSettings {
-    HttpSettings::new(Numbering {
-        country_code: "86".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    })
+    HttpSettings::new(Numbering::new("86", "0", "00"))
 }
 
 struct Gateway {

@@ -23,12 +23,7 @@ fn now() -> Timestamp {
 
 /// Timers that leave a test alone: nothing is repeated unless the test says so.
 fn settings() -> SipSettings {
-    let denmark = Numbering {
-        country_code: "45".into(),
-        national_prefix: String::new(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let denmark = Numbering::new("45", "", "00");
     let timers = Timers { t1: Duration::from_secs(100), trying_after: Duration::from_secs(100), ..Timers::default() };
     SipSettings { timers, ..SipSettings::new(denmark) }
 }

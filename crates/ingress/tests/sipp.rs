@@ -36,12 +36,7 @@ async fn release_all(transport: Transport, mode: &str) {
         println!("skipped: sipp is not on the PATH");
         return;
     }
-    let numbering = Numbering {
-        country_code: "45".into(),
-        national_prefix: String::new(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = Numbering::new("45", "", "00");
     // The scenario expects 480 for every reason.
     let listen = Listen { transport, address: "127.0.0.1:0".parse().unwrap() };
     let mut settings = SipSettings { listen: vec![listen], ..SipSettings::new(numbering) };

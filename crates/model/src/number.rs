@@ -183,6 +183,17 @@ impl Numbering {
     /// [`Numbering::shortest_national`] unless it is told otherwise.
     pub const SHORTEST_NATIONAL: usize = 7;
 
+    /// A plan with this country code and these prefixes, without `+`; either may be empty.
+    #[must_use]
+    pub fn new(country_code: &str, national_prefix: &str, international_prefix: &str) -> Self {
+        Self {
+            country_code: country_code.to_owned(),
+            national_prefix: national_prefix.to_owned(),
+            international_prefix: international_prefix.to_owned(),
+            shortest_national: Self::SHORTEST_NATIONAL,
+        }
+    }
+
     /// Normalises a number as written by a person or a switch to E.164.
     ///
     /// In this order: `+` or the international prefix → international; the national prefix (one other than 0 only where enough digits follow) → national; bare digits are international when they begin
@@ -273,12 +284,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn china() -> Numbering {
-        Numbering {
-            country_code: "86".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        }
+        Numbering::new("86", "0", "00")
     }
 
     #[test]

@@ -59,12 +59,7 @@ fn bodies(body: &[u8]) {
 }
 
 fn settings(charset: Charset, packed: bool) -> LinkSettings {
-    let numbering = Numbering {
-        country_code: "86".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = Numbering::new("86", "0", "00");
     let (smsc, password) = (SmscName("smsc".into()), Secret::new(String::new()));
     let mut settings = LinkSettings::new(smsc, "smsc", 2775, "fuzzing", password, numbering);
     (settings.writing.charset, settings.writing.packed) = (charset, packed);

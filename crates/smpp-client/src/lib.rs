@@ -53,12 +53,7 @@ pub use writing::{Charset, KindWriting, Long, TonNpi, ValidityForm, Writing};
 
 #[cfg(test)]
 fn settings_for_tests() -> LinkSettings {
-    let numbering = model::Numbering {
-        country_code: "86".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = model::Numbering::new("86", "0", "00");
     let smsc = model::SmscName("smsc1".into());
     LinkSettings {
         window: 10,

@@ -73,12 +73,7 @@ mod tests {
 
     #[test]
     fn the_door_says_where_it_listens_and_what_peers_sent() {
-        let numbering = Numbering {
-            country_code: "45".into(),
-            national_prefix: String::new(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let numbering = Numbering::new("45", "", "00");
         let listens = vec![Listen { transport: Transport::Udp, address: "127.0.0.1:5060".parse().unwrap() }];
         let door = SipDoor { listens, meter: Arc::new(Meter::new(&SipSettings::new(numbering))) };
         let check = check(&door);

@@ -175,12 +175,7 @@ mod tests {
     use model::Numbering;
 
     fn settings() -> SipSettings {
-        let denmark = Numbering {
-            country_code: "45".into(),
-            national_prefix: String::new(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let denmark = Numbering::new("45", "", "00");
         SipSettings::new(denmark)
     }
 

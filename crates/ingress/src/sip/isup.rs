@@ -209,12 +209,7 @@ pub(super) mod tests {
     }
 
     fn germany() -> Numbering {
-        Numbering {
-            country_code: "49".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        }
+        Numbering::new("49", "0", "00")
     }
 
     #[test]
@@ -254,12 +249,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_national_prefix_is_taken_off_where_no_number_begins_with_it() {
-        let plan = |country: &str, prefix: &str| Numbering {
-            country_code: country.into(),
-            national_prefix: prefix.into(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let plan = |country: &str, prefix: &str| Numbering::new(country, prefix, "00");
         for (numbering, digits, expected) in [
             (plan("49", "0"), "015112345678", "4915112345678"),
             (plan("36", "06"), "06201234567", "36201234567"),

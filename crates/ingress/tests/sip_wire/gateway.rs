@@ -22,12 +22,7 @@ fn now() -> Timestamp {
 
 /// Listens there. Nothing is repeated while a test runs.
 pub(crate) fn settings(listen: &[(Transport, &str)]) -> SipSettings {
-    let denmark = Numbering {
-        country_code: "45".into(),
-        national_prefix: String::new(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let denmark = Numbering::new("45", "", "00");
     let timers = Timers { t1: Duration::from_secs(100), trying_after: Duration::from_secs(100), ..Timers::default() };
     let listen =
         listen.iter().map(|(transport, address)| Listen { transport: *transport, address: address.parse().unwrap() });

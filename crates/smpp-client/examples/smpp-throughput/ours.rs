@@ -52,12 +52,7 @@ fn now() -> Timestamp {
 }
 
 fn settings(load: &Load) -> Vec<LinkSettings> {
-    let numbering = Numbering {
-        country_code: "49".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = Numbering::new("49", "0", "00");
     let link = |number: usize| {
         let (smsc, secret) = (SmscName("sink".into()), Secret::new("secret".into()));
         LinkSettings {

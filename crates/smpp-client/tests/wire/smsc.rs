@@ -254,12 +254,7 @@ impl Gateway {
 }
 
 pub(crate) fn settings(port: u16) -> LinkSettings {
-    let numbering = model::Numbering {
-        country_code: "86".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = model::Numbering::new("86", "0", "00");
     let smsc = SmscName("smsc1".into());
     LinkSettings {
         window: 10,

@@ -234,12 +234,7 @@ mod tests {
     }
 
     fn numbering() -> Numbering {
-        Numbering {
-            country_code: "86".into(),
-            national_prefix: "0".into(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        }
+        Numbering::new("86", "0", "00")
     }
 
     fn listed(text: &[u8]) -> (List, Vec<(u64, String)>) {

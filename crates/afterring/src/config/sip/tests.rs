@@ -20,12 +20,7 @@ fn problems(environment: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn china() -> Numbering {
-    Numbering {
-        country_code: "86".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    }
+    Numbering::new("86", "0", "00")
 }
 
 #[test]

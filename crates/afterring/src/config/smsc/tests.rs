@@ -8,12 +8,7 @@ use smpp_client::{Bind, Charset, Long, StatusClass, TonNpi, ValidityForm, Versio
 use super::*;
 
 fn numbering() -> Numbering {
-    Numbering {
-        country_code: "86".into(),
-        national_prefix: "0".into(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    }
+    Numbering::new("86", "0", "00")
 }
 
 fn read(text: &str) -> Result<Vec<LinkSettings>, Problems> {

@@ -9,12 +9,7 @@ use crate::sip::isup::tests::iam;
 use crate::sip::settings::{CallerFrom, Last, Party};
 
 fn denmark() -> Rules {
-    let numbering = Numbering {
-        country_code: "45".into(),
-        national_prefix: String::new(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = Numbering::new("45", "", "00");
     Rules { trusted: true, ..Rules::new(numbering) }
 }
 
@@ -100,12 +95,7 @@ fn what_operators_send_is_understood() {
 
 #[test]
 fn what_the_field_sends_is_understood() {
-    let plan = |country: &str, national: &str, international: &str| Numbering {
-        country_code: country.into(),
-        national_prefix: national.into(),
-        international_prefix: international.into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let plan = |country: &str, national: &str, international: &str| Numbering::new(country, national, international);
     let [russia, australia, usa] = [plan("7", "8", "810"), plan("61", "0", "0011"), plan("1", "1", "011")];
     let reversed = |numbering: &Numbering| Rules { diversion: Last::Bottom, ..Rules::new(numbering.clone()) };
     let plain = |numbering: &Numbering| Rules::new(numbering.clone());

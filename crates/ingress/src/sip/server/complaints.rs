@@ -197,12 +197,7 @@ mod tests {
     }
 
     fn log_of(tell: impl FnOnce(&mut Complaints)) -> Vec<String> {
-        let numbering = Numbering {
-            country_code: "45".into(),
-            national_prefix: String::new(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let numbering = Numbering::new("45", "", "00");
         let mut settings = SipSettings::new(numbering);
         settings.peers[0].name = "msc-1".into();
         let mut second = settings.peers[0].clone();

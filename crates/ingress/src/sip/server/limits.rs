@@ -98,12 +98,7 @@ mod tests {
     use model::Numbering;
 
     fn limits(rate: Option<u32>, concurrent: Option<u32>) -> Limits {
-        let numbering = Numbering {
-            country_code: "45".into(),
-            national_prefix: String::new(),
-            international_prefix: "00".into(),
-            shortest_national: Numbering::SHORTEST_NATIONAL,
-        };
+        let numbering = Numbering::new("45", "", "00");
         let mut peers = SipSettings::new(numbering).peers;
         peers[0].rate = rate.and_then(NonZeroU32::new);
         peers[0].concurrent = concurrent.and_then(NonZeroU32::new);

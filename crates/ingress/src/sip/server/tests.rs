@@ -25,12 +25,7 @@ pub(super) struct Bench {
 }
 
 pub(super) fn settings() -> SipSettings {
-    let numbering = Numbering {
-        country_code: "45".into(),
-        national_prefix: String::new(),
-        international_prefix: "00".into(),
-        shortest_national: Numbering::SHORTEST_NATIONAL,
-    };
+    let numbering = Numbering::new("45", "", "00");
     let network: Network = "192.0.2.0/24".parse().unwrap();
     let peers = vec![Peer::new("lab", vec![network], Rules::new(numbering.clone()))];
     SipSettings { peers, ..SipSettings::new(numbering) }
