@@ -6,7 +6,6 @@
 
 mod figures;
 mod limit;
-mod process;
 
 use std::cell::RefCell;
 use std::env;
@@ -16,9 +15,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use figures::{Figures, quantile};
+use figures::Figures;
+use integration_tests::histogram::quantile;
+use integration_tests::process::{Memory, cpu, file_system, peak, times, written};
 use integration_tests::{Gateway, World, paths, wait};
-use process::{Memory, cpu, file_system, peak, times, written};
 use serde_json::Value;
 use throwaway_postgres::{Cluster, sql};
 

@@ -14,13 +14,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Looks at a process's resident memory again and again.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<f64>>,
 }
 
 impl Memory {
-    pub(crate) fn watch(process: u32) -> Self {
+    /// Begins to look.
+    #[must_use]
+    pub fn watch(process: u32) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || {
@@ -35,7 +37,8 @@ impl Memory {
     }
 
     /// The most in each tenth of the time, in MiB.
-    pub(crate) fn tenths(self) -> Vec<f64> {
+    #[must_use]
+    pub fn tenths(self) -> Vec<f64> {
         self.stop.store(true, Ordering::SeqCst);
         let seen = self.thread.join().unwrap_or_default();
         seen.chunks(seen.len().div_ceil(10).max(1)).map(|some| some.iter().copied().fold(0.0, f64::max)).collect()
@@ -47,13 +50,19 @@ fn resident(process: u32) -> Result<f64> {
 }
 
 /// Processor time of a process, user and system, in seconds.
-pub(crate) fn cpu(process: u32) -> Result<f64> {
+///
+/// # Errors
+/// When there is no such process.
+pub fn cpu(process: u32) -> Result<f64> {
     // Fields 14 and 15 of proc(5), counted from behind the name.
     times(process, &[11, 12])
 }
 
 /// Times of a process, in seconds: fields of `/proc/PID/stat`, counted from behind the name.
-pub(crate) fn times(process: u32, places: &[usize]) -> Result<f64> {
+///
+/// # Errors
+/// When there is no such process.
+pub fn times(process: u32, places: &[usize]) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields: Vec<&str> = stat.rsplit_once(") ").context("no name in stat")?.1.split(' ').collect();
     let ticks = |place: usize| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
@@ -62,12 +71,18 @@ pub(crate) fn times(process: u32, places: &[usize]) -> Result<f64> {
 }
 
 /// The most memory a process ever had resident, in MiB.
-pub(crate) fn peak(process: u32) -> Result<f64> {
+///
+/// # Errors
+/// When there is no such process.
+pub fn peak(process: u32) -> Result<f64> {
     Ok(proc_number(&format!("/proc/{process}/status"), "VmHWM:")? / 1024.0)
 }
 
 /// What a process had written to storage, in MiB.
-pub(crate) fn written(process: u32) -> Result<f64> {
+///
+/// # Errors
+/// When there is no such process.
+pub fn written(process: u32) -> Result<f64> {
     Ok(proc_number(&format!("/proc/{process}/io"), "write_bytes:")? / 1_048_576.0)
 }
 
@@ -79,7 +94,10 @@ fn proc_number(file: &str, name: &str) -> Result<f64> {
 }
 
 /// The kind of file system that a folder is on.
-pub(crate) fn file_system(folder: &Path) -> Result<String> {
+///
+/// # Errors
+/// When there is no such folder.
+pub fn file_system(folder: &Path) -> Result<String> {
     let folder = folder.canonicalize()?;
     let mounts = fs::read_to_string("/proc/mounts")?;
     let at = |line: &str| {
