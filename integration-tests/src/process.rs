@@ -58,12 +58,31 @@ pub fn cpu(process: u32) -> Result<f64> {
     times(process, &[11, 12])
 }
 
+/// Processor time of the thread of this name, in seconds; `None` when a process has no such thread.
+///
+/// # Errors
+/// When there is no such process.
+pub fn thread_cpu(process: u32, name: &str) -> Result<Option<f64>> {
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let task = task?.path();
+        // A thread that has ended meanwhile has no name.
+        if fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name) {
+            return fields(&task.join("stat"), &[11, 12]).map(Some);
+        }
+    }
+    Ok(None)
+}
+
 /// Times of a process, in seconds: fields of `/proc/PID/stat`, counted from behind the name.
 ///
 /// # Errors
 /// When there is no such process.
 pub fn times(process: u32, places: &[usize]) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    fields(Path::new(&format!("/proc/{process}/stat")), places)
+}
+
+fn fields(stat: &Path, places: &[usize]) -> Result<f64> {
+    let stat = fs::read_to_string(stat)?;
     let fields: Vec<&str> = stat.rsplit_once(") ").context("no name in stat")?.1.split(' ').collect();
     let ticks = |place: usize| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
     // A tick is 10 ms on every Linux.
