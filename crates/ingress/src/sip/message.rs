@@ -131,7 +131,9 @@ impl Message {
     /// # Errors
     /// When there is no request in it; a request that breaks the rules is told by [`Message::envelope`].
     pub fn parse(raw: Bytes) -> Result<Self, NotARequest> {
-        if raw.get(4..8) == Some(&[0x21, 0x12, 0xa4, 0x42]) {
+        // No method begins with the first octet of STUN (RFC 7983 §7).
+        let is_stun = raw.first().is_some_and(|octet| *octet < 4) && raw.get(4..8) == Some(&[0x21, 0x12, 0xa4, 0x42]);
+        if is_stun {
             return Err(NotARequest::Stun);
         }
         let begin = raw.iter().position(|byte| !matches!(byte, b'\r' | b'\n' | 0)).ok_or(NotARequest::Blank)?;
@@ -360,6 +362,7 @@ mod tests {
         assert_eq!(parse(b"\r\n\r\n").unwrap_err(), NotARequest::Blank);
         assert_eq!(parse(b"\0").unwrap_err(), NotARequest::Blank);
         assert_eq!(parse(b"\0\x01\0\0\x21\x12\xa4\x42abcdefgh").unwrap_err(), NotARequest::Stun);
+        assert!(parse(b"~ s:\x21\x12\xa4\x42 SIP/2.0\r\n").is_ok());
         assert_eq!(parse(b"SIP/2.0 200 OK\r\n\r\n").unwrap_err(), NotARequest::Response);
         assert_eq!(parse(b"hello\r\n").unwrap_err(), NotARequest::Garbage);
         assert_eq!(parse(b"\xff\xfe sip:a SIP/2.0\r\n").unwrap_err(), NotARequest::Garbage);
