@@ -5,6 +5,9 @@ mod packets;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+/// What editors write before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A message as it was captured.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Captured {
@@ -32,7 +35,10 @@ pub(super) fn messages(octets: &[u8]) -> Result<Found, String> {
             remarks.extend(captured.remark);
             captured.messages
         }
-        None => in_text(octets).into_iter().map(|octets| Captured { source: None, octets }).collect(),
+        None => {
+            let text = octets.strip_prefix(BYTE_ORDER_MARK).unwrap_or(octets);
+            in_text(text).into_iter().map(|octets| Captured { source: None, octets }).collect()
+        }
     };
     let count = all.len();
     if count == 0 && octets.iter().all(u8::is_ascii_whitespace) {
@@ -84,7 +90,8 @@ fn in_text(octets: &[u8]) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     let mut rest = octets.get(next_start(octets, 0)..).unwrap_or_default();
     while !rest.is_empty() {
-        let end = end_by_length(rest).unwrap_or_else(|| next_start(rest, first_line(rest)));
+        let next = next_start(rest, first_line(rest));
+        let end = end_by_length(rest, next).unwrap_or(next);
         let (message, after) = rest.split_at(end);
         messages.push(message.to_vec());
         rest = after.get(next_start(after, 0)..).unwrap_or_default();
@@ -113,9 +120,9 @@ fn next_start(octets: &[u8], from: usize) -> usize {
     octets.len()
 }
 
-/// Where a message ends by its Content-Length, if that fits what follows.
-fn end_by_length(message: &[u8]) -> Option<usize> {
-    let head = message.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+/// Where a message ends by its Content-Length, if that fits what follows; its head ends before `next`, where another may begin.
+fn end_by_length(message: &[u8], next: usize) -> Option<usize> {
+    let head = message.get(..next)?.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let mut lengths = message.get(..head)?.split(|octet| *octet == b'\n').filter_map(|line| {
         let colon = line.iter().position(|octet| *octet == b':')?;
         let (name, value) = line.split_at(colon);
@@ -166,6 +173,7 @@ mod tests {
         let (texts, remarks) = found(&format!("{options}{ok}"));
         assert_eq!(texts, [options]);
         assert!(remarks[0].ends_with("none is an INVITE, and the first is explained"), "{remarks:?}");
+        assert_eq!(found(&format!("\u{feff}{INVITE}")).0, [INVITE]);
         let (texts, _) = found(&INVITE.replace('\n', "\r\n").replace("SIP/2.0\r", "SIP/7.0\r"));
         assert!(texts[0].starts_with("INVITE sip:12599@mca SIP/7.0\r\n"));
     }

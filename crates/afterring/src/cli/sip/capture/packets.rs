@@ -1,5 +1,6 @@
 //! The packets of a capture (pcap, pcapng): datagrams and streams put together again, as far as they hold SIP.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,6 +23,9 @@ const MAGIC: [[u8; 4]; 5] = [
 /// Octets that a block may have: the largest packet that tools capture is 256 KiB.
 const BLOCK: usize = 1024 * 1024;
 
+/// Frames within which a datagram's fragments are: each that never becomes whole may hold 64 KiB.
+const FRAGMENTS_APART: usize = 1024;
+
 /// Octets before the packet in frames of Linux's second cooked form (`tcpdump -i any`), and of the loopback of BSD.
 const COOKED: usize = 20;
 const LOOPBACK: usize = 4;
@@ -40,7 +44,8 @@ pub(super) fn messages(octets: &[u8]) -> Option<Result<Packets, String>> {
 }
 
 fn read(octets: &[u8]) -> Result<Packets, String> {
-    let unreadable = |error: PcapError<&[u8]>| format!("it begins like a capture, and can't be read as one: {error}");
+    let unreadable =
+        |error: PcapError<&[u8]>| format!("it begins like a capture, and can't be read as one: {}", why(&error));
     let mut reader = create_reader(BLOCK, octets).map_err(unreadable)?;
     let mut wires = Wires::default();
     loop {
@@ -62,6 +67,15 @@ fn read(octets: &[u8]) -> Result<Packets, String> {
     }
 }
 
+/// Why a capture can't be read. The parser's own words hold the octets, however many there are.
+fn why(error: &PcapError<&[u8]>) -> String {
+    match error {
+        PcapError::BufferTooSmall => format!("a packet of it is larger than {} KiB", BLOCK >> 10),
+        PcapError::NomError(..) | PcapError::OwnedNomError(..) => "it is damaged".to_owned(),
+        error => error.to_string(),
+    }
+}
+
 /// Who sends a stream, and to whom.
 type Ends = (SocketAddr, SocketAddr);
 
@@ -73,7 +87,10 @@ type Segment = (u32, Vec<u8>);
 struct Wires {
     /// What frames are, by interface.
     links: Vec<Linktype>,
-    fragments: IpDefragPool,
+    /// Datagrams of which not every fragment has come, each with the frame that held its last one.
+    fragments: IpDefragPool<usize>,
+    /// Datagrams of which fragments are missing.
+    fragmentary: usize,
     messages: Vec<Captured>,
     streams: BTreeMap<Ends, Vec<Segment>>,
     /// The order in which streams began.
@@ -100,6 +117,9 @@ impl Wires {
 
     fn frame(&mut self, interface: usize, frame: &[u8]) {
         self.frames += 1;
+        if self.frames.is_multiple_of(FRAGMENTS_APART) {
+            self.give_up_fragments(self.frames - FRAGMENTS_APART);
+        }
         let link = self.links.get(interface).copied();
         if link.and_then(|link| packet(link, frame)).and_then(|packet| self.packet(&packet)).is_none() {
             self.unread += 1;
@@ -118,13 +138,24 @@ impl Wires {
             Some(TransportSlice::Tcp(tcp)) => self.segment(source, destination, tcp),
             Some(TransportSlice::Icmpv4(_) | TransportSlice::Icmpv6(_) | TransportSlice::Igmp(_)) => {}
             None => {
-                let whole = self.fragments.process_sliced_packet(packet, (), ()).ok()?;
+                let whole = self.fragments.process_sliced_packet(packet, self.frames, ()).ok()?;
                 if let Some(whole) = whole.filter(|whole| whole.ip_number == etherparse::IpNumber::UDP) {
                     self.datagram(source, UdpSlice::from_slice(&whole.payload).ok()?.payload());
                 }
             }
         }
         Some(())
+    }
+
+    /// Gives up datagrams whose last fragment came in this frame or before it.
+    fn give_up_fragments(&mut self, frame: usize) {
+        let given_up = Cell::new(0);
+        self.fragments.retain(|last| {
+            given_up.set(given_up.get() + usize::from(*last <= frame));
+            true
+        });
+        self.fragments.retain(|last| *last > frame);
+        self.fragmentary += given_up.get();
     }
 
     fn datagram(&mut self, source: IpAddr, octets: &[u8]) {
@@ -146,6 +177,7 @@ impl Wires {
     }
 
     fn finish(mut self, cut: bool) -> Packets {
+        self.give_up_fragments(self.frames);
         let mut gaps = 0;
         for ends in std::mem::take(&mut self.order) {
             let runs = together(self.streams.remove(&ends).unwrap_or_default());
@@ -166,7 +198,13 @@ impl Wires {
         if gaps > 0 {
             remarks.push(format!("{gaps} gaps in TCP streams: messages there are cut"));
         }
-        if self.messages.is_empty() && self.frames > 0 {
+        if self.fragmentary > 0 {
+            remarks.push(format!(
+                "{} datagrams lack fragments, which have no port to be chosen by: let tcpdump capture \
+                 'port 5060 or ip[6:2] & 0x1fff != 0 or ip6[6] == 44'",
+                self.fragmentary
+            ));
+        } else if self.messages.is_empty() && self.frames > 0 {
             remarks.push(format!(
                 "none of its {} packets holds readable SIP: SIP over TLS can't be read from a capture",
                 self.frames

@@ -89,6 +89,15 @@ fn a_datagram_in_fragments_is_put_together() {
     let (first, second) = payload.split_at(64);
     let file = pcap(RAW, &[fragment(64, second, false), fragment(0, first, true)]);
     assert_eq!(texts(&file), [INVITE]);
+    // `port 5060` captures the first fragments only.
+    let named = |id: u16| {
+        let mut packet = fragment(0, first, true);
+        packet[4..6].copy_from_slice(&id.to_be_bytes());
+        packet
+    };
+    let lost = messages(&pcap(RAW, &(0..3000).map(named).collect::<Vec<_>>())).unwrap().unwrap();
+    assert!(lost.messages.is_empty());
+    assert!(lost.remark.unwrap().starts_with("3000 datagrams lack fragments"));
 }
 
 #[test]
@@ -119,4 +128,7 @@ fn a_capture_that_can_not_be_read_says_so() {
     assert!(messages(b"INVITE").is_none());
     let torn = messages(&[0xd4, 0xc3, 0xb2, 0xa1, 9]).unwrap().err().unwrap();
     assert!(torn.contains("begins like a capture"), "{torn}");
+    let section = block(0x0a0d_0d0a, &[[0x4d, 0x3c, 0x2b, 0x1a].as_slice(), &[1, 0, 0, 0], &[0xff; 8]].concat());
+    let damaged = messages(&[section, vec![6, 0, 0, 0, 0, 0, 0, 0], vec![7; 80]].concat()).unwrap().err().unwrap();
+    assert!(damaged.ends_with("it is damaged"), "{damaged}");
 }
