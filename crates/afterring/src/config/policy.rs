@@ -26,12 +26,26 @@ pub(super) fn numbering(reader: &mut Reader) -> Option<Numbering> {
     let national_prefix = reader.text("numbering.national_prefix", |text| form::digits(text, 6));
     let international_prefix = reader.text("numbering.international_prefix", |text| form::digits(text, 6));
     let shortest_national = reader.text("numbering.shortest_national", shortest_national);
-    Some(Numbering {
+    let numbering = Numbering {
         country_code: country_code?,
         national_prefix: national_prefix?,
         international_prefix: international_prefix?,
         shortest_national: shortest_national?,
-    })
+    };
+    if let Some(problem) = hidden_prefix(&numbering) {
+        reader.fault("numbering.national_prefix", problem.to_owned());
+        return None;
+    }
+    Some(numbering)
+}
+
+/// What is wrong with a national prefix that never counts: it would lead to people of other countries.
+pub(super) fn hidden_prefix(numbering: &Numbering) -> Option<&'static str> {
+    let Numbering { national_prefix, international_prefix, .. } = numbering;
+    let hidden = !international_prefix.is_empty() && national_prefix.starts_with(international_prefix.as_str());
+    hidden.then_some(
+        "begins with the international prefix, so that every national number would be taken for one of another country",
+    )
 }
 
 /// Digits of a national number: no plan has fewer than 4, and 14 leave one for the country code.

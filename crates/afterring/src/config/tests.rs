@@ -148,6 +148,7 @@ fn each_value_is_read_by_its_own_form() {
         ("AFTERRING_NUMBERING__COUNTRY_CODE", "086"),
         ("AFTERRING_NUMBERING__COUNTRY_CODE", ""),
         ("AFTERRING_NUMBERING__INTERNATIONAL_PREFIX", "+"),
+        ("AFTERRING_NUMBERING__NATIONAL_PREFIX", "00"),
         ("AFTERRING_ALERT__DAILY_CAP", "1e5"),
         ("AFTERRING_ALERT__DAILY_CAP", "0"),
         ("AFTERRING_ALERT__DAILY_CAP", "true"),

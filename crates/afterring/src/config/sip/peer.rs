@@ -137,10 +137,13 @@ fn numbering(given: &mut Given<'_>, defaults: &Numbering) -> Numbering {
         given.own("international_prefix", |text| form::digits(text, 6)),
     ];
     let [country_code, national_prefix, international_prefix] = own;
-    Numbering {
+    let numbering = Numbering {
         country_code: country_code.unwrap_or_else(|| defaults.country_code.clone()),
         national_prefix: national_prefix.unwrap_or_else(|| defaults.national_prefix.clone()),
         international_prefix: international_prefix.unwrap_or_else(|| defaults.international_prefix.clone()),
         shortest_national: shortest.unwrap_or(defaults.shortest_national),
-    }
+    };
+    let hidden = policy::hidden_prefix(&numbering).map(|problem| format!("national_prefix: {problem}"));
+    given.problems.extend(hidden);
+    numbering
 }
