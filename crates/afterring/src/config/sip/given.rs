@@ -13,19 +13,25 @@ pub(super) struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// Takes `key=value;key=value…` apart, and looks whether each is known and given once. A word alone is `word=true`.
+    /// Takes `key=value;key=value…` apart, and looks whether each is known and given once. `trusted` alone is `trusted=true`; others have a value.
     pub(super) fn new(text: &'a str) -> Self {
         let pieces = text.split(';').map(str::trim).filter(|piece| !piece.is_empty());
-        let pairs = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "true")));
-        let given: Vec<(&str, &str)> = pairs.map(|(name, value)| (name.trim_end(), value.trim_start())).collect();
-        let mut problems = Vec::new();
+        let pairs = pieces.map(|piece| match piece.split_once('=') {
+            Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
+            None => (piece, (piece == "trusted").then_some("true")),
+        });
+        let (mut given, mut problems) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
-        for (name, _) in &given {
-            if !PARAMETERS.iter().any(|known| known.name == *name) {
+        for (name, value) in pairs {
+            if !PARAMETERS.iter().any(|known| known.name == name) {
                 let known: Vec<&str> = PARAMETERS.iter().map(|known| known.name).collect();
                 problems.push(format!("{name:?} is an unknown parameter; known: {}", known.join(", ")));
             } else if !seen.insert(name) {
                 problems.push(format!("{name} is given twice"));
+            } else if let Some(value) = value {
+                given.push((name, value));
+            } else {
+                problems.push(format!("{name} is given without a value: {name}=…"));
             }
         }
         Self { given, problems }
