@@ -28,11 +28,16 @@ pub enum NetworkError {
 }
 
 impl Network {
-    /// The addresses whose first `prefix` bits are those of `address`, which has no other bits.
+    /// The addresses whose first `prefix` bits are those of `address`, which has no other bits. IPv4 in IPv6 form (`::ffff:10.0.0.0/104`) is IPv4,
+    /// as addresses that are looked for are.
     ///
     /// # Errors
     /// When the prefix is too long, or the address has bits beyond it.
     pub fn new(address: IpAddr, prefix: u8) -> Result<Self, NetworkError> {
+        let (address, prefix) = match (address.to_canonical(), prefix.checked_sub(IPV4_IN_IPV6)) {
+            (four @ IpAddr::V4(_), Some(prefix)) if address.is_ipv6() => (four, prefix),
+            _ => (address, prefix),
+        };
         let hidden = width(address).checked_sub(prefix).ok_or(NetworkError::Prefix)?;
         let beyond = bits(address) & !u128::MAX.checked_shl(u32::from(hidden)).unwrap_or(0);
         if beyond == 0 { Ok(Self { address, prefix }) } else { Err(NetworkError::Beyond) }
@@ -62,6 +67,9 @@ impl Network {
         self.prefix <= other.prefix && self.contains(other.address)
     }
 }
+
+/// Bits before an IPv4 address in IPv6 form.
+const IPV4_IN_IPV6: u8 = 96;
 
 fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
@@ -105,6 +113,9 @@ mod tests {
             ("10.1.2.3", "10.1.2.3", true),
             ("10.1.2.3", "10.1.2.2", false),
             ("10.0.0.0/8", "::ffff:10.0.0.1", true),
+            ("::ffff:10.0.0.1", "10.0.0.1", true),
+            ("::ffff:10.0.0.0/104", "10.9.9.9", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
             ("0.0.0.0/0", "203.0.113.9", true),
             ("0.0.0.0/0", "2001:db8::1", false),
             ("::/0", "2001:db8::1", true),
@@ -131,6 +142,7 @@ mod tests {
             ("host", NetworkError::Form),
             ("10.0.0.0/33", NetworkError::Prefix),
             ("::/129", NetworkError::Prefix),
+            ("::ffff:10.0.0.1/129", NetworkError::Prefix),
             ("10.0.0.0/", NetworkError::Prefix),
             ("10.0.0.0/-1", NetworkError::Prefix),
             ("10.1.2.3/8", NetworkError::Beyond),
