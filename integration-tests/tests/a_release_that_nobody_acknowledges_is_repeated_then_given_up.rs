@@ -27,7 +27,7 @@ fn the_repeats_are_the_same() -> Result<()> {
     let peer = network.datagrams("127.0.0.1")?;
     let invite = Message::invite(&calls[0], "unacknowledged");
     peer.send(&invite.octets())?;
-    let first = peer.receive()?;
+    let first = peer.receive_final()?;
     ensure!(first.release() == "486/17" && first.header("To").is_some_and(|to| to.contains(";tag=")), "{first}");
     for _ in 0..3 {
         let again = peer.receive()?;

@@ -65,7 +65,7 @@ fn every_via_comes_back_in_its_order() -> Result<()> {
     let octets =
         String::from_utf8(invite.octets())?.replacen("Max-Forwards", &format!("Via: {below}\r\nMax-Forwards"), 1);
     peer.send(octets.as_bytes())?;
-    let released = peer.receive()?;
+    let released = peer.receive_final()?;
     peer.send(&invite.ack(&released).octets())?;
     let vias = released.headers("Via");
     ensure!(vias.len() == 2 && vias[1] == below, "{vias:?}");

@@ -61,7 +61,7 @@ fn over_tls_without_a_certificate() -> Result<()> {
         let mut peer = Connection::open(SocketAddr::from(([127, 0, 0, 1], tunnel.port())))?;
         // It may be closed before all of it is written.
         drop(peer.send(&Message::invite(call, &call.called[1..]).octets()));
-        let released = peer.receive()?.map(|response| response.status);
+        let released = peer.receive_final()?.map(|response| response.status);
         ensure!(released == shown.map(|_| 480), "{shown:?}: {released:?}");
     }
     network.told_nobody(&calls[..1])?;

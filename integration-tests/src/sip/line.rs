@@ -55,6 +55,19 @@ impl Datagrams {
         self.has_come_within(PATIENCE)?.context("no response")
     }
 
+    /// The next final response, whatever it is; 100 comes before it where the disk takes its time.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn receive_final(&self) -> Result<Response> {
+        loop {
+            let response = self.receive()?;
+            if response.status >= 200 {
+                return Ok(response);
+            }
+        }
+    }
+
     /// What has come by now.
     ///
     /// # Errors
@@ -136,6 +149,19 @@ impl Connection {
             }
             if !self.read_more()? {
                 return Ok(None);
+            }
+        }
+    }
+
+    /// The next final response; `None` when the gateway closed the connection instead.
+    ///
+    /// # Errors
+    /// When neither happens.
+    pub fn receive_final(&mut self) -> Result<Option<Response>> {
+        loop {
+            let response = self.receive()?;
+            if response.as_ref().is_none_or(|response| response.status >= 200) {
+                return Ok(response);
             }
         }
     }
