@@ -32,7 +32,7 @@ FILE is what your switch, SBC or network sent to the gateway, in one of these fo
   a capture (pcap or pcapng) of tcpdump, sngrep or Wireshark with SIP over UDP or TCP; its packets say who sent them
 
 Each INVITE is explained, once however often it was sent; where there is none, the first message is. Lines that end in LF only are taken for CRLF.
-Nothing is sent or stored, and no gateway needs to run: only [sip], [numbering] and service.numbers of the settings are read.
+Nothing is sent or stored, and no gateway needs to run: only [sip], [numbering] and service.numbers of the settings are read, and no certificates.
 Numbers are printed in the clear.
 
 Exit codes: 0 when a call would be made of each INVITE; 64 when one would be refused, or there is no message in the file; 78 when the settings can't be used.

@@ -201,7 +201,7 @@ impl SipReading {
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
         let mut reader = Reader::open(sources);
         let numbering = policy::numbering(&mut reader);
-        let sip = sip::door(&mut reader, numbering.as_ref());
+        let sip = sip::reading(&mut reader, numbering.as_ref());
         let numbers = policy::numbers(&mut reader, numbering.as_ref());
         match (sip, numbers) {
             (Some(sip), Some(numbers)) if reader.is_sound() => Ok(Self { sip, numbers }),

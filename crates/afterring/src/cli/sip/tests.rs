@@ -193,6 +193,16 @@ fn the_sender_decides_how_a_message_is_read() {
 }
 
 #[test]
+fn no_certificates_are_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = written(&dir, INVITE.as_bytes());
+    let listen = ("AFTERRING_SIP__LISTEN", "tls://0.0.0.0:5061");
+    let tls = [listen, ("AFTERRING_SIP__TLS_CERTIFICATE", "/nowhere"), ("AFTERRING_SIP__TLS_KEY", "/nowhere")];
+    let (code, _, err) = explain(&[file.to_str().unwrap()], &[DENMARK.as_slice(), &tls].concat());
+    assert_eq!((code, err.as_str()), (OK, ""));
+}
+
+#[test]
 fn a_lost_body_does_not_hide_the_call() {
     let dir = tempfile::tempdir().unwrap();
     for (text, remarks) in [

@@ -15,7 +15,7 @@ mod release;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ingress::sip::{Limits, Network, Peer, Rules, SipSettings};
+use ingress::sip::{Limits, Listen, Network, Peer, Rules, SipSettings, TlsFiles};
 use model::Numbering;
 
 pub(super) use parameters::PARAMETERS;
@@ -28,8 +28,21 @@ use super::{no_numbering, time};
 
 /// The whole door; every key is read, also when one before it is wrong.
 pub(super) fn door(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<SipSettings> {
+    settings(reader, numbering, listen::tls)
+}
+
+/// The door without its TLS files, for whoever only reads messages: they need not be on this machine, nor open to everybody.
+pub(super) fn reading(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<SipSettings> {
+    settings(reader, numbering, |_, _| Some(None))
+}
+
+fn settings(
+    reader: &mut Reader,
+    numbering: Option<&Numbering>,
+    tls: fn(&mut Reader, Option<&[Listen]>) -> Option<Option<TlsFiles>>,
+) -> Option<SipSettings> {
     let listens = reader.take("sip.listen", listen::listens);
-    let tls = listen::tls(reader, listens.as_deref());
+    let tls = tls(reader, listens.as_deref());
     let release = reader.take("sip.release", release::table);
     let not_found = reader.text("sip.not_found", peer::not_found);
     // Without a plan there are faults already, and nobody gets the peers.

@@ -6,13 +6,14 @@ use ingress::sip::{CalledFrom, CallerFrom, IdFrom, Last, Party, Release, ReplyTo
 use model::Reason;
 
 use super::*;
-use crate::config::{Fault, SipReading, Sources};
+use crate::config::{Fault, Settings, Sources};
 
 fn load(environment: &[(&str, &str)]) -> Result<SipSettings, Vec<Fault>> {
-    let environment =
-        environment.iter().map(|(name, value)| (format!("AFTERRING_SIP__{name}").into(), (*value).into()));
-    let sources = Sources { environment: environment.collect(), ..Sources::default() };
-    SipReading::load(&sources).map(|reading| reading.sip).map_err(|faults| faults.0)
+    let given = environment.iter().map(|(name, value)| (format!("AFTERRING_SIP__{name}"), *value));
+    let all = given.chain([("AFTERRING_SERVICE__CODE".to_owned(), "12599")]);
+    let environment = all.map(|(name, value)| (name.into(), value.into())).collect();
+    let sources = Sources { environment, ..Sources::default() };
+    Settings::load(&sources).map(|settings| settings.sip).map_err(|faults| faults.0)
 }
 
 fn problems(environment: &[(&str, &str)]) -> Vec<String> {
