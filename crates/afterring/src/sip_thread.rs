@@ -65,8 +65,12 @@ impl SipThread {
         let (served, ended) = oneshot::channel();
         let stop = CancellationToken::new();
         let end = stop.clone().drop_guard();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new().name("sip".to_owned()).spawn(move || {
+            // Made here: where no thread is to be had, it could not be dropped among the tasks of another.
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(bound.send(Err(error.into()))),
+            };
             runtime.block_on(stop.run_until_cancelled(run(settings, bound, given)));
             drop(runtime);
             // Said last, and also by a panic, which drops it: whoever waits must not wait for ever.
@@ -90,12 +94,12 @@ impl SipThread {
     }
 }
 
-type Bound = Result<(Vec<Listen>, Arc<Meter>), BindError>;
+type Bound = Result<(Vec<Listen>, Arc<Meter>), SipThreadError>;
 
 async fn run(settings: SipSettings, bound: oneshot::Sender<Bound>, work: oneshot::Receiver<Work>) {
     let door = match Door::bind(settings).await {
         Ok(door) => door,
-        Err(error) => return drop(bound.send(Err(error))),
+        Err(error) => return drop(bound.send(Err(error.into()))),
     };
     drop(bound.send(Ok((door.listens(), door.meter()))));
     let Ok(Work { intake, clock, counts, drain }) = work.await else { return };
