@@ -174,6 +174,8 @@ mod tests {
         assert_eq!(texts, [options]);
         assert!(remarks[0].ends_with("none is an INVITE, and the first is explained"), "{remarks:?}");
         assert_eq!(found(&format!("\u{feff}{INVITE}")).0, [INVITE]);
+        let wired = other.replace('\n', "\r\n").replace("\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(found(&format!("{INVITE}{wired}")).0, [INVITE, &wired]);
         let (texts, _) = found(&INVITE.replace('\n', "\r\n").replace("SIP/2.0\r", "SIP/7.0\r"));
         assert!(texts[0].starts_with("INVITE sip:12599@mca SIP/7.0\r\n"));
     }
