@@ -1,5 +1,6 @@
 //! What the command does: answers by itself, or runs the gateway or the demo until a signal.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ async fn run(settings: Settings) -> u8 {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), settings = crate::config::digest(&settings.shown), "starting");
     take_open_files(&settings.sip);
+    warn_of_nobody(&settings.sip);
     let seed = clock::now().as_millis().unsigned_abs() ^ u64::from(std::process::id());
     let mut gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
         Ok(gateway) => gateway,
@@ -98,6 +100,16 @@ fn take_open_files(sip: &SipSettings) {
             connections,
             "sip.max_connections may leave no open files for health checks, the database and SMSCs: raise their limit (LimitNOFILE of the service, ulimit -n)"
         );
+    }
+}
+
+/// Says when others can reach the SIP door that are all strangers to it.
+fn warn_of_nobody(sip: &SipSettings) {
+    let is_local = |address: IpAddr| address.to_canonical().is_loopback();
+    let open = sip.listen.iter().find(|listen| !is_local(listen.address.ip()));
+    let nobody = !sip.peers.iter().flat_map(|peer| &peer.networks).any(|network| !is_local(network.first()));
+    if let Some(listen) = open.filter(|_| nobody) {
+        tracing::warn!(%listen, "only this machine may forward calls, all others get 403: name their networks in sip.peers");
     }
 }
 

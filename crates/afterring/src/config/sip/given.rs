@@ -22,11 +22,16 @@ impl<'a> Given<'a> {
         });
         let (mut given, mut problems) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
+        let mut behind_redirect = false;
         for (name, value) in pairs {
             if !PARAMETERS.iter().any(|known| known.name == name) {
                 let known: Vec<&str> = PARAMETERS.iter().map(|known| known.name).collect();
-                problems.push(format!("{name:?} is an unknown parameter; known: {}", known.join(", ")));
-            } else if !seen.insert(name) {
+                let hint = if behind_redirect { " (in the URI of a redirect a semicolon is written %3B)" } else { "" };
+                problems.push(format!("{name:?} is an unknown parameter{hint}; known: {}", known.join(", ")));
+                continue;
+            }
+            behind_redirect = value.is_some_and(|value| value.starts_with("302/"));
+            if !seen.insert(name) {
                 problems.push(format!("{name} is given twice"));
             } else if let Some(value) = value {
                 given.push((name, value));

@@ -86,6 +86,10 @@ fn a_peer_that_can_not_be_meant_is_told_in_its_own_words() {
         ("sbc.example", "names aren't looked up"),
         ("10.0.0.0/8+", "not a network"),
         (";trusted", "not a network"),
+        (
+            "10.0.0.0/8;busy=302/sip:a@b;user=phone",
+            "\"user\" is an unknown parameter (in the URI of a redirect a semicolon is written %3B)",
+        ),
         ("10.0.0.0/8;believed", "\"believed\" is an unknown parameter; known: name, trusted, rate"),
         ("10.0.0.0/8;rate=5;rate=6", "rate is given twice"),
         ("10.0.0.0/8;name", "name is given without a value: name="),
