@@ -36,11 +36,10 @@ pub(super) fn reading(reader: &mut Reader, numbering: Option<&Numbering>) -> Opt
     settings(reader, numbering, |_, _| Some(None))
 }
 
-fn settings(
-    reader: &mut Reader,
-    numbering: Option<&Numbering>,
-    tls: fn(&mut Reader, Option<&[Listen]>) -> Option<Option<TlsFiles>>,
-) -> Option<SipSettings> {
+/// Reads the files of TLS, of which there may be none, knowing the listeners.
+type ReadTls = fn(&mut Reader, Option<&[Listen]>) -> Option<Option<TlsFiles>>;
+
+fn settings(reader: &mut Reader, numbering: Option<&Numbering>, tls: ReadTls) -> Option<SipSettings> {
     let listens = reader.take("sip.listen", listen::listens);
     let tls = tls(reader, listens.as_deref());
     let release = reader.take("sip.release", release::table);
