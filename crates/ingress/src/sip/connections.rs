@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::connection::{Burst, End, Patience, Ties, serve};
 use super::listener::Accepted;
-use super::log_pace::LogPace;
+use super::log_pace::{LINES, LogPace};
 use super::meter::{Ended, Meter};
 use super::settings::{SipSettings, Transport};
 
@@ -64,7 +64,7 @@ impl Connections {
     pub(super) fn new(settings: Arc<SipSettings>, meter: Arc<Meter>) -> Self {
         let (bursts, arrived) = mpsc::channel(BURSTS);
         let of_peer = vec![0; settings.peers.len()];
-        let (live, tasks, pace) = (HashMap::new(), JoinSet::new(), LogPace::new(Instant::now()));
+        let (live, tasks, pace) = (HashMap::new(), JoinSet::new(), LogPace::new(LINES));
         Self { settings, meter, live, of_peer, tasks, last: 0, bursts, arrived, pace }
     }
 
@@ -145,7 +145,7 @@ impl Connections {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 self.give_up(connection);
-                (0..RESPONSES).for_each(|_| self.meter.unsent());
+                self.meter.unsent(RESPONSES);
                 false
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -182,7 +182,7 @@ impl Connections {
         let why = live.parting.unwrap_or(end.why);
         self.meter.disconnected(live.transport);
         self.meter.ended(why);
-        (0..end.unsent).for_each(|_| self.meter.unsent());
+        self.meter.unsent(end.unsent);
         self.log(why, live.peer, live.source, live.transport, &end.detail);
         Some(end.connection)
     }

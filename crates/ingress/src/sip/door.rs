@@ -284,12 +284,12 @@ impl Pump {
                 Line::Datagrams(place) => {
                     if let Err(error) = self.datagrams.send(place, &bytes, route.to) {
                         tracing::debug!(%error, to = %route.to, "a SIP response could not be sent");
-                        self.meter.unsent();
+                        self.meter.unsent(1);
                     }
                 }
                 Line::Connection(connection) => {
                     if !self.connections.send(connection, bytes) {
-                        self.meter.unsent();
+                        self.meter.unsent(1);
                     }
                 }
             }

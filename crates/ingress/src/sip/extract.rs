@@ -33,6 +33,11 @@ use super::trail::{Trail, Written};
 use super::uri::{Address, Uri};
 use crate::{Refusal, read_service_number};
 
+/// Why something that was looked at does not count.
+const SETTLED: &str = "something before it in the peer's order counts";
+const UNTRUSTED: &str = "the peer is not trusted";
+const UNNAMED: &str = "the peer's settings do not name it";
+
 /// What a call says, before it has a time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Understood {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::log_pace::LogPace;
+use super::log_pace::{LINES, LogPace};
 use super::meter::{Ended, Meter};
 use super::settings::{Listen, SipSettings, Transport};
 use super::sockets;
@@ -62,7 +62,7 @@ impl Listener {
     ) -> io::Result<()> {
         let Self { listen, socket, credentials } = self;
         let socket = TcpListener::from_std(socket)?;
-        let pace = LogPace::new(Instant::now());
+        let pace = LogPace::new(LINES);
         let mut entrance = Entrance { listen, socket, credentials, settings, meter, pace };
         loop {
             let next = entrance.next().await?;

@@ -253,8 +253,8 @@ impl Meter {
         self.strangers.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn unsent(&self) {
-        self.unsent.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn unsent(&self, responses: usize) {
+        self.unsent.fetch_add(u64::try_from(responses).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(super) fn answered(&self, took: Duration) {

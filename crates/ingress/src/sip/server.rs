@@ -99,19 +99,18 @@ impl Server {
             Err(NotARequest::Blank | NotARequest::Stun | NotARequest::Response) => return,
             Err(NotARequest::Garbage) => return self.refuse(peer, origin, Refusal::Unreadable, None, now),
         };
-        let Some(hop) = Hop::of(&message, origin, rules.reply_to) else {
-            return self.refuse(peer, origin, Refusal::Unreadable, Some(Fault::Via), now);
-        };
         let envelope = match message.envelope() {
             Ok(envelope) => envelope,
             Err(fault) => {
                 self.refuse(peer, origin, refusal_of(fault), Some(fault), now);
+                let Some(hop) = Hop::of(&message, origin, rules.reply_to) else { return };
                 if message.method() == b"INVITE" {
                     self.meter.call(peer, CallResult::Refused, 1);
                 }
                 return self.answer_statelessly(&hop, &Answer::Broken(fault));
             }
         };
+        let hop = Hop { message: &message, via: envelope.via, origin, reply_to: rules.reply_to };
         let key = Key::of(peer, &message, &envelope);
         if envelope.method == b"ACK" {
             let applied = self.table.apply(&key, &Event::Ack, now);
@@ -296,7 +295,7 @@ impl Server {
         let Some(Applied { send, route, peer, notable }) = applied else { return };
         match (send, route) {
             (Some(bytes), Some(route)) => self.out.push(Outgoing { route, bytes }),
-            (Some(_), None) => self.meter.unsent(),
+            (Some(_), None) => self.meter.unsent(1),
             (None, _) => {}
         }
         match notable {

@@ -4,7 +4,7 @@ use std::fmt::{Arguments, Display};
 
 use model::Msisdn;
 
-use super::{Invite, uri_in, why};
+use super::{Invite, SETTLED, UNNAMED, UNTRUSTED, uri_in, why};
 use crate::Refusal;
 use crate::sip::explain::Field;
 use crate::sip::lexer;
@@ -23,10 +23,7 @@ enum Told {
     Unreadable(Refusal),
 }
 
-const SETTLED: &str = "something before it in the peer's order counts";
 const UNREADABLE: &str = "the call was forwarded by somebody who can't be read: this may be about another";
-const UNTRUSTED: &str = "the peer is not trusted";
-const UNNAMED: &str = "the peer's settings do not name it";
 const SERVICE: &str = "it is the number that was forwarded to";
 
 /// Who missed the call, and what told it.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::Caller;
 
-use super::{Invite, uri_in, why};
+use super::{Invite, SETTLED, UNNAMED, UNTRUSTED, uri_in, why};
 use crate::caller::read_caller;
 use crate::sip::explain::Field;
 use crate::sip::lexer;
@@ -16,9 +16,6 @@ use crate::sip::uri::{Address, Uri};
 /// Identities that are looked at: a sip and a tel URI is all that RFC 3325 §9.1 allows.
 const MAX_IDENTITIES: usize = 4;
 
-const SETTLED: &str = "something before it in the peer's order counts";
-const UNTRUSTED: &str = "the peer is not trusted";
-const UNNAMED: &str = "the peer's settings do not name it";
 const HIDDEN: &str = "the caller withheld the number";
 
 /// Who rang. A caller whose number can't be read is unknown: that is no reason to lose the call.

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -10,10 +9,8 @@ use crate::Refusal;
 use crate::sip::SipSettings;
 use crate::sip::envelope::Fault;
 use crate::sip::line::Route;
+use crate::sip::log_pace::LogPace;
 use crate::sip::settings::ReplyTo;
-
-/// How long a trouble of a peer is not told again.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Troubles that a peer can have.
 const KINDS: usize = Refusal::ALL.len() + 4;
@@ -44,37 +41,18 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Complaints {
     settings: Arc<SipSettings>,
-    peers: Vec<[Quiet; KINDS]>,
-    strangers: Quiet,
-}
-
-/// When a trouble may be told again, and how often it has come meanwhile.
-#[derive(Debug, Clone, Copy, Default)]
-struct Quiet {
-    until: Option<Instant>,
-    left_out: u64,
-}
-
-impl Quiet {
-    /// Says whether it is told now, and then how often it wasn't.
-    fn ends(&mut self, now: Instant) -> Option<u64> {
-        if self.until.is_some_and(|until| now < until) {
-            self.left_out += 1;
-            return None;
-        }
-        self.until = Some(now + QUIET);
-        Some(std::mem::take(&mut self.left_out))
-    }
+    peers: Vec<[LogPace; KINDS]>,
+    strangers: LogPace,
 }
 
 impl Complaints {
     pub(super) fn new(settings: Arc<SipSettings>) -> Self {
-        let peers = settings.peers.iter().map(|_| [Quiet::default(); KINDS]).collect();
-        Self { settings, peers, strangers: Quiet::default() }
+        let peers = settings.peers.iter().map(|_| [LogPace::new(1); KINDS]).collect();
+        Self { settings, peers, strangers: LogPace::new(1) }
     }
 
     fn ends(&mut self, peer: usize, kind: Kind, now: Instant) -> Option<(&str, u64)> {
-        let left_out = self.peers.get_mut(peer)?.get_mut(kind.place())?.ends(now)?;
+        let left_out = self.peers.get_mut(peer)?.get_mut(kind.place())?.admit(now)?;
         Some((&self.settings.peers.get(peer)?.name, left_out))
     }
 
@@ -144,7 +122,7 @@ impl Complaints {
 
     /// Something came from nobody's network.
     pub(super) fn stranger(&mut self, source: SocketAddr, now: Instant) {
-        let Some(left_out) = self.strangers.ends(now) else { return };
+        let Some(left_out) = self.strangers.admit(now) else { return };
         tracing::warn!(%source, left_out, "a SIP message was refused: {}", Refusal::NotAPeer);
     }
 }
@@ -165,6 +143,8 @@ mod tests {
 
     use super::*;
     use crate::sip::line::Line;
+    use crate::sip::log_pace::SPAN;
+    use std::time::Duration;
 
     /// Keeps every line of the log.
     #[derive(Clone, Default)]
@@ -245,7 +225,7 @@ mod tests {
             let now = Instant::now();
             complaints.unacknowledged(0, Route { line: Line::Datagrams(0), to }, now);
             complaints.unacknowledged(1, Route { line: Line::Datagrams(0), to }, now);
-            complaints.unacknowledged(0, Route { line: Line::Connection(1), to }, now + QUIET);
+            complaints.unacknowledged(0, Route { line: Line::Connection(1), to }, now + SPAN);
         });
         for (line, advice) in log.iter().zip(["`reply_to` of this peer to `source`", "to `via`", "on its connection"]) {
             assert!(line.contains("to=192.0.2.9:4000 ") && line.contains(advice), "{line}");
@@ -264,7 +244,7 @@ mod tests {
                 complaints.store_behind(0, source, now);
                 complaints.stranger(source, now);
             }
-            complaints.stranger(source, now + QUIET);
+            complaints.stranger(source, now + SPAN);
         });
         assert_eq!(log.len(), 5, "{log:#?}");
         for (line, part) in
