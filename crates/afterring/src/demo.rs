@@ -11,7 +11,7 @@ use console::phones::{
 };
 use ingress::{Intake, Offer};
 use model::{CallId, Caller, Clock, Kind, Language, MissedCall, Msisdn, Reason, Source, split};
-use routing::{Database, Subscriber, SubscriberStatus, Verdict};
+use routing::{Database, Subscriber, Verdict};
 use simulator::{Direction, PhoneChange, PhoneEvent, Smsc, SmscOptions};
 use store::{Outcome, Store};
 use tokio::net::TcpListener;
@@ -75,14 +75,7 @@ pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow:
         let number = Msisdn::try_from(number)?;
         if role == Role::Subscriber {
             let language = language.map(str::parse::<Language>).transpose()?;
-            let subscriber = Subscriber {
-                number,
-                status: SubscriberStatus::Active,
-                language,
-                time_zone: None,
-                paused_until: None,
-                since: clock(),
-            };
+            let subscriber = Subscriber { language, ..Subscriber::new(number, clock()) };
             gateway.store.put_subscriber(subscriber).await?;
         }
         smsc.add_phone(number, true);
@@ -246,7 +239,7 @@ impl Stage {
                 Kind::Detail => self.counts.detail += 1,
                 Kind::Teaser => self.counts.teaser += 1,
                 Kind::Fallback => self.counts.fallback += 1,
-                Kind::Notice => self.counts.notice += 1,
+                Kind::Notice | Kind::Notify => self.counts.notice += 1,
             }
             let parts = split(&alert.text).parts.len();
             self.note(Some(called), Happening::Submit { kind: alert.kind, parts });

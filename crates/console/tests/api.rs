@@ -16,7 +16,7 @@ use console::{
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::Condition as DatabaseState;
 use routing::text::Texts;
-use routing::{Database, Event, InDoubtPolicy, Keywords, Limits, Policy, Ranges, Service};
+use routing::{Database, Event, Policy, Ranges, Service};
 use serde_json::json;
 use store::{Context, Embedded, EmbeddedSettings, HandOver, Store as _};
 use support::{Answer, ask, get, serve};
@@ -132,20 +132,8 @@ impl Gateway {
         };
         self.store.local().append(vec![Event::Call(call)]).await.unwrap();
         let batch = self.store.local().next(10).await;
-        let policy = Policy {
-            ranges: ranges(),
-            keywords: Keywords::shipped(),
-            service: Service {
-                code: ShortNumber::parse("12599").unwrap(),
-                numbers: BTreeMap::new(),
-                originators: BTreeMap::new(),
-            },
-            texts: Texts::shipped().unwrap(),
-            language: "en".parse().unwrap(),
-            time_zone: "UTC".into(),
-            limits: Limits::default(),
-            in_doubt: InDoubtPolicy::Hold,
-        };
+        let service = Service::new(ShortNumber::parse("12599").unwrap());
+        let policy = Policy { ranges: ranges(), ..Policy::new(service, Texts::shipped().unwrap()) };
         let context = Context { policy: Arc::new(policy), database: Database::Normal, now: noon() };
         self.store.settle(batch, context).await.unwrap();
     }

@@ -30,11 +30,13 @@ pub enum Kind {
     Teaser,
     /// The answer to a reply: a confirmation, a refusal of a request, help.
     Notice,
+    /// For callers: the person they rang can be reached again.
+    Notify,
 }
 
 impl Kind {
     /// Every kind, in the order of the documents.
-    pub const ALL: [Self; 4] = [Self::Fallback, Self::Detail, Self::Teaser, Self::Notice];
+    pub const ALL: [Self; 5] = [Self::Fallback, Self::Detail, Self::Teaser, Self::Notice, Self::Notify];
 
     /// The word used in metrics, pages and documents.
     #[must_use]
@@ -44,6 +46,7 @@ impl Kind {
             Self::Detail => "detail",
             Self::Teaser => "teaser",
             Self::Notice => "notice",
+            Self::Notify => "notify",
         }
     }
 }
@@ -73,4 +76,51 @@ pub struct Submit {
     pub validity: Duration,
     /// The SMSC that could not take it before: another one is to be tried, if there is one in service.
     pub avoid: Option<SmscName>,
+}
+
+/// How an alert that an SMSC has, and that is not delivered yet, is brought up to date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateMode {
+    /// `replace_sm` where it can say the new text and the SMSC can do it, else `cancel_sm` and a new message, else a new message with what is untold.
+    Auto,
+    /// `replace_sm` (SMPP 3.4 §4.10).
+    Replace,
+    /// `cancel_sm` (SMPP 3.4 §4.9) and a new message with everything.
+    Cancel,
+    /// `submit_sm` with `replace_if_present_flag` (SMPP 3.4 §5.2.18).
+    ReplaceIfPresent,
+    /// Not at all: a new message with what is untold, once the first is delivered or was waited for.
+    New,
+}
+
+/// The order to bring up to date one alert that an SMSC has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UpdateOrder {
+    /// Which alert.
+    pub alert: AlertId,
+    /// Which attempt at updating it, from 1: tells a late answer to an earlier attempt from the answer to this one.
+    pub attempt: u32,
+    /// What it is for.
+    pub kind: Kind,
+    /// The SMSC that has it.
+    pub smsc: SmscName,
+    /// The originator that it was submitted with.
+    pub source: Address,
+    /// Where it goes.
+    pub destination: Msisdn,
+    /// `message_id` of each part.
+    pub message_ids: Vec<String>,
+    /// The text that the SMSC has.
+    pub before: String,
+    /// The text that it is to have.
+    pub text: String,
+    /// How long the SMSC may try, from now on.
+    pub validity: Duration,
+    /// How; never [`UpdateMode::New`].
+    pub mode: UpdateMode,
+    /// Whether it may be taken back by `cancel_sm`; else only replaced.
+    pub may_cancel: bool,
+    /// Whether an attempt before this one was not answered: what it did is not known.
+    pub doubtful: bool,
 }

@@ -15,7 +15,7 @@ mod reply;
 mod secret;
 mod time;
 
-pub use alert::{AlertId, Kind, Submit};
+pub use alert::{AlertId, Kind, Submit, UpdateMode, UpdateOrder};
 pub use call::{CallId, CallIdError, Caller, MissedCall, Reason, Source};
 pub use coding::{
     Coding, Segments, UnencodableCharacter, cut, decode_gsm, decode_ucs2, encode_gsm, encode_ucs2, split, units,
@@ -23,7 +23,7 @@ pub use coding::{
 pub use language::{Language, LanguageError};
 pub use link::{LinkName, SmscName};
 pub use number::{Address, AddressError, Msisdn, NumberError, Numbering, ShortNumber};
-pub use outcome::{NoAnswer, SubmitOutcome};
+pub use outcome::{NoAnswer, SubmitOutcome, UpdateOutcome};
 pub use receipt::{IdForm, Receipt, ReceiptState, answers_of, id_key, receipts_of};
 pub use reply::{Reply, ReplyPart};
 pub use secret::Secret;

@@ -13,7 +13,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Database, InDoubtPolicy, Limits, Tally};
+use crate::{CampaignName, Database, InDoubtPolicy, Limits, Tally};
 
 /// The longest wait between two attempts that an SMSC put off.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -33,6 +33,45 @@ pub struct Part {
     /// The last thing a receipt said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<ReceiptState>,
+}
+
+/// How far an update of an accepted alert is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateState {
+    /// To be asked, not before a time; what it adds may still grow.
+    Wanted {
+        /// When it may be asked.
+        not_before: Timestamp,
+    },
+    /// Handed to a link.
+    Asking {
+        /// When.
+        since: Timestamp,
+    },
+    /// Not to be tried again for this alert: it is too late, or can't be done. Nothing is added.
+    GivenUp,
+}
+
+/// An update of an alert that the SMSC has: the calls that it adds are told by it, or go back to those not yet told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Update {
+    /// Attempts at it, the current one included; counts on over several updates of one alert.
+    pub attempts: u32,
+    /// Whether an attempt was not answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubtful: bool,
+    /// The calls that it adds to those the alert tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<Tally>,
+    /// Calls that it adds as a number only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub added_more: u32,
+    /// The text that the SMSC is to have.
+    pub text: String,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: UpdateState,
 }
 
 /// Why an alert ended without being taken.
@@ -74,6 +113,14 @@ pub enum AlertState {
         smsc: SmscName,
         /// Its parts.
         parts: Vec<Part>,
+        /// What is being done, or was tried, to bring it up to date with later calls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        update: Option<Box<Update>>,
+    },
+    /// Taken back from the SMSC: a newer alert tells its calls.
+    Superseded {
+        /// When.
+        at: Timestamp,
     },
     /// On the handset.
     Delivered {
@@ -108,6 +155,7 @@ impl AlertState {
             Self::Sending { .. } => "sending",
             Self::InDoubt { .. } => "in_doubt",
             Self::Accepted { .. } => "accepted",
+            Self::Superseded { .. } => "superseded",
             Self::Delivered { .. } => "delivered",
             Self::Undelivered { .. } => "undelivered",
             Self::Expired { .. } => "expired",
@@ -120,7 +168,11 @@ impl AlertState {
     pub const fn is_final(&self) -> bool {
         match self {
             Self::Queued { .. } | Self::Sending { .. } | Self::InDoubt { .. } | Self::Accepted { .. } => false,
-            Self::Delivered { .. } | Self::Undelivered { .. } | Self::Expired { .. } | Self::Failed { .. } => true,
+            Self::Superseded { .. }
+            | Self::Delivered { .. }
+            | Self::Undelivered { .. }
+            | Self::Expired { .. }
+            | Self::Failed { .. } => true,
         }
     }
 }
@@ -160,6 +212,9 @@ pub struct Alert {
     /// The SMSC that could not take it at the last attempt, where another one is to be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avoid: Option<SmscName>,
+    /// Of a teaser: the campaign that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<CampaignName>,
     /// Where it is.
     #[serde(flatten)]
     pub state: AlertState,
@@ -216,7 +271,7 @@ impl Alert {
     fn is_too_late(&self, limits: &Limits, now: Timestamp) -> bool {
         let patience = match self.kind {
             Kind::Teaser => limits.teaser_patience.min(self.validity),
-            Kind::Fallback | Kind::Detail | Kind::Notice => self.validity,
+            Kind::Fallback | Kind::Detail | Kind::Notice | Kind::Notify => self.validity,
         };
         now.since(self.created_at) >= patience
     }
@@ -309,7 +364,7 @@ impl Alert {
             _ => return Err(Refusal::Unchanged),
         }
         let parts = ids.iter().map(|id| Part { id: id.clone(), state: None }).collect();
-        self.state = AlertState::Accepted { at: now, smsc: smsc.clone(), parts };
+        self.state = AlertState::Accepted { at: now, smsc: smsc.clone(), parts, update: None };
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use model::{AlertId, Caller, Msisdn, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Message, RangeName};
+use crate::{Awaiting, CampaignName, Message, Pending, Privacy, RangeName, Reachable};
 
 /// Callers kept apart in one list; calls of further callers are counted under the oldest one dropped (`more`).
 /// Fifty lines are more than any alert shows, and bound the list to a few kilobytes. What bounds a box are this, [`MAX_SEEN`] and [`crate::MAX_MESSAGES`].
@@ -12,6 +12,9 @@ pub const MAX_CALLERS: usize = 50;
 /// Calls remembered for deduplication; older ones are forgotten first. More calls than that to one person within the deduplication window come only
 /// from a fault, and then telling is bounded by the daily cap.
 pub const MAX_SEEN: usize = 128;
+
+/// Requests of one subscriber that wait for the database; further ones are answered that they can't be taken now.
+pub const MAX_ASKED: usize = 5;
 
 /// One caller's calls that belong together in a text.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct Offer {
     pub teased_at: Timestamp,
     /// Until when a fetch is granted.
     pub expires_at: Timestamp,
+    /// The campaign that the teaser carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<CampaignName>,
     /// Set once it was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<Fetched>,
@@ -84,6 +90,10 @@ pub enum Deferred {
     Fetch,
     /// A subscription.
     Subscribe,
+    /// What a subscriber asked for: pause, resume, language, copies; the words are in `asked`.
+    Asked,
+    /// People of whom the owner is to be told that they can be reached again (`reachable`).
+    Reachable,
     /// Calls to a person of whom was not known whether they are registered (no registry yet).
     Calls,
     /// The same, and the forwarded-to number let them be told as a subscriber's; so are calls that are held for them.
@@ -131,6 +141,24 @@ pub struct CallBox {
     /// What waits for the database to be normal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
+    /// What a subscriber texted while the database was abnormal and that is decided after recovery, in order, at most [`MAX_ASKED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
+    /// A question that waits for its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+    /// What this person decided about notify-me.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub privacy: Privacy,
+    /// Callers who rang in vain while this person could not be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaiting: Vec<Awaiting>,
+    /// People who can be reached again and of whom this person, who rang them, is to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reachable: Vec<Reachable>,
+    /// Notify-me messages in the current day of this person's own calendar: the day and how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notified: Option<(i32, u32)>,
     /// When to look at this box again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
@@ -139,6 +167,10 @@ pub struct CallBox {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl CallBox {
@@ -159,6 +191,12 @@ impl CallBox {
             replies: None,
             messages: Vec::new(),
             deferred: Vec::new(),
+            asked: Vec::new(),
+            pending: None,
+            privacy: Privacy { hidden: false, hidden_from: Vec::new(), not_notified: false },
+            awaiting: Vec::new(),
+            reachable: Vec::new(),
+            notified: None,
             due: None,
         }
     }

@@ -3,7 +3,10 @@
 use model::{AlertId, Kind, Msisdn, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Alert, CallBox, Database, Event, RangeName, Subscriber};
+use crate::{
+    Alert, CallBox, CampaignName, Conversion, Database, Event, Evidence, Listed, MAX_AWAITING, RangeName, Subscriber,
+    Word,
+};
 
 /// What is known of one called person when an event about them is decided, read in the transaction that will apply the effects.
 #[derive(Clone, Debug)]
@@ -18,6 +21,10 @@ pub struct View {
     pub registry_loaded: bool,
     /// People already counted in the range that the called number is in.
     pub range_used: u64,
+    /// The lists that they are on; nothing is known of them while the database is abnormal, and then nobody is teased.
+    pub listed: Listed,
+    /// Teasers with a campaign that this node has queued for that range: whose turn it is.
+    pub campaign_turn: u64,
     /// Whether the database can be asked.
     pub database: Database,
     /// The id that the first new alert takes; a second takes the next one.
@@ -39,6 +46,22 @@ pub struct Charge {
     pub range: RangeName,
 }
 
+/// A teaser with a campaign came a step further: counted by node, range, campaign and day.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CampaignStep {
+    /// The campaign.
+    pub campaign: CampaignName,
+    /// The range of the teaser.
+    pub range: RangeName,
+    /// How far.
+    pub step: Conversion,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Changes that one decision has at most: a word to each caller who is awaited, and the others.
+pub const MAX_EFFECTS: usize = MAX_AWAITING + 10;
+
 /// One change to commit.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,6 +78,12 @@ pub enum Effect {
     Subscribe(Subscriber),
     /// The person is no longer registered.
     Unsubscribe(Msisdn),
+    /// What the person said is kept as evidence.
+    Evidence(Evidence),
+    /// A campaign is counted.
+    Campaign(CampaignStep),
+    /// [`Event::Word`] is journaled.
+    Word(Word),
 }
 
 /// Why calls wait.
@@ -63,6 +92,8 @@ pub enum Effect {
 pub enum HeldWhy {
     /// The alert before is not delivered yet.
     AlertPending,
+    /// The alert before is being brought up to date at the SMSC, to tell this too.
+    Updating,
     /// The last alert was too short ago.
     MinInterval,
     /// The subscriber asked for quiet.
@@ -81,6 +112,12 @@ pub enum NothingWhy {
     Suspended,
     /// The person refused.
     Refused,
+    /// The person is on the do-not-contact list.
+    DoNotContact,
+    /// The range asks for consent that the person has not given.
+    NoConsent,
+    /// It is night for the person: teasers keep away.
+    QuietHours,
     /// Not registered, and the forwarded-to number serves only subscribers.
     NotSubscribed,
     /// Not registered, and in no range that is in force.
@@ -101,6 +138,14 @@ pub enum NothingWhy {
     NoChange,
     /// A receipt or an answer that belongs to no alert known here.
     Unmatched,
+    /// Notify-me: switched off by the person who would be told.
+    NotNotified,
+    /// Notify-me: as many as a day may have.
+    NotifyCap,
+    /// Notify-me: too late to be worth telling.
+    NotifyTooLate,
+    /// Waits for the database to be normal.
+    Deferred,
 }
 
 /// What became of a reply.
@@ -137,6 +182,36 @@ pub enum ReplyVerdict {
     Suspended,
     /// A part of a longer message: the others are waited for.
     Waiting,
+    /// Asked whether they mean it: a subscription, or copies.
+    ConfirmationAsked,
+    /// A confirmation, and nothing to confirm.
+    NothingToConfirm,
+    /// Alerts are held from now on.
+    Paused,
+    /// Alerts are no longer held.
+    Resumed,
+    /// Told when somebody whom they rang can be reached again.
+    NotifyOn,
+    /// No longer told.
+    NotifyOff,
+    /// Others aren't told that they can be reached again.
+    Hidden,
+    /// Others are told again.
+    Shown,
+    /// Another language from now on.
+    LanguageSet,
+    /// A language that we have no texts in; the known ones are told.
+    LanguageUnknown,
+    /// The other number is asked whether it wants copies.
+    CopyAsked,
+    /// Copies go to the number that asked for nothing: agreed.
+    CopyAgreed,
+    /// No more copies.
+    CopyEnded,
+    /// A keyword for subscribers, of somebody who is none.
+    NotSubscribed,
+    /// The keyword is known, what follows it is not understood.
+    BadArgument,
 }
 
 /// What was decided; kept with the event, counted and shown.
@@ -174,13 +249,14 @@ impl Verdict {
 
 impl HeldWhy {
     /// Every reason, in the order of the documents.
-    pub const ALL: [Self; 3] = [Self::AlertPending, Self::MinInterval, Self::Paused];
+    pub const ALL: [Self; 4] = [Self::AlertPending, Self::Updating, Self::MinInterval, Self::Paused];
 
     /// The word used in metrics, pages and documents.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AlertPending => "alert_pending",
+            Self::Updating => "updating",
             Self::MinInterval => "min_interval",
             Self::Paused => "paused",
         }
@@ -189,11 +265,14 @@ impl HeldWhy {
 
 impl NothingWhy {
     /// Every reason, in the order of the documents.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::Duplicate,
         Self::TooOld,
         Self::Suspended,
         Self::Refused,
+        Self::DoNotContact,
+        Self::NoConsent,
+        Self::QuietHours,
         Self::NotSubscribed,
         Self::OutsideRanges,
         Self::QuotaUsedUp,
@@ -204,6 +283,10 @@ impl NothingWhy {
         Self::NothingToTell,
         Self::NoChange,
         Self::Unmatched,
+        Self::NotNotified,
+        Self::NotifyCap,
+        Self::NotifyTooLate,
+        Self::Deferred,
     ];
 
     /// The word used in metrics, pages and documents.
@@ -214,6 +297,9 @@ impl NothingWhy {
             Self::TooOld => "too_old",
             Self::Suspended => "suspended",
             Self::Refused => "refused",
+            Self::DoNotContact => "do_not_contact",
+            Self::NoConsent => "no_consent",
+            Self::QuietHours => "quiet_hours",
             Self::NotSubscribed => "not_subscribed",
             Self::OutsideRanges => "outside_ranges",
             Self::QuotaUsedUp => "quota_used_up",
@@ -224,13 +310,17 @@ impl NothingWhy {
             Self::NothingToTell => "nothing_to_tell",
             Self::NoChange => "no_change",
             Self::Unmatched => "unmatched",
+            Self::NotNotified => "not_notified",
+            Self::NotifyCap => "notify_cap",
+            Self::NotifyTooLate => "notify_too_late",
+            Self::Deferred => "deferred",
         }
     }
 }
 
 impl ReplyVerdict {
     /// Every verdict, in the order of the documents.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 30] = [
         Self::Granted,
         Self::NoOffer,
         Self::OfferExpired,
@@ -246,6 +336,21 @@ impl ReplyVerdict {
         Self::NotOurNumber,
         Self::Suspended,
         Self::Waiting,
+        Self::ConfirmationAsked,
+        Self::NothingToConfirm,
+        Self::Paused,
+        Self::Resumed,
+        Self::NotifyOn,
+        Self::NotifyOff,
+        Self::Hidden,
+        Self::Shown,
+        Self::LanguageSet,
+        Self::LanguageUnknown,
+        Self::CopyAsked,
+        Self::CopyAgreed,
+        Self::CopyEnded,
+        Self::NotSubscribed,
+        Self::BadArgument,
     ];
 
     /// The word used in metrics, pages and documents.
@@ -267,6 +372,21 @@ impl ReplyVerdict {
             Self::NotOurNumber => "not_our_number",
             Self::Suspended => "suspended",
             Self::Waiting => "waiting",
+            Self::ConfirmationAsked => "confirmation_asked",
+            Self::NothingToConfirm => "nothing_to_confirm",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::NotifyOn => "notify_on",
+            Self::NotifyOff => "notify_off",
+            Self::Hidden => "hidden",
+            Self::Shown => "shown",
+            Self::LanguageSet => "language_set",
+            Self::LanguageUnknown => "language_unknown",
+            Self::CopyAsked => "copy_asked",
+            Self::CopyAgreed => "copy_agreed",
+            Self::CopyEnded => "copy_ended",
+            Self::NotSubscribed => "not_subscribed",
+            Self::BadArgument => "bad_argument",
         }
     }
 }
@@ -276,7 +396,7 @@ impl ReplyVerdict {
 pub struct Decision {
     /// What was decided, and why.
     pub verdict: Verdict,
-    /// The changes, at most eight, to apply in order and all or none.
+    /// The changes, at most [`MAX_EFFECTS`], to apply in order and all or none.
     pub effects: Vec<Effect>,
 }
 
@@ -299,7 +419,8 @@ impl Event {
             Self::Call(call) => Some(call.called),
             Self::Reply(reply) => Some(reply.from),
             Self::Due { called } => Some(*called),
-            Self::Submitted { .. } | Self::Receipt(_) | Self::Dropped { .. } => None,
+            Self::Word(word) => Some(word.to),
+            Self::Submitted { .. } | Self::Updated { .. } | Self::Receipt(_) | Self::Dropped { .. } => None,
         }
     }
 }

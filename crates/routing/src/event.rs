@@ -1,7 +1,9 @@
 //! Everything that a decision is taken on.
 
-use model::{AlertId, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome};
+use model::{AlertId, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome, UpdateOutcome};
 use serde::{Deserialize, Serialize};
+
+use crate::Word;
 
 /// Something that happened, about one called person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -18,10 +20,21 @@ pub enum Event {
         /// What became of it.
         outcome: SubmitOutcome,
     },
+    /// An update of an alert that the SMSC has came to an end, or was not answered.
+    Updated {
+        /// Which alert.
+        alert: AlertId,
+        /// Which attempt at updating it.
+        attempt: u32,
+        /// What became of it.
+        outcome: UpdateOutcome,
+    },
     /// A delivery receipt came.
     Receipt(Receipt),
     /// A person texted us.
     Reply(Reply),
+    /// Another person's decision says something to this one's box.
+    Word(Word),
     /// Leasing a queued alert gave [`crate::Leased::Dropped`]: it waited here longer than it is worth. The view holds that alert, still queued.
     Dropped {
         /// Which alert.
@@ -41,8 +54,10 @@ impl Event {
         match self {
             Self::Call(_) => "call",
             Self::Submitted { .. } => "submitted",
+            Self::Updated { .. } => "updated",
             Self::Receipt(_) => "receipt",
             Self::Reply(_) => "reply",
+            Self::Word(_) => "word",
             Self::Dropped { .. } => "dropped",
             Self::Due { .. } => "due",
         }

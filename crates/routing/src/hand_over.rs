@@ -3,7 +3,10 @@
 use model::{Caller, Kind, Msisdn, Timestamp};
 
 use crate::parts;
-use crate::{Alert, AlertState, CallBox, Deferred, MAX_SEEN, Offer, RateWindow, Seen, Tally};
+use crate::{
+    Alert, AlertState, Awaiting, CallBox, MAX_ASKED, MAX_AWAITING, MAX_HIDDEN, MAX_SEEN, Offer, Privacy, RateWindow,
+    Seen, Tally,
+};
 
 /// Brings together one person's box as this node last shared it (`base`), as it is here now (`mine`), and as the database has it now (`theirs`).
 /// Where only one side changed anything, it is that side's box as it stands. All three are of one person and within their bounds, and so is the
@@ -36,12 +39,20 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
         alerted_at: whose(&base.alerted_at, &mine.alerted_at, &theirs.alerted_at, || {
             mine.alerted_at.max(theirs.alerted_at)
         }),
-        today: whose(&base.today, &mine.today, &theirs.today, || sides.today()),
+        today: whose(&base.today, &mine.today, &theirs.today, || of_the_day(base.today, mine.today, theirs.today)),
         replies: whose(&base.replies, &mine.replies, &theirs.replies, || sides.replies()),
         messages: whose(&base.messages, &mine.messages, &theirs.messages, || {
             parts::merge(&base.messages, &mine.messages, &theirs.messages)
         }),
-        deferred: sides.deferred(),
+        deferred: changed(&base.deferred, &mine.deferred, &theirs.deferred),
+        asked: bounded(MAX_ASKED, changed(&base.asked, &mine.asked, &theirs.asked)),
+        pending: whose(&base.pending, &mine.pending, &theirs.pending, || mine.pending),
+        privacy: sides.privacy(),
+        awaiting: sides.awaiting(),
+        reachable: changed(&base.reachable, &mine.reachable, &theirs.reachable),
+        notified: whose(&base.notified, &mine.notified, &theirs.notified, || {
+            of_the_day(base.notified, mine.notified, theirs.notified)
+        }),
         // Each side may have left its calls to a look that the other has already taken: one too many does no harm.
         due: mine.due.into_iter().chain(theirs.due).min(),
     };
@@ -59,6 +70,7 @@ pub fn settle_open(call_box: &mut CallBox, alert: Option<&Alert>, now: Timestamp
     let goes_on = alert.filter(|alert| alert.id == open).is_some_and(|alert| match alert.state {
         AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => true,
         AlertState::InDoubt { .. }
+        | AlertState::Superseded { .. }
         | AlertState::Delivered { .. }
         | AlertState::Undelivered { .. }
         | AlertState::Expired { .. }
@@ -122,6 +134,30 @@ fn sum(base: u32, mine: u32, theirs: u32) -> u32 {
 
 fn clamp(count: i64) -> u32 {
     u32::try_from(count.max(0)).unwrap_or(u32::MAX)
+}
+
+/// What they have without what this side took away, and what it added.
+fn changed<T: PartialEq + Clone>(base: &[T], mine: &[T], theirs: &[T]) -> Vec<T> {
+    let mut both = theirs.to_vec();
+    both.retain(|one| mine.contains(one) || !base.contains(one));
+    let new: Vec<T> = mine.iter().filter(|one| !base.contains(one)).cloned().collect();
+    with(&both, &new)
+}
+
+fn bounded<T>(most: usize, mut list: Vec<T>) -> Vec<T> {
+    list.truncate(most);
+    list
+}
+
+/// Two counts of days: of one day, what they counted together; else the later.
+fn of_the_day(base: Option<(i32, u32)>, mine: Option<(i32, u32)>, theirs: Option<(i32, u32)>) -> Option<(i32, u32)> {
+    match (mine, theirs) {
+        (Some((day, mine)), Some((same, theirs))) if day == same => {
+            let base = base.filter(|(base, _)| *base == day).map_or(0, |(_, count)| count);
+            Some((day, sum(base, mine, theirs)))
+        }
+        (mine, theirs) => mine.max(theirs),
+    }
 }
 
 /// The first list, and what only the second has behind it.
@@ -261,14 +297,24 @@ impl Sides<'_> {
         whose(&self.base.refused_at, &mine, &theirs, || mine.map(|mine| theirs.map_or(mine, |theirs| theirs.min(mine))))
     }
 
-    fn today(&self) -> Option<(i32, u32)> {
-        match (self.mine.today, self.theirs.today) {
-            (Some((day, mine)), Some((same, theirs))) if day == same => {
-                let base = self.base.today.filter(|(base, _)| *base == day).map_or(0, |(_, count)| count);
-                Some((day, sum(base, mine, theirs)))
-            }
-            (mine, theirs) => mine.max(theirs),
+    /// Each decision of the person counts, of whichever side it is known.
+    fn privacy(&self) -> Privacy {
+        let (base, mine, theirs) = (&self.base.privacy, &self.mine.privacy, &self.theirs.privacy);
+        Privacy {
+            hidden: whose(&base.hidden, &mine.hidden, &theirs.hidden, || mine.hidden),
+            hidden_from: bounded(MAX_HIDDEN, changed(&base.hidden_from, &mine.hidden_from, &theirs.hidden_from)),
+            not_notified: whose(&base.not_notified, &mine.not_notified, &theirs.not_notified, || mine.not_notified),
         }
+    }
+
+    /// Each caller once, with the last time; whom one side told is not told again.
+    fn awaiting(&self) -> Vec<Awaiting> {
+        let mut both = changed(&self.base.awaiting, &self.mine.awaiting, &self.theirs.awaiting);
+        both.sort_by_key(|one| (one.caller, std::cmp::Reverse(one.at)));
+        both.dedup_by_key(|one| one.caller);
+        both.sort_by_key(|one| one.at);
+        both.drain(..both.len().saturating_sub(MAX_AWAITING));
+        both
     }
 
     fn replies(&self) -> Option<RateWindow> {
@@ -279,14 +325,6 @@ impl Sides<'_> {
             }
             (mine, theirs) => mine.into_iter().chain(theirs).max_by_key(|window| window.since),
         }
-    }
-
-    fn deferred(&self) -> Vec<Deferred> {
-        let (base, mine) = (&self.base.deferred, &self.mine.deferred);
-        let mut deferred = self.theirs.deferred.clone();
-        deferred.retain(|what| mine.contains(what) || !base.contains(what));
-        let new: Vec<_> = mine.iter().filter(|what| !base.contains(what)).copied().collect();
-        with(&deferred, &new)
     }
 }
 
@@ -300,7 +338,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{FailedWhy, Fetched, MAX_CALLERS, MAX_MESSAGES, Message, RangeName};
+    use crate::{Deferred, FailedWhy, Fetched, MAX_CALLERS, MAX_MESSAGES, Message, RangeName};
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -417,6 +455,7 @@ mod tests {
             range: RangeName("north".to_owned()),
             teased_at: at(minute),
             expires_at: at(minute + 60),
+            campaign: None,
             fetched: fetched(taken),
         }))
     }
@@ -645,8 +684,13 @@ mod tests {
 
     #[test]
     fn a_fetch_that_the_database_granted_stays_granted() {
-        let offer =
-            |fetched| Offer { range: RangeName("north".to_owned()), teased_at: at(0), expires_at: at(60), fetched };
+        let offer = |fetched| Offer {
+            range: RangeName("north".to_owned()),
+            teased_at: at(0),
+            expires_at: at(60),
+            campaign: None,
+            fetched,
+        };
         let granted = Some(Fetched { at: at(3), list: Vec::new(), more: 2 });
         let mut base = empty();
         base.offer = Some(offer(None));
@@ -767,6 +811,7 @@ mod tests {
             doubts: 0,
             put_off: 0,
             avoid: None,
+            campaign: None,
             state: AlertState::Queued { not_before: NOW },
         }
     }
@@ -776,7 +821,7 @@ mod tests {
         vec![
             (AlertState::Queued { not_before: at }, true),
             (AlertState::Sending { since: at }, true),
-            (AlertState::Accepted { at, smsc: SmscName("smsc1".to_owned()), parts: Vec::new() }, true),
+            (AlertState::Accepted { at, smsc: SmscName("smsc1".to_owned()), parts: Vec::new(), update: None }, true),
             (AlertState::InDoubt { since: at }, false),
             (AlertState::Delivered { at }, false),
             (AlertState::Undelivered { at }, false),
@@ -828,6 +873,7 @@ mod tests {
             range: RangeName("north".to_owned()),
             teased_at: NOW,
             expires_at: NOW + MINUTE,
+            campaign: None,
             fetched: None,
         });
         (before, after)
@@ -835,8 +881,13 @@ mod tests {
 
     #[test]
     fn a_teaser_taken_back_leaves_only_its_calls() {
-        let earlier =
-            Offer { range: RangeName("south".to_owned()), teased_at: at(-9), expires_at: at(-1), fetched: None };
+        let earlier = Offer {
+            range: RangeName("south".to_owned()),
+            teased_at: at(-9),
+            expires_at: at(-1),
+            campaign: None,
+            fetched: None,
+        };
         let counted_in = vec![RangeName("south".to_owned())];
         let known = CallBox { counted_in, offer: Some(earlier), alerted_at: Some(at(-9)), ..empty() };
         for before in

@@ -15,11 +15,44 @@ pub enum Action {
     Refuse,
     /// The keywords.
     Help,
+    /// Yes: to what we asked.
+    Confirm,
+    /// Hold alerts for some hours, or in a window of every day.
+    Pause,
+    /// No longer hold them.
+    Resume,
+    /// To be told when somebody whom they rang can be reached again.
+    NotifyOn,
+    /// Not to be told.
+    NotifyOff,
+    /// Not to let others know that they can be reached again: all, or one number.
+    Hide,
+    /// To let them know again.
+    Show,
+    /// Another language.
+    Language,
+    /// Copies of their alerts to another number, or no more.
+    Copy,
 }
 
 impl Action {
     /// Every action, in the order of the documents.
-    pub const ALL: [Self; 5] = [Self::Fetch, Self::Subscribe, Self::Unsubscribe, Self::Refuse, Self::Help];
+    pub const ALL: [Self; 14] = [
+        Self::Fetch,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::Refuse,
+        Self::Help,
+        Self::Confirm,
+        Self::Pause,
+        Self::Resume,
+        Self::NotifyOn,
+        Self::NotifyOff,
+        Self::Hide,
+        Self::Show,
+        Self::Language,
+        Self::Copy,
+    ];
 
     /// The word used in settings and documents.
     #[must_use]
@@ -30,6 +63,15 @@ impl Action {
             Self::Unsubscribe => "unsubscribe",
             Self::Refuse => "refuse",
             Self::Help => "help",
+            Self::Confirm => "confirm",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::NotifyOn => "notify_on",
+            Self::NotifyOff => "notify_off",
+            Self::Hide => "hide",
+            Self::Show => "show",
+            Self::Language => "language",
+            Self::Copy => "copy",
         }
     }
 
@@ -42,6 +84,15 @@ impl Action {
             Self::Unsubscribe => &["QX", "OFF"],
             Self::Refuse => &["R", "2", "STOP", "T", "TD"],
             Self::Help => &["HELP", "?"],
+            Self::Confirm => &["YES", "Y", "是"],
+            Self::Pause => &["PAUSE", "ZT"],
+            Self::Resume => &["RESUME", "HF"],
+            Self::NotifyOn => &["NOTIFY ON", "TXKQ"],
+            Self::NotifyOff => &["NOTIFY OFF", "TXGB"],
+            Self::Hide => &["HIDE", "YC"],
+            Self::Show => &["SHOW", "XS"],
+            Self::Language => &["LANG", "YY"],
+            Self::Copy => &["COPY", "FS"],
         }
     }
 }
@@ -79,7 +130,9 @@ impl Keywords {
             let words = given.get(&action).map_or(&[][..], Vec::as_slice);
             match words.first() {
                 Some(first) => drop(keywords.shown.insert(action, first.clone())),
-                None => faults.push(KeywordError::None(action.as_str())),
+                // What nobody can ask for is switched off; these five are what the service is.
+                None if action <= Action::Help => faults.push(KeywordError::None(action.as_str())),
+                None => {}
             }
             for word in words {
                 let text = normalise(word);

@@ -8,6 +8,9 @@
 
 mod alert;
 mod call_box;
+mod campaign;
+mod consent;
+mod day;
 mod decide;
 mod decision;
 mod event;
@@ -16,20 +19,29 @@ mod health;
 mod keyword;
 mod parts;
 mod policy;
+mod privacy;
 mod range;
 mod subscriber;
 pub mod text;
+mod word;
 
-pub use alert::{Alert, AlertState, FailedWhy, Leased, Part, Refusal};
-pub use call_box::{CallBox, Deferred, Fetched, MAX_CALLERS, MAX_SEEN, Offer, RateWindow, Seen, Tally};
+pub use alert::{Alert, AlertState, FailedWhy, Leased, Part, Refusal, Update, UpdateState};
+pub use call_box::{CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_SEEN, Offer, RateWindow, Seen, Tally};
+pub use campaign::{Campaign, CampaignName, Campaigns, Conversion};
+pub use consent::{ConsentRule, Evidence, EvidenceOf, List, Listed};
+pub use day::{ClockFace, DayWindow, DayWindowError};
 pub use decide::decide;
-pub use decision::{Charge, Decision, Effect, View};
+pub use decision::{CampaignStep, Charge, Decision, Effect, MAX_EFFECTS, View};
 pub use decision::{HeldWhy, NothingWhy, ReplyVerdict, Verdict};
 pub use event::Event;
 pub use hand_over::{merge, settle_open, withdraw_unshared_teaser};
 pub use health::{Change, Condition, Forced, Health, HealthEvent, MAX_CHANGES, Trouble, Why};
 pub use keyword::{Action, KeywordError, Keywords, normalise};
 pub use parts::{MAX_MESSAGES, MAX_PART_CHARACTERS, MAX_PARTS, Message, MessagePart, PARTS_WAIT};
-pub use policy::{Audience, Database, InDoubtPolicy, Limits, Policy, Service, Validity};
-pub use range::{Range, RangeError, RangeName, Ranges};
+pub use policy::{
+    Audience, Database, InDoubtPolicy, Limits, NotifyMe, Originator, Policy, SelfService, Service, Updates, Validity,
+};
+pub use privacy::{Awaiting, MAX_AWAITING, MAX_HIDDEN, Pending, Privacy, Question, Reachable};
+pub use range::{Range, RangeError, RangeName, Ranges, Terms};
 pub use subscriber::{Subscriber, SubscriberStatus};
+pub use word::{Saying, Word};

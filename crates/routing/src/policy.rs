@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Address, Kind, Language, ShortNumber};
+use model::{Address, Caller, Kind, Language, Msisdn, ShortNumber, SmscName, UpdateMode};
 
 use crate::text::Texts;
-use crate::{Keywords, Ranges};
+use crate::{Campaigns, ClockFace, Keywords, Ranges, Tally};
 
 /// Whether the truth that nodes share can be asked. The embedded store alone is normal unless an operator forces it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,27 +37,59 @@ pub enum InDoubtPolicy {
     Resend,
 }
 
+/// Where alerts come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Originator {
+    /// Always from here.
+    Address(Address),
+    /// From the caller's own number, so that the phone shows the contact's name, where the alert tells of one caller with a number; else from the
+    /// service code.
+    Caller,
+}
+
 /// Our numbers.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The service code that people reply to.
     pub code: ShortNumber,
+    /// Another number of ours for commercial texts: teasers come from it, and replies to it count as well. `None`: the service code.
+    pub commercial_code: Option<ShortNumber>,
     /// What each forwarded-to number means.
     pub numbers: BTreeMap<ShortNumber, Audience>,
-    /// Where each kind comes from; the service code where nothing is set. A teaser always comes from the service code, so that it can be answered.
-    pub originators: BTreeMap<Kind, Address>,
+    /// Where each kind comes from; the service code where nothing is set. A teaser always comes from a code of ours, so that it can be answered.
+    pub originators: BTreeMap<Kind, Originator>,
 }
 
 impl Service {
-    /// Where a message of this kind comes from.
+    /// One code for everything.
     #[must_use]
-    pub fn source(&self, kind: Kind) -> Address {
+    pub const fn new(code: ShortNumber) -> Self {
+        Self { code, commercial_code: None, numbers: BTreeMap::new(), originators: BTreeMap::new() }
+    }
+
+    /// Where a message of this kind comes from that tells these calls.
+    #[must_use]
+    pub fn source(&self, kind: Kind, told: &[Tally], more: u32) -> Address {
+        let code = || Address::ShortCode(self.code.clone());
         match kind {
-            Kind::Teaser | Kind::Notice => Address::ShortCode(self.code.clone()),
-            Kind::Fallback | Kind::Detail => {
-                self.originators.get(&kind).cloned().unwrap_or_else(|| Address::ShortCode(self.code.clone()))
-            }
+            Kind::Teaser => Address::ShortCode(self.commercial_code.as_ref().unwrap_or(&self.code).clone()),
+            Kind::Notice => code(),
+            Kind::Fallback | Kind::Detail | Kind::Notify => match (self.originators.get(&kind), told) {
+                (None, _) => code(),
+                (Some(Originator::Address(address)), _) => address.clone(),
+                (Some(Originator::Caller), [Tally { caller: Caller::Number(caller), .. }]) if more == 0 => {
+                    Address::International(*caller)
+                }
+                (Some(Originator::Caller), _) => code(),
+            },
         }
+    }
+
+    /// Whether a number that somebody texted to is ours.
+    #[must_use]
+    pub fn is_ours(&self, number: &str) -> bool {
+        let digits = number.trim_start_matches('+');
+        digits == self.code.as_str() || self.commercial_code.as_ref().is_some_and(|code| digits == code.as_str())
     }
 }
 
@@ -70,6 +102,8 @@ pub struct Validity {
     pub teaser: Duration,
     /// Answers to replies.
     pub notice: Duration,
+    /// Notify-me.
+    pub notify: Duration,
 }
 
 impl Validity {
@@ -80,6 +114,7 @@ impl Validity {
             Kind::Fallback | Kind::Detail => self.alert,
             Kind::Teaser => self.teaser,
             Kind::Notice => self.notice,
+            Kind::Notify => self.notify,
         }
     }
 }
@@ -125,7 +160,7 @@ impl Default for Limits {
             min_interval: MINUTE,
             update_wait: MINUTE.saturating_mul(10),
             daily_cap: 20,
-            validity: Validity { alert: DAY, teaser: DAY, notice: DAY },
+            validity: Validity { alert: DAY, teaser: DAY, notice: DAY, notify: MINUTE.saturating_mul(120) },
             teaser_patience: MINUTE.saturating_mul(15),
             teaser_interval: DAY,
             offer_validity: DAY,
@@ -136,6 +171,87 @@ impl Default for Limits {
             reply_window: MINUTE.saturating_mul(60),
             resend_wait: Duration::from_secs(30),
             max_parts: 3,
+        }
+    }
+}
+
+/// How alerts that an SMSC has are brought up to date.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Updates {
+    /// At SMSCs of which nothing else is said.
+    pub usual: UpdateMode,
+    /// At these.
+    pub by_smsc: BTreeMap<SmscName, UpdateMode>,
+}
+
+impl Default for Updates {
+    fn default() -> Self {
+        Self { usual: UpdateMode::Auto, by_smsc: BTreeMap::new() }
+    }
+}
+
+impl Updates {
+    /// How, at this SMSC.
+    #[must_use]
+    pub fn mode(&self, smsc: &SmscName) -> UpdateMode {
+        self.by_smsc.get(smsc).copied().unwrap_or(self.usual)
+    }
+}
+
+/// Notify-me: telling callers that a person can be reached again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotifyMe {
+    /// Whether it is done at all.
+    pub on: bool,
+    /// Whether callers are told who said nothing about it.
+    pub usual: bool,
+    /// Callers who are on our network: first and last number of each block. Others are never told.
+    pub on_net: Vec<(u64, u64)>,
+    /// Messages to one caller in a day of the caller's own calendar.
+    pub daily_cap: u32,
+    /// How long after a call its caller may be told.
+    pub within: Duration,
+}
+
+impl Default for NotifyMe {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self { on: false, usual: true, on_net: Vec::new(), daily_cap: 5, within: HOUR.saturating_mul(24) }
+    }
+}
+
+impl NotifyMe {
+    /// Whether a caller is on our network.
+    #[must_use]
+    pub fn is_on_net(&self, caller: Msisdn) -> bool {
+        self.on_net.iter().any(|(first, last)| (*first..=*last).contains(&caller.as_u64()))
+    }
+}
+
+/// What people may do by keyword, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SelfService {
+    /// Whether a subscription counts only once it is confirmed.
+    pub double_opt_in: bool,
+    /// How long a question waits for its answer.
+    pub confirm_within: Duration,
+    /// How long a pause lasts that names no hours.
+    pub pause: Duration,
+    /// The longest pause.
+    pub longest_pause: Duration,
+    /// Whether copies may be sent to another number.
+    pub copies: bool,
+}
+
+impl Default for SelfService {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            double_opt_in: false,
+            confirm_within: HOUR.saturating_mul(24),
+            pause: HOUR.saturating_mul(8),
+            longest_pause: HOUR.saturating_mul(24 * 30),
+            copies: true,
         }
     }
 }
@@ -157,6 +273,38 @@ pub struct Policy {
     pub time_zone: String,
     /// Bounds in time and number.
     pub limits: Limits,
+    /// How times are written for people of whom nothing else is known.
+    pub clock: ClockFace,
     /// What follows a submit without an answer.
     pub in_doubt: InDoubtPolicy,
+    /// How alerts that an SMSC has are brought up to date.
+    pub updates: Updates,
+    /// Telling callers that a person can be reached again.
+    pub notify: NotifyMe,
+    /// What people may do by keyword.
+    pub self_service: SelfService,
+    /// What teasers carry.
+    pub campaigns: Campaigns,
+}
+
+impl Policy {
+    /// The policy of an operator who set nothing but this: no ranges, the shipped keywords, English, UTC.
+    #[must_use]
+    pub fn new(service: Service, texts: Texts) -> Self {
+        Self {
+            ranges: Ranges::default(),
+            keywords: Keywords::shipped(),
+            service,
+            texts,
+            language: Language::en(),
+            time_zone: "UTC".to_owned(),
+            limits: Limits::default(),
+            clock: ClockFace::TwentyFour,
+            in_doubt: InDoubtPolicy::Hold,
+            updates: Updates::default(),
+            notify: NotifyMe::default(),
+            self_service: SelfService::default(),
+            campaigns: Campaigns::default(),
+        }
+    }
 }

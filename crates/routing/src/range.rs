@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use model::{Msisdn, Timestamp};
+use model::{Language, Msisdn, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::{CampaignName, ClockFace, ConsentRule, DayWindow};
 
 /// A range as the operator calls it: 1 to 64 letters, digits, hyphens and underscores.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -14,6 +16,23 @@ impl fmt::Display for RangeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What else a range says of its people, beside their number in the quota.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Terms {
+    /// What is asked of a person before they are teased.
+    pub consent: ConsentRule,
+    /// When no teaser is sent, in the person's local time.
+    pub quiet: Option<DayWindow>,
+    /// Their language; else the default.
+    pub language: Option<Language>,
+    /// Their time zone (IANA name); else the default.
+    pub time_zone: Option<String>,
+    /// How they read a clock; else the default.
+    pub clock: Option<ClockFace>,
+    /// The campaigns of its teasers; empty: all.
+    pub campaigns: Vec<CampaignName>,
 }
 
 /// Consecutive numbers, and how many people among them may be counted.
@@ -31,6 +50,8 @@ pub struct Range {
     pub from: Option<Timestamp>,
     /// In force until then.
     pub until: Option<Timestamp>,
+    /// What else it says of its people.
+    pub terms: Terms,
 }
 
 impl Range {
@@ -154,7 +175,15 @@ fn parse_one(written: &str) -> Result<Vec<Range>, RangeError> {
         Some(prefix) => prefix_spans(prefix).ok_or_else(|| RangeError::Number(written.to_owned()))?,
         None => vec![first_last(numbers, written)?],
     };
-    let range = |(first, last)| Range { name: RangeName(name.to_owned()), first, last, quota, from, until };
+    let range = |(first, last)| Range {
+        name: RangeName(name.to_owned()),
+        first,
+        last,
+        quota,
+        from,
+        until,
+        terms: Terms::default(),
+    };
     Ok(spans.into_iter().map(range).collect())
 }
 

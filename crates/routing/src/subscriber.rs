@@ -3,6 +3,8 @@
 use model::{Language, Msisdn, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::{ClockFace, DayWindow};
+
 /// Whether a subscriber is served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,9 +28,36 @@ pub struct Subscriber {
     /// Their time zone (IANA name); else their range's, else the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// How they read a clock; else their range's, else the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockFace>,
+    /// A window of every day in which alerts are held, and told in one at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<DayWindow>,
+    /// Who gets a copy of each of their details, and agreed to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_to: Option<Msisdn>,
     /// Alerts are held until then and told in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Timestamp>,
     /// When they registered.
     pub since: Timestamp,
+}
+
+impl Subscriber {
+    /// Somebody who registered and chose nothing.
+    #[must_use]
+    pub const fn new(number: Msisdn, since: Timestamp) -> Self {
+        Self {
+            number,
+            status: SubscriberStatus::Active,
+            language: None,
+            time_zone: None,
+            clock: None,
+            quiet: None,
+            copy_to: None,
+            paused_until: None,
+            since,
+        }
+    }
 }

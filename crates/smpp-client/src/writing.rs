@@ -108,6 +108,7 @@ pub struct Writing {
     detail: KindWriting,
     teaser: KindWriting,
     notice: KindWriting,
+    notify: KindWriting,
 }
 
 impl Writing {
@@ -119,6 +120,7 @@ impl Writing {
             Kind::Detail => &self.detail,
             Kind::Teaser => &self.teaser,
             Kind::Notice => &self.notice,
+            Kind::Notify => &self.notify,
         }
     }
 
@@ -129,6 +131,7 @@ impl Writing {
             Kind::Detail => &mut self.detail,
             Kind::Teaser => &mut self.teaser,
             Kind::Notice => &mut self.notice,
+            Kind::Notify => &mut self.notify,
         }
     }
 }

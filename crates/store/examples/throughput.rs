@@ -2,7 +2,6 @@
 //!
 //! `cargo run --release -p store --example throughput -- [seconds] [page] [people] [dir]`
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use model::{CallId, Caller, MissedCall, Msisdn, Reason, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp};
 use routing::text::Texts;
-use routing::{Database, Event, InDoubtPolicy, Keywords, Limits, Policy, Ranges, Service};
-use routing::{Subscriber, SubscriberStatus};
+use routing::{Database, Event, InDoubtPolicy, Policy, Service};
+use routing::Subscriber;
 use store::{Context, Embedded, EmbeddedSettings, Store};
 
 /// Calls in one append, as a busy HTTP feed or some tens of milliseconds of SIP make.
@@ -32,14 +31,10 @@ struct Shared {
 
 fn policy() -> Result<Policy> {
     Ok(Policy {
-        ranges: Ranges::default(),
-        keywords: Keywords::shipped(),
-        service: Service { code: ShortNumber::parse("12599")?, numbers: BTreeMap::new(), originators: BTreeMap::new() },
-        texts: Texts::shipped()?,
         language: "zh-CN".parse()?,
         time_zone: "Asia/Shanghai".to_owned(),
-        limits: Limits::default(),
         in_doubt: InDoubtPolicy::ResendOnce,
+        ..Policy::new(Service::new(ShortNumber::parse("12599")?), Texts::shipped()?)
     })
 }
 
@@ -128,19 +123,8 @@ fn cpu() -> f64 {
 async fn fill(store: &Embedded, people: u64, now: Timestamp) -> Result<()> {
     let numbers: Vec<u64> = (0..people).collect();
     for chunk in numbers.chunks(10_000) {
-        let subscribers = chunk
-            .iter()
-            .map(|n| {
-                Ok(Subscriber {
-                    number: Msisdn::try_from(FIRST + n)?,
-                    status: SubscriberStatus::Active,
-                    language: None,
-                    time_zone: None,
-                    paused_until: None,
-                    since: now,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let subscribers =
+            chunk.iter().map(|n| Ok(Subscriber::new(Msisdn::try_from(FIRST + n)?, now))).collect::<Result<Vec<_>>>()?;
         store.put_subscribers(subscribers).await?;
     }
     Ok(())

@@ -136,6 +136,8 @@ pub struct AlertCounts {
     pub expired: u64,
     /// Never taken by an SMSC.
     pub failed: u64,
+    /// Taken back from the SMSC: newer ones tell their calls.
+    pub superseded: u64,
 }
 
 /// An alert in a timeline, as it is now.

@@ -96,7 +96,8 @@ impl Candidate {
             AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::InDoubt { .. } => {
                 Standing::Idle { ended: None, had_it }
             }
-            AlertState::Delivered { at }
+            AlertState::Superseded { at }
+            | AlertState::Delivered { at }
             | AlertState::Undelivered { at }
             | AlertState::Expired { at }
             | AlertState::Failed { at, .. } => Standing::Idle { ended: Some(*at), had_it },

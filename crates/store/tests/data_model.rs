@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Caller, MissedCall, Msisdn, Secret, Submit};
-use routing::{Database, Event, Subscriber, SubscriberStatus};
+use routing::{Database, Event, Subscriber};
 use store::{
     Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, migrate_now,
 };
@@ -70,14 +70,7 @@ async fn leased(store: &HandOver) -> Vec<Submit> {
 async fn play(store: &HandOver, people: u64) {
     let registered: Vec<_> = (1..=people / 2).map(support::subscriber).collect();
     for some in registered.chunks(5_000) {
-        let subscriber = |number: &Msisdn| Subscriber {
-            number: *number,
-            status: SubscriberStatus::Active,
-            language: None,
-            time_zone: None,
-            paused_until: None,
-            since: now(),
-        };
+        let subscriber = |number: &Msisdn| Subscriber::new(*number, now());
         store.put_subscribers(some.iter().map(subscriber).collect()).await.unwrap();
     }
     let teased: Vec<_> = (1..=people / 2).map(prospect).collect();

@@ -42,7 +42,7 @@ pub(super) fn test(asked: &SmscTest, sources: &Sources, clock: Clock, terminal: 
         alert: AlertId(1),
         attempt: 1,
         kind: asked.kind,
-        source: settings.policy.service.source(asked.kind),
+        source: settings.policy.service.source(asked.kind, &[], 0),
         destination,
         text: asked.text.clone(),
         validity: settings.policy.limits.validity.of(asked.kind),

@@ -87,14 +87,7 @@ pub(super) async fn put(
     let change: Change = body(bytes)?;
     let known = operators.store.subscriber(number).await?;
     let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    let mut subscriber = known.unwrap_or_else(|| Subscriber {
-        number,
-        status: SubscriberStatus::Active,
-        language: None,
-        time_zone: None,
-        paused_until: None,
-        since: (operators.clock)(),
-    });
+    let mut subscriber = known.unwrap_or_else(|| Subscriber::new(number, (operators.clock)()));
     change.apply(&mut subscriber)?;
     operators.store.put_subscriber(subscriber.clone()).await?;
     Ok((status, Json(SubscriberView::from(subscriber))).into_response())

@@ -71,6 +71,16 @@ enum What {
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
     },
+    Updated {
+        alert: i64,
+        attempt: u32,
+        outcome: &'static str,
+    },
+    /// Another person's decision says something to this one.
+    Word {
+        from: String,
+        saying: &'static str,
+    },
     Reply {
         to: String,
         text: String,
@@ -149,6 +159,10 @@ impl From<Event> for What {
                 let (outcome, status) = answer(&outcome);
                 Self::Submitted { alert: alert.0, attempt, outcome, status }
             }
+            Event::Updated { alert, attempt, outcome } => {
+                Self::Updated { alert: alert.0, attempt, outcome: outcome.as_str() }
+            }
+            Event::Word(word) => Self::Word { from: format!("+{}", word.from.reveal()), saying: word.saying.as_str() },
             Event::Receipt(receipt) => Self::Receipt {
                 smsc: receipt.smsc.0,
                 message_id: receipt.message_id,

@@ -217,7 +217,22 @@ pub(super) const fn tone(verdict: Verdict) -> Tone {
             | ReplyVerdict::Refused
             | ReplyVerdict::Subscribed
             | ReplyVerdict::Unsubscribed
-            | ReplyVerdict::Help => Tone::Told,
+            | ReplyVerdict::Help
+            | ReplyVerdict::ConfirmationAsked
+            | ReplyVerdict::NothingToConfirm
+            | ReplyVerdict::Paused
+            | ReplyVerdict::Resumed
+            | ReplyVerdict::NotifyOn
+            | ReplyVerdict::NotifyOff
+            | ReplyVerdict::Hidden
+            | ReplyVerdict::Shown
+            | ReplyVerdict::LanguageSet
+            | ReplyVerdict::LanguageUnknown
+            | ReplyVerdict::CopyAsked
+            | ReplyVerdict::CopyAgreed
+            | ReplyVerdict::CopyEnded
+            | ReplyVerdict::NotSubscribed
+            | ReplyVerdict::BadArgument => Tone::Told,
         },
     }
 }
@@ -252,6 +267,7 @@ impl Words {
             }
             Kind::Teaser => self.pick("Told: there was a call, and how to see it", "已通知：有未接来电，并邀请查看"),
             Kind::Notice => self.pick("Answered", "已答复"),
+            Kind::Notify => self.pick("Told: the person can be reached again", "已通知：对方恢复可接通"),
         }
     }
 
@@ -260,6 +276,10 @@ impl Words {
             HeldWhy::AlertPending => {
                 self.pick("Waiting: the SMS before has not arrived yet", "稍后通知：上一条短信尚未送达")
             }
+            HeldWhy::Updating => self.pick(
+                "Waiting: the SMS before is being rewritten to tell this too",
+                "稍后通知：正在更新尚未送达的短信",
+            ),
             HeldWhy::MinInterval => self.pick("Waiting: an SMS went out a moment ago", "稍后通知：刚刚发过短信"),
             HeldWhy::Paused => self.pick("Waiting: the subscriber wants quiet", "稍后通知：用户开启了免打扰"),
         }
@@ -271,6 +291,9 @@ impl Words {
             NothingWhy::TooOld => self.pick("Not told: the call is too long ago", "未通知：来电已过去太久"),
             NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已暂停"),
             NothingWhy::Refused => self.pick("Not told: this person refused", "未通知：用户已拒收"),
+            NothingWhy::DoNotContact => self.pick("Not told: on the do-not-contact list", "未通知：在免打扰名单中"),
+            NothingWhy::NoConsent => self.pick("Not told: has not consented", "未通知：用户未同意接收"),
+            NothingWhy::QuietHours => self.pick("Not told: no offers at this hour", "未通知：该时段不发送邀请"),
             NothingWhy::NotSubscribed => self.pick("Not told: not a subscriber", "未通知：未开通"),
             NothingWhy::OutsideRanges => self.pick("Not told: outside every number range", "未通知：不在任何号段内"),
             NothingWhy::QuotaUsedUp => self.pick("Not told: the range's quota is used up", "未通知：号段名额已用完"),
@@ -285,6 +308,12 @@ impl Words {
             NothingWhy::NothingToTell => self.pick("Nothing was waiting", "没有待通知的来电"),
             NothingWhy::NoChange => self.pick("Nothing new", "无变化"),
             NothingWhy::Unmatched => self.pick("Belongs to no SMS known here", "不属于任何已知短信"),
+            NothingWhy::NotNotified => self.pick("Not told: wants no such messages", "未通知：用户已关闭可接通通知"),
+            NothingWhy::NotifyCap => {
+                self.pick("Not told: enough of these for one day", "未通知：可接通通知已达当日上限")
+            }
+            NothingWhy::NotifyTooLate => self.pick("Not told: the call is too long ago", "未通知：来电已过去太久"),
+            NothingWhy::Deferred => self.pick("Waits for the database", "等待数据库恢复"),
         }
     }
 
@@ -308,6 +337,21 @@ impl Words {
             ReplyVerdict::Waiting => {
                 self.pick("A part: waiting for the rest of the message", "长短信的一部分：等待其余部分")
             }
+            ReplyVerdict::ConfirmationAsked => self.pick("Asked to confirm", "已请用户确认"),
+            ReplyVerdict::NothingToConfirm => self.pick("Answered: nothing to confirm", "已答复：没有需要确认的内容"),
+            ReplyVerdict::Paused => self.pick("Calls are held for a while", "来电提醒已暂停"),
+            ReplyVerdict::Resumed => self.pick("Calls are told again", "来电提醒已恢复"),
+            ReplyVerdict::NotifyOn => self.pick("Told when others can be reached again", "已开启可接通通知"),
+            ReplyVerdict::NotifyOff => self.pick("Not told when others can be reached again", "已关闭可接通通知"),
+            ReplyVerdict::Hidden => self.pick("Others aren't told that they can be reached", "已对来电者隐藏"),
+            ReplyVerdict::Shown => self.pick("Others are told that they can be reached", "已对来电者显示"),
+            ReplyVerdict::LanguageSet => self.pick("Another language from now on", "已更改语言"),
+            ReplyVerdict::LanguageUnknown => self.pick("Answered: the languages there are", "已答复：可用语言"),
+            ReplyVerdict::CopyAsked => self.pick("The other number is asked", "已询问对方是否接收副本"),
+            ReplyVerdict::CopyAgreed => self.pick("Copies are sent from now on", "已开始抄送"),
+            ReplyVerdict::CopyEnded => self.pick("No more copies", "已停止抄送"),
+            ReplyVerdict::NotSubscribed => self.pick("Answered: for subscribers only", "已答复：仅限已开通用户"),
+            ReplyVerdict::BadArgument => self.pick("Answered: not understood", "已答复：无法识别"),
             ReplyVerdict::NotOurNumber => self.pick("Not ours: sent to another number", "未处理：不是发给本业务"),
         }
     }
@@ -319,6 +363,7 @@ impl Words {
             Kind::Fallback => self.pick("fallback", "应急提醒"),
             Kind::Teaser => self.pick("offer", "邀请"),
             Kind::Notice => self.pick("answer", "答复"),
+            Kind::Notify => self.pick("notify-me", "可接通通知"),
         }
     }
 
@@ -347,6 +392,15 @@ impl Words {
             Action::Unsubscribe => self.pick("stop", "取消"),
             Action::Refuse => self.pick("no more", "不再提醒"),
             Action::Help => self.pick("help", "帮助"),
+            Action::Confirm => self.pick("yes", "确认"),
+            Action::Pause => self.pick("pause", "暂停"),
+            Action::Resume => self.pick("resume", "恢复"),
+            Action::NotifyOn => self.pick("notify me", "开启通知"),
+            Action::NotifyOff => self.pick("don't notify", "关闭通知"),
+            Action::Hide => self.pick("hide", "隐藏"),
+            Action::Show => self.pick("show", "显示"),
+            Action::Language => self.pick("language", "语言"),
+            Action::Copy => self.pick("copy", "抄送"),
         }
     }
 

@@ -124,6 +124,7 @@ fn tease(case: &mut Case<'_>, range: &Range, counted: bool) -> Verdict {
         range: range.name.clone(),
         teased_at: case.now,
         expires_at: case.now + case.policy.limits.offer_validity,
+        campaign: None,
         fetched: None,
     });
     Verdict::Send(Kind::Teaser)

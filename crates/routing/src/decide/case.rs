@@ -7,7 +7,7 @@ use model::{AlertId, Kind, Language, Timestamp};
 use crate::parts;
 use crate::text::Reader;
 use crate::{
-    Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, Policy, ReplyVerdict, Subscriber,
+    Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, ReplyVerdict, Subscriber,
     SubscriberStatus, Tally, Verdict, View,
 };
 
@@ -61,7 +61,7 @@ impl<'a> Case<'a> {
         if self.call_box != self.view.call_box {
             self.effects.push(Effect::CallBox(self.call_box));
         }
-        debug_assert!(self.effects.len() <= 8, "a decision has at most eight effects");
+        debug_assert!(self.effects.len() <= MAX_EFFECTS, "a decision has a bounded number of effects");
         Decision { verdict, effects: self.effects }
     }
 
@@ -77,7 +77,7 @@ impl<'a> Case<'a> {
             id,
             to: self.call_box.called,
             kind: new.kind,
-            source: self.policy.service.source(new.kind),
+            source: self.policy.service.source(new.kind, &new.told, new.more),
             text: new.text,
             told: new.told,
             more: new.more,
@@ -87,6 +87,7 @@ impl<'a> Case<'a> {
             doubts: 0,
             put_off: 0,
             avoid: None,
+            campaign: None,
             state: AlertState::Queued { not_before: self.now },
         }));
         id
@@ -94,7 +95,7 @@ impl<'a> Case<'a> {
 
     /// Queues the answer to a reply, where that verdict has one.
     pub(super) fn notice(&mut self, verdict: ReplyVerdict) {
-        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords) {
+        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords, &[]) {
             self.queue(NewAlert { kind: Kind::Notice, text, told: Vec::new(), more: 0 });
         }
     }
@@ -118,7 +119,8 @@ impl<'a> Case<'a> {
         let subscriber = self.view.subscriber.as_ref();
         let language: &Language =
             subscriber.and_then(|subscriber| subscriber.language.as_ref()).unwrap_or(&self.policy.language);
-        Reader { language, time_zone: self.time_zone() }
+        let clock = subscriber.and_then(|subscriber| subscriber.clock).unwrap_or(self.policy.clock);
+        Reader { language, time_zone: self.time_zone(), clock, range: None, campaign: None }
     }
 
     pub(super) fn time_zone(&self) -> &'a str {

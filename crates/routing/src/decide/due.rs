@@ -32,7 +32,7 @@ fn answer_deferred(case: &mut Case<'_>) -> Option<ReplyVerdict> {
                 Some(reply::fetch(case))
             }
             Deferred::Subscribe => Some(reply::subscribe(case)),
-            Deferred::Calls | Deferred::Alerts => answered,
+            Deferred::Calls | Deferred::Alerts | Deferred::Asked | Deferred::Reachable => answered,
         };
     }
     answered

@@ -7,6 +7,8 @@ mod forget;
 mod reply;
 mod sent;
 mod tell;
+mod update;
+mod word;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +25,10 @@ pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> De
     let verdict = match event {
         Event::Call(missed) => call::missed(&mut case, missed),
         Event::Submitted { alert, attempt, outcome } => sent::submitted(&mut case, *alert, *attempt, outcome),
+        Event::Updated { alert, attempt, outcome } => update::updated(&mut case, *alert, *attempt, outcome),
         Event::Receipt(receipt) => sent::receipt(&mut case, receipt),
         Event::Reply(reply) => reply::replied(&mut case, reply),
+        Event::Word(word) => word::heard(&mut case, word),
         Event::Dropped { alert } => sent::dropped(&mut case, *alert),
         Event::Due { .. } => due::looked_at(&mut case),
     };

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) fn replied(case: &mut Case<'_>, reply: &Reply) -> Verdict {
-    if reply.to.trim_start_matches('+') != case.policy.service.code.as_str() {
+    if !case.policy.service.is_ours(&reply.to) {
         return Verdict::Reply(ReplyVerdict::NotOurNumber);
     }
     let Some(part) = reply.part else { return Verdict::Reply(answer(case, &reply.text)) };
@@ -45,7 +45,18 @@ pub(super) fn answer(case: &mut Case<'_>, text: &str) -> ReplyVerdict {
             case.notice(ReplyVerdict::Help);
             ReplyVerdict::Help
         }
-        None => {
+        Some(
+            Action::Confirm
+            | Action::Pause
+            | Action::Resume
+            | Action::NotifyOn
+            | Action::NotifyOff
+            | Action::Hide
+            | Action::Show
+            | Action::Language
+            | Action::Copy,
+        )
+        | None => {
             // Only people who have to do with us are answered: two robots would never stop.
             if case.view.subscriber.is_some() || case.call_box.offer.is_some() {
                 case.notice(ReplyVerdict::WrongKeyword);
@@ -179,14 +190,7 @@ pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
     let called = case.call_box.called;
     if case.view.subscriber.is_none() {
         case.withdraw(&[Kind::Teaser]);
-        case.effect(Effect::Subscribe(Subscriber {
-            number: called,
-            status: SubscriberStatus::Active,
-            language: None,
-            time_zone: None,
-            paused_until: None,
-            since: case.now,
-        }));
+        case.effect(Effect::Subscribe(Subscriber::new(called, case.now)));
         case.call_box.refused_at = None;
         case.call_box.offer = None;
         case.registered = true;

@@ -64,6 +64,7 @@ fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
         }
         AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => {}
         AlertState::InDoubt { .. } | AlertState::Delivered { .. } => closed(case, alert),
+        AlertState::Superseded { .. } => closed_quietly(case, alert),
         AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
             untell(case, alert);
             closed_quietly(case, alert);
@@ -112,7 +113,7 @@ pub(super) fn failed(case: &mut Case<'_>, alert: &Alert, why: FailedWhy) {
                 case.call_box.offer.take_if(own);
             }
         }
-        Kind::Notice => {}
+        Kind::Notice | Kind::Notify => {}
     }
     closed_quietly(case, alert);
 }

@@ -63,7 +63,7 @@ fn join(case: &mut Case<'_>, kind: Kind) -> bool {
     case.call_box.take_back(&told, more);
     let (told, more) = case.call_box.take_untold();
     let text = list_text(case, kind, &told, more);
-    let source = case.policy.service.source(kind);
+    let source = case.policy.service.source(kind, &told, more);
     if let Some(alert) = case.open_alert() {
         alert.kind = kind;
         alert.source = source;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Address, AlertId, CallId, Caller, IdForm, Kind, Language, MissedCall, Msisdn, NoAnswer, Reason, Receipt,
-    ReceiptState, Reply, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp,
+    Address, AlertId, CallId, Caller, IdForm, Kind, MissedCall, Msisdn, NoAnswer, Reason, Receipt, ReceiptState, Reply,
+    ShortNumber, SmscName, Source, SubmitOutcome, Timestamp,
 };
 
 use super::decide;
@@ -43,20 +43,12 @@ fn smsc() -> SmscName {
 }
 
 fn policy() -> Policy {
-    Policy {
-        ranges: Ranges::parse("north=86139*:5").unwrap(),
-        keywords: Keywords::shipped(),
-        service: Service {
-            code: short("12599"),
-            numbers: BTreeMap::from([(short("1"), Audience::Subscribers), (short("2"), Audience::Prospects)]),
-            originators: BTreeMap::from([(Kind::Fallback, Address::ShortCode(short("12590")))]),
-        },
-        texts: Texts::shipped().unwrap(),
-        language: Language::en(),
-        time_zone: "UTC".to_owned(),
-        limits: Limits::default(),
-        in_doubt: InDoubtPolicy::Hold,
-    }
+    let service = Service {
+        numbers: BTreeMap::from([(short("1"), Audience::Subscribers), (short("2"), Audience::Prospects)]),
+        originators: BTreeMap::from([(Kind::Fallback, Originator::Address(Address::ShortCode(short("12590"))))]),
+        ..Service::new(short("12599"))
+    };
+    Policy { ranges: Ranges::parse("north=86139*:5").unwrap(), ..Policy::new(service, Texts::shipped().unwrap()) }
 }
 
 fn view() -> View {
@@ -66,20 +58,15 @@ fn view() -> View {
         subscriber: None,
         registry_loaded: true,
         range_used: 0,
+        listed: Listed::default(),
+        campaign_turn: 0,
         database: Database::Normal,
         next_alert: NEXT,
     }
 }
 
 fn subscriber() -> Subscriber {
-    Subscriber {
-        number: called(),
-        status: SubscriberStatus::Active,
-        language: None,
-        time_zone: None,
-        paused_until: None,
-        since: NOW - DAY,
-    }
+    Subscriber::new(called(), NOW - DAY)
 }
 
 fn tally(last: u64, count: u32) -> Tally {
@@ -93,7 +80,7 @@ fn alert(kind: Kind, state: AlertState) -> Alert {
         id: OPEN,
         to: called(),
         kind,
-        source: policy().service.source(kind),
+        source: policy().service.source(kind, &told, 0),
         text: "as it was".to_owned(),
         told,
         more: 0,
@@ -103,13 +90,20 @@ fn alert(kind: Kind, state: AlertState) -> Alert {
         doubts: 0,
         put_off: 0,
         avoid: None,
+        campaign: None,
         state,
     }
 }
 
 fn offer() -> Offer {
     let teased_at = NOW - HOUR;
-    Offer { range: RangeName("north".to_owned()), teased_at, expires_at: teased_at + DAY, fetched: None }
+    Offer {
+        range: RangeName("north".to_owned()),
+        teased_at,
+        expires_at: teased_at + DAY,
+        campaign: None,
+        fetched: None,
+    }
 }
 
 fn call(id: &str) -> Event {
@@ -178,7 +172,7 @@ fn apply(view: &View, decision: &Decision) -> View {
             }
             Effect::Alert(alert) => after.next_alert = AlertId(after.next_alert.0.max(alert.id.0 + 1)),
             Effect::Count(_) => after.range_used += 1,
-            Effect::Charge(_) => {}
+            Effect::Charge(_) | Effect::Evidence(_) | Effect::Campaign(_) | Effect::Word(_) => {}
             Effect::Subscribe(subscriber) => after.subscriber = Some(subscriber.clone()),
             Effect::Unsubscribe(_) => after.subscriber = None,
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use model::{Caller, Language, Timestamp, split};
 
-use crate::{Action, Keywords, ReplyVerdict, Tally};
+use crate::{Action, CampaignName, ClockFace, Keywords, RangeName, ReplyVerdict, Tally};
 
 pub use template::{Template, TemplateError};
 pub use wording::Wording;
@@ -32,6 +32,33 @@ pub struct Reader<'a> {
     pub language: &'a Language,
     /// Their time zone (IANA name); UTC where the name is unknown.
     pub time_zone: &'a str,
+    /// How they read a clock.
+    pub clock: ClockFace,
+    /// The range they are in, and the campaign of their offer: texts may differ by them.
+    pub range: Option<&'a RangeName>,
+    /// The campaign.
+    pub campaign: Option<&'a CampaignName>,
+}
+
+impl<'a> Reader<'a> {
+    /// Somebody of whom only these are known.
+    #[must_use]
+    pub const fn new(language: &'a Language, time_zone: &'a str) -> Self {
+        Self { language, time_zone, clock: ClockFace::TwentyFour, range: None, campaign: None }
+    }
+}
+
+/// What is said beside the answers to replies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Say {
+    /// Alerts are held in a window of every day: `window`.
+    PausedDaily,
+    /// Asks whether copies are wanted: `number` is who would send them.
+    CopyQuestion,
+    /// To the one who asked: `number` agreed.
+    CopyBegins,
+    /// Notify-me: `number` can be reached again since `time`.
+    Reachable,
 }
 
 /// Whether a list answers a fetch or alerts a subscriber, or alerts while the database is abnormal.
@@ -96,9 +123,15 @@ impl Texts {
         self.fill(template, wording, keywords, &[("count", &count.to_string()), ("time", &time)])
     }
 
-    /// The answer to a reply; `None` for verdicts that are answered by a list or not at all.
+    /// The answer to a reply; `None` for verdicts that are answered by a list or not at all. `values` fill the placeholders that this verdict has.
     #[must_use]
-    pub fn notice(&self, reader: Reader<'_>, verdict: ReplyVerdict, keywords: &Keywords) -> Option<String> {
+    pub fn notice(
+        &self,
+        reader: Reader<'_>,
+        verdict: ReplyVerdict,
+        keywords: &Keywords,
+        values: &[(&str, &str)],
+    ) -> Option<String> {
         let wording = self.wording(reader.language);
         let template = match verdict {
             ReplyVerdict::NoOffer => &wording.no_offer,
@@ -112,12 +145,46 @@ impl Texts {
             ReplyVerdict::Unsubscribed => &wording.unsubscribed,
             ReplyVerdict::Help => &wording.help,
             ReplyVerdict::Suspended => &wording.suspended,
+            ReplyVerdict::ConfirmationAsked => &wording.confirmation_asked,
+            ReplyVerdict::NothingToConfirm => &wording.nothing_to_confirm,
+            ReplyVerdict::Paused => &wording.paused,
+            ReplyVerdict::Resumed => &wording.resumed,
+            ReplyVerdict::NotifyOn => &wording.notify_on,
+            ReplyVerdict::NotifyOff => &wording.notify_off,
+            ReplyVerdict::Hidden => &wording.hidden,
+            ReplyVerdict::Shown => &wording.shown,
+            ReplyVerdict::LanguageSet => &wording.language_set,
+            ReplyVerdict::LanguageUnknown => &wording.language_unknown,
+            ReplyVerdict::CopyAsked => &wording.copy_asked,
+            ReplyVerdict::CopyAgreed => &wording.copy_agreed,
+            ReplyVerdict::CopyEnded => &wording.copy_ended,
+            ReplyVerdict::NotSubscribed => &wording.not_subscribed,
+            ReplyVerdict::BadArgument => &wording.bad_argument,
             ReplyVerdict::Granted
             | ReplyVerdict::AlreadyFetched
             | ReplyVerdict::NotOurNumber
             | ReplyVerdict::Waiting => return None,
         };
-        Some(self.fill(template, wording, keywords, &[]))
+        Some(self.fill(template, wording, keywords, values))
+    }
+
+    /// A text beside the answers to replies.
+    #[must_use]
+    pub fn say(&self, reader: Reader<'_>, what: Say, keywords: &Keywords, values: &[(&str, &str)]) -> String {
+        let wording = self.wording(reader.language);
+        let template = match what {
+            Say::PausedDaily => &wording.paused_daily,
+            Say::CopyQuestion => &wording.copy_question,
+            Say::CopyBegins => &wording.copy_begins,
+            Say::Reachable => &wording.reachable,
+        };
+        self.fill(template, wording, keywords, values)
+    }
+
+    /// A time as this reader reads it.
+    #[must_use]
+    pub fn time(&self, reader: Reader<'_>, at: Timestamp) -> String {
+        self.wording(reader.language).time(at, &zone(reader.time_zone))
     }
 
     fn fill(&self, template: &Template, wording: &Wording, keywords: &Keywords, more: &[(&str, &str)]) -> String {
@@ -131,6 +198,16 @@ impl Texts {
             ("subscribe", keywords.shown(Action::Subscribe)),
             ("unsubscribe", keywords.shown(Action::Unsubscribe)),
             ("refuse", keywords.shown(Action::Refuse)),
+            ("help", keywords.shown(Action::Help)),
+            ("confirm", keywords.shown(Action::Confirm)),
+            ("pause", keywords.shown(Action::Pause)),
+            ("resume", keywords.shown(Action::Resume)),
+            ("notify_on", keywords.shown(Action::NotifyOn)),
+            ("notify_off", keywords.shown(Action::NotifyOff)),
+            ("hide", keywords.shown(Action::Hide)),
+            ("show", keywords.shown(Action::Show)),
+            ("language", keywords.shown(Action::Language)),
+            ("copy", keywords.shown(Action::Copy)),
             ("fetch_price", fetch_price.as_str()),
             ("subscribe_price", subscribe_price.as_str()),
         ];
@@ -189,12 +266,12 @@ mod tests {
     fn a_detail_tells_each_caller_count_and_local_time() {
         let texts = Texts::shipped().unwrap();
         let told = [tally(1, 2, "2026-11-23T08:05:00Z"), tally(2, 1, "2026-11-23T07:59:00Z")];
-        let reader = Reader { language: &zh(), time_zone: "Asia/Shanghai" };
+        let reader = Reader::new(Box::leak(Box::new(zh())), "Asia/Shanghai");
         assert_eq!(
             texts.list(ListKind::Detail, reader, &told, 0, 3),
             "您有3个未接来电：\n+8613911110001 2次 11-23 16:05\n+8613911110002 11-23 15:59"
         );
-        let reader = Reader { language: &Language::en(), time_zone: "Europe/Copenhagen" };
+        let reader = Reader::new(Box::leak(Box::new(Language::en())), "Europe/Copenhagen");
         assert_eq!(
             texts.list(ListKind::Fallback, reader, &told[1..], 0, 3),
             "Missed call:\n+8613911110002 23 Nov 08:59"
@@ -205,7 +282,7 @@ mod tests {
     fn what_does_not_fit_is_told_as_a_number() {
         let texts = Texts::shipped().unwrap();
         let told: Vec<_> = (0..50).map(|n| tally(n, 2, "2026-11-23T08:05:00Z")).collect();
-        let reader = Reader { language: &zh(), time_zone: "Asia/Shanghai" };
+        let reader = Reader::new(Box::leak(Box::new(zh())), "Asia/Shanghai");
         let text = texts.list(ListKind::Detail, reader, &told, 7, 3);
         assert_eq!(split(&text).parts.len(), 3);
         let lines = text.lines().count() - 2;
@@ -218,7 +295,7 @@ mod tests {
         let mut texts = Texts::shipped().unwrap();
         texts.fetch_price = "0.50".to_owned();
         texts.subscribe_price = "3.00 a month".to_owned();
-        let reader = Reader { language: &Language::en(), time_zone: "UTC" };
+        let reader = Reader::new(Box::leak(Box::new(Language::en())), "UTC");
         let text = texts.teaser(reader, 12, Timestamp::parse("2026-11-23T08:05:00Z").unwrap(), &Keywords::shipped());
         assert_eq!(
             text,
@@ -232,7 +309,7 @@ mod tests {
     #[test]
     fn chinese_teaser_fits_one_part() {
         let texts = Texts::shipped().unwrap();
-        let reader = Reader { language: &zh(), time_zone: "Asia/Shanghai" };
+        let reader = Reader::new(Box::leak(Box::new(zh())), "Asia/Shanghai");
         let text = texts.teaser(reader, 2, Timestamp::parse("2026-11-23T08:05:00Z").unwrap(), &Keywords::shipped());
         assert_eq!(text, "您有2个未接来电，最近一次11-23 16:05。回复C查看来电号码，KT开通提醒，R不再提醒。本条免费。");
         assert_eq!(split(&text).parts.len(), 1);
@@ -242,9 +319,9 @@ mod tests {
     fn every_answer_is_worded_in_every_language() {
         let texts = Texts::shipped().unwrap();
         for language in texts.languages() {
-            let reader = Reader { language, time_zone: "UTC" };
+            let reader = Reader::new(language, "UTC");
             for verdict in ReplyVerdict::ALL {
-                let notice = texts.notice(reader, verdict, &Keywords::shipped());
+                let notice = texts.notice(reader, verdict, &Keywords::shipped(), &[]);
                 let list = matches!(
                     verdict,
                     ReplyVerdict::Granted
@@ -262,7 +339,7 @@ mod tests {
     fn withheld_and_unknown_callers_are_shown_by_a_word() {
         let texts = Texts::shipped().unwrap();
         let told = [Tally { caller: Caller::Withheld, count: 1, last_at: Timestamp::from_millis(0) }];
-        let reader = Reader { language: &Language::from_str("fr").unwrap(), time_zone: "Nowhere/Land" };
+        let reader = Reader::new(Box::leak(Box::new(Language::from_str("fr").unwrap())), "Nowhere/Land");
         assert_eq!(texts.list(ListKind::Detail, reader, &told, 0, 1), "1 missed call:\nwithheld 1 Jan 00:00");
     }
 
@@ -304,12 +381,12 @@ mod tests {
             let texts = Texts::shipped().unwrap();
             let total: u32 = told.iter().map(|tally| tally.count).sum::<u32>() + more;
             for (language, kind) in [(zh(), ListKind::Detail), (zh(), ListKind::Fallback), (Language::en(), ListKind::Detail)] {
-                let reader = Reader { language: &language, time_zone: "Asia/Shanghai" };
+                let reader = Reader::new(&language, "Asia/Shanghai");
                 let text = texts.list(kind, reader, &told, more, max_parts);
                 prop_assert!(split(&text).parts.len() <= max_parts, "{}", text);
                 prop_assert!(text.lines().next().is_some_and(|head| total == 1 || kind == ListKind::Fallback || head.contains(&total.to_string())));
             }
-            let reader = Reader { language: &Language::en(), time_zone: "UTC" };
+            let reader = Reader::new(Box::leak(Box::new(Language::en())), "UTC");
             let text = texts.list(ListKind::Detail, reader, &told, more, max_parts);
             prop_assert_eq!(text.lines().skip(1).map(told_by).sum::<u32>(), total, "{}", text);
         }
@@ -318,7 +395,7 @@ mod tests {
         fn a_teaser_fits_two_parts_in_every_language_and_holds_every_keyword(count in 1_u32.., at in 0_i64..4_000_000_000_000) {
             let (texts, keywords) = (Texts::shipped().unwrap(), Keywords::shipped());
             for language in texts.languages() {
-                let reader = Reader { language, time_zone: "Asia/Shanghai" };
+                let reader = Reader::new(language, "Asia/Shanghai");
                 let text = texts.teaser(reader, count, Timestamp::from_millis(at), &keywords);
                 prop_assert!(split(&text).parts.len() <= 2);
                 for action in [Action::Fetch, Action::Subscribe, Action::Refuse] {

@@ -4,7 +4,29 @@ use super::{Template, TemplateError, Wording};
 
 const OFFER: &[&str] =
     &["count", "time", "fetch", "subscribe", "unsubscribe", "refuse", "fetch_price", "subscribe_price"];
-const NOTICE: &[&str] = &["fetch", "subscribe", "unsubscribe", "refuse", "fetch_price", "subscribe_price"];
+const NOTICE: &[&str] = &[
+    "fetch",
+    "subscribe",
+    "unsubscribe",
+    "refuse",
+    "help",
+    "confirm",
+    "pause",
+    "resume",
+    "notify_on",
+    "notify_off",
+    "hide",
+    "show",
+    "language",
+    "copy",
+    "fetch_price",
+    "subscribe_price",
+    "until",
+    "window",
+    "number",
+    "languages",
+    "time",
+];
 const COUNT: &[&str] = &["count"];
 const LINE: &[&str] = &["caller", "count", "time"];
 
@@ -52,6 +74,31 @@ pub(super) fn en() -> Result<Wording, TemplateError> {
              {unsubscribe} to stop, {refuse} for no more messages.",
         )?,
         suspended: notice("Your missed call messages are suspended. Please ask customer service.")?,
+        confirmation_asked: notice("Reply {confirm} to get a message for every missed call{subscribe_price}.")?,
+        nothing_to_confirm: notice("There is nothing to confirm.")?,
+        paused: notice("Missed calls are held until {until}, then told in one message. Reply {resume} to end this.")?,
+        paused_daily: notice(
+            "Missed calls are held every day {window}, then told in one message. Reply {resume} to end this.",
+        )?,
+        resumed: notice("Missed calls are no longer held.")?,
+        notify_on: notice("You are told when somebody you rang can be reached again. Reply {notify_off} to stop.")?,
+        notify_off: notice("You are no longer told when somebody you rang can be reached again.")?,
+        hidden: notice(
+            "Callers are no longer told when you can be reached again{number}. Reply {show} to change this.",
+        )?,
+        shown: notice("Callers may be told when you can be reached again{number}. Reply {hide} to stop.")?,
+        language_set: notice("Messages to you are in English now.")?,
+        language_unknown: notice("Reply {language} and one of: {languages}")?,
+        copy_asked: notice("{number} is asked whether it wants copies of your missed call messages.")?,
+        copy_question: notice(
+            "{number} wants to send you copies of missed call messages. Reply {confirm} to agree; else nothing is sent.",
+        )?,
+        copy_agreed: notice("You now get copies of the missed call messages of {number}. Reply {refuse} to stop.")?,
+        copy_begins: notice("{number} now gets copies of your missed call messages. Reply {copy} OFF to stop.")?,
+        copy_ended: notice("No more copies of missed call messages are sent.")?,
+        not_subscribed: notice("This is for subscribers. Reply {subscribe} to subscribe{subscribe_price}.")?,
+        bad_argument: notice("Not understood. Reply {help} for help.")?,
+        reachable: notice("{number} can be reached again since {time}. You may try calling again now.")?,
     })
 }
 
@@ -89,5 +136,24 @@ pub(super) fn zh_cn() -> Result<Wording, TemplateError> {
             "来电提醒：{fetch}查看来电{fetch_price}，{subscribe}开通{subscribe_price}，{unsubscribe}取消，{refuse}不再提醒。",
         )?,
         suspended: notice("您的来电提醒已暂停，请联系客服。")?,
+        confirmation_asked: notice("回复{confirm}确认开通来电提醒{subscribe_price}。")?,
+        nothing_to_confirm: notice("没有需要确认的内容。")?,
+        paused: notice("来电提醒已暂停至{until}，届时汇总发送。回复{resume}可恢复。")?,
+        paused_daily: notice("每日{window}暂停来电提醒，结束后汇总发送。回复{resume}可恢复。")?,
+        resumed: notice("来电提醒已恢复。")?,
+        notify_on: notice("您呼叫过的用户恢复可接通时将通知您。回复{notify_off}可关闭。")?,
+        notify_off: notice("您将不再收到可接通通知。")?,
+        hidden: notice("您恢复可接通时不再通知来电者{number}。回复{show}可更改。")?,
+        shown: notice("您恢复可接通时可通知来电者{number}。回复{hide}可关闭。")?,
+        language_set: notice("短信已改为中文。")?,
+        language_unknown: notice("请回复{language}加语言：{languages}")?,
+        copy_asked: notice("正在询问{number}是否接收您的来电提醒副本。")?,
+        copy_question: notice("{number}希望向您抄送来电提醒。回复{confirm}同意，否则不会发送。")?,
+        copy_agreed: notice("您将收到{number}的来电提醒副本。回复{refuse}可停止。")?,
+        copy_begins: notice("{number}将收到您的来电提醒副本。回复{copy} OFF可停止。")?,
+        copy_ended: notice("来电提醒副本已停止发送。")?,
+        not_subscribed: notice("此功能仅限已开通用户。回复{subscribe}可开通{subscribe_price}。")?,
+        bad_argument: notice("无法识别。回复{help}获取帮助。")?,
+        reachable: notice("{number}已于{time}恢复可接通，您可再次拨打。")?,
     })
 }

@@ -57,6 +57,44 @@ pub struct Wording {
     pub help: Template,
     /// Registered, and not served for now.
     pub suspended: Template,
+    /// Asks whether they want to be registered.
+    pub confirmation_asked: Template,
+    /// Nothing was asked.
+    pub nothing_to_confirm: Template,
+    /// Alerts are held: `{until}`.
+    pub paused: Template,
+    /// Alerts are held in a window of every day: `{window}`.
+    pub paused_daily: Template,
+    /// Alerts are no longer held.
+    pub resumed: Template,
+    /// Told when others can be reached again.
+    pub notify_on: Template,
+    /// No longer told.
+    pub notify_off: Template,
+    /// Nobody, or not this `{number}`, is told that they can be reached again.
+    pub hidden: Template,
+    /// Others are told again.
+    pub shown: Template,
+    /// This language from now on.
+    pub language_set: Template,
+    /// There are no texts in that language: `{languages}`.
+    pub language_unknown: Template,
+    /// The other number is asked: `{number}`.
+    pub copy_asked: Template,
+    /// Asks the other number: `{number}` wants to send copies.
+    pub copy_question: Template,
+    /// To the one who agreed: copies of `{number}`.
+    pub copy_agreed: Template,
+    /// To the one who asked: `{number}` agreed.
+    pub copy_begins: Template,
+    /// No more copies.
+    pub copy_ended: Template,
+    /// For subscribers only.
+    pub not_subscribed: Template,
+    /// What follows the keyword is not understood.
+    pub bad_argument: Template,
+    /// Notify-me: `{number}` can be reached again, since `{time}`.
+    pub reachable: Template,
 }
 
 impl Wording {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{AlertId, Kind, MissedCall, Msisdn, NoAnswer, Receipt, Submit, SubmitOutcome, Timestamp};
 use routing::{
-    Alert, AlertState, CallBox, Database, Decision, Effect, Event, Leased, Policy, Subscriber, Verdict, View, decide,
+    Alert, AlertState, CallBox, Database, Decision, Effect, Event, Leased, Listed, Policy, Subscriber, Verdict, View,
+    decide,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,15 +61,17 @@ impl Gateway {
     fn view(&self, called: Msisdn, event: &Event) -> View {
         let call_box = self.boxes.get(&called).cloned().unwrap_or_else(|| CallBox::empty(called));
         let concerned = match event {
-            Event::Submitted { alert, .. } | Event::Dropped { alert } => Some(*alert),
+            Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => Some(*alert),
             Event::Receipt(receipt) => self.message_ids.get(&receipt.message_id).copied(),
-            Event::Call(_) | Event::Reply(_) | Event::Due { .. } => call_box.open,
+            Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => call_box.open,
         };
         let registered = if self.abnormal() { self.registry.as_ref() } else { Some(&self.subscribers) };
         View {
             alert: concerned.and_then(|id| self.alerts.get(&id).cloned()),
             subscriber: registered.and_then(|known| known.get(&called).cloned()),
             registry_loaded: self.registry.is_some(),
+            listed: Listed::default(),
+            campaign_turn: 0,
             range_used: self.counted.len() as u64,
             database: self.database,
             next_alert: self.next_alert,
@@ -109,7 +112,7 @@ impl Gateway {
                     let called = decision.alerts().next().map(|alert| alert.to).unwrap();
                     assert!(self.counted.insert(called), "counted twice");
                 }
-                Effect::Charge(_) => {}
+                Effect::Charge(_) | Effect::Evidence(_) | Effect::Campaign(_) | Effect::Word(_) => {}
                 Effect::Subscribe(subscriber) => {
                     self.subscribers.insert(subscriber.number, subscriber.clone());
                 }

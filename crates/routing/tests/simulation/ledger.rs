@@ -211,7 +211,7 @@ fn made(step: &Step<'_>) {
             }
             Kind::Fallback => assert!(abnormal),
             Kind::Detail => assert!(!abnormal),
-            Kind::Notice => {}
+            Kind::Notice | Kind::Notify => {}
         }
     }
 }

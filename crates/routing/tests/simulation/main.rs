@@ -8,17 +8,16 @@ mod ledger;
 mod network;
 mod rng;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use model::{
-    CallId, Caller, Kind, Language, MissedCall, Msisdn, Reason, Reply, ReplyPart, ShortNumber, SmscName, Source,
-    Timestamp,
+    CallId, Caller, Kind, MissedCall, Msisdn, Reason, Reply, ReplyPart, ShortNumber, SmscName, Source, Timestamp,
 };
 use routing::text::Texts;
 use routing::{
-    AlertState, Audience, Database, Event, HeldWhy, InDoubtPolicy, Keywords, Limits, NothingWhy, Policy, Ranges,
-    ReplyVerdict, Service, Subscriber, SubscriberStatus, Verdict,
+    AlertState, Audience, Database, Event, HeldWhy, InDoubtPolicy, Limits, NothingWhy, Policy, Ranges, ReplyVerdict,
+    Service, Subscriber, SubscriberStatus, Verdict,
 };
 
 use gateway::Gateway;
@@ -43,24 +42,20 @@ fn person(which: u64) -> Msisdn {
 
 fn policy(in_doubt: InDoubtPolicy) -> Policy {
     let numbers = [("1", Audience::Subscribers), ("2", Audience::Prospects)];
+    let service = Service {
+        numbers: numbers.into_iter().map(|(digits, who)| (ShortNumber::parse(digits).unwrap(), who)).collect(),
+        ..Service::new(ShortNumber::parse("12599").unwrap())
+    };
     Policy {
         ranges: Ranges::parse("north=86139*:3").unwrap(),
-        keywords: Keywords::shipped(),
-        service: Service {
-            code: ShortNumber::parse("12599").unwrap(),
-            numbers: numbers.into_iter().map(|(digits, who)| (ShortNumber::parse(digits).unwrap(), who)).collect(),
-            originators: BTreeMap::new(),
-        },
-        texts: Texts::shipped().unwrap(),
-        language: Language::en(),
-        time_zone: "UTC".to_owned(),
         limits: Limits { daily_cap: 6, reply_limit: 3, ..Limits::default() },
         in_doubt,
+        ..Policy::new(service, Texts::shipped().unwrap())
     }
 }
 
 fn subscriber(which: u64, status: SubscriberStatus, since: Timestamp) -> Subscriber {
-    Subscriber { number: person(which), status, language: None, time_zone: None, paused_until: None, since }
+    Subscriber { status, ..Subscriber::new(person(which), since) }
 }
 
 struct Simulation {

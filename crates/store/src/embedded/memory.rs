@@ -75,7 +75,7 @@ pub(super) struct Memory {
     pub(super) next_seq: i64,
     pub(super) next_alert: i64,
     /// By [`place_of`].
-    pub(super) counts: [u64; 8],
+    pub(super) counts: [u64; 9],
     pub(super) registry: RoaringTreemap,
     pub(super) registry_loaded: bool,
     pub(super) usage: HashMap<RangeName, u64>,
@@ -107,8 +107,8 @@ pub(super) struct Memory {
 }
 
 /// The states in the order of [`AlertCounts`], as they are called in `meta`.
-pub(super) const STATES: [&str; 8] =
-    ["queued", "sending", "in_doubt", "accepted", "delivered", "undelivered", "expired", "failed"];
+pub(super) const STATES: [&str; 9] =
+    ["queued", "sending", "in_doubt", "accepted", "delivered", "undelivered", "expired", "failed", "superseded"];
 
 pub(super) const fn place_of(state: &AlertState) -> usize {
     match state {
@@ -120,6 +120,7 @@ pub(super) const fn place_of(state: &AlertState) -> usize {
         AlertState::Undelivered { .. } => 5,
         AlertState::Expired { .. } => 6,
         AlertState::Failed { .. } => 7,
+        AlertState::Superseded { .. } => 8,
     }
 }
 
@@ -149,7 +150,7 @@ impl Memory {
             None => rows::registry(conn)?,
             Some(_) => registry::load(conn, snapshot)?.unwrap_or_default(),
         };
-        let mut counts = [0; 8];
+        let mut counts = [0; STATES.len()];
         for (count, state) in counts.iter_mut().zip(STATES) {
             *count = u64::try_from(rows::meta(conn, &format!("alerts_{state}"))?.unwrap_or(0)).unwrap_or(0);
         }
@@ -270,8 +271,8 @@ impl Memory {
     }
 
     pub(super) fn alert_counts(&self) -> AlertCounts {
-        let [queued, sending, in_doubt, accepted, delivered, undelivered, expired, failed] = self.counts;
-        AlertCounts { queued, sending, in_doubt, accepted, delivered, undelivered, expired, failed }
+        let [queued, sending, in_doubt, accepted, delivered, undelivered, expired, failed, superseded] = self.counts;
+        AlertCounts { queued, sending, in_doubt, accepted, delivered, undelivered, expired, failed, superseded }
     }
 
     pub(super) fn is_registered(&self, number: Msisdn) -> bool {

@@ -141,7 +141,8 @@ fn ended_by(alert: &Alert) -> Option<Timestamp> {
     match &alert.state {
         AlertState::Queued { .. } | AlertState::Sending { .. } => None,
         AlertState::InDoubt { .. } | AlertState::Accepted { .. } => Some(alert.created_at + alert.validity),
-        AlertState::Delivered { at }
+        AlertState::Superseded { at }
+        | AlertState::Delivered { at }
         | AlertState::Undelivered { at }
         | AlertState::Expired { at }
         | AlertState::Failed { at, .. } => Some(*at),

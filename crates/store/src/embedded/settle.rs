@@ -97,7 +97,10 @@ impl Turn<'_> {
             Event::Call(call) => return Ok(Subject::Person(call.called)),
             Event::Reply(reply) => return Ok(Subject::Person(reply.from)),
             Event::Due { called } => return Ok(Subject::Person(*called)),
-            Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
+            Event::Word(word) => return Ok(Subject::Person(word.to)),
+            Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => {
+                self.take_alert(*alert)?
+            }
             // Whose it is, is found apart.
             Event::Receipt(_) => None,
         };
@@ -133,6 +136,8 @@ impl Turn<'_> {
             alert: alert.as_ref().map(|row| row.value.clone()),
             subscriber: self.subscriber(called)?,
             registry_loaded: self.draft.registry_loaded,
+            listed: routing::Listed::default(),
+            campaign_turn: 0,
             range_used: range.map_or(0, |range| self.used(&range.name)),
             database: context.database,
             next_alert: AlertId(self.draft.next_alert),
@@ -210,6 +215,10 @@ impl Turn<'_> {
                 Effect::Unsubscribe(number) => {
                     self.delete_subscriber(number)?;
                 }
+                Effect::Word(word) => {
+                    self.append(&[Event::Word(word)])?;
+                }
+                Effect::Evidence(_) | Effect::Campaign(_) => {}
             }
         }
         self.draft.rest.extend(rest.iter().cloned());

@@ -30,7 +30,7 @@ pub(super) struct Draft {
     pub(super) repeats: HashMap<repeats::Key, Timestamp>,
     pub(super) next_seq: i64,
     pub(super) next_alert: i64,
-    pub(super) counts: [u64; 8],
+    pub(super) counts: [u64; 9],
     pub(super) parked: u64,
     pub(super) parked_dropped: u64,
     /// Of the SMSCs of which something was learned.
@@ -286,12 +286,5 @@ impl<'a> Turn<'a> {
 
 /// A registered person of whom nothing else is known.
 pub(super) const fn plain_subscriber(number: Msisdn) -> Subscriber {
-    Subscriber {
-        number,
-        status: routing::SubscriberStatus::Active,
-        language: None,
-        time_zone: None,
-        paused_until: None,
-        since: Timestamp::from_millis(0),
-    }
+    Subscriber::new(number, Timestamp::from_millis(0))
 }

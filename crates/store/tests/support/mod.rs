@@ -1,7 +1,6 @@
 //! A store in a directory of its own, and events to put into it.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use model::{
 };
 use routing::text::Texts;
 use routing::{
-    Database, Event, InDoubtPolicy, Keywords, Limits, Policy, Ranges, Service, Subscriber, SubscriberStatus,
+    Database, Event, Policy, Ranges, Service, Subscriber,
 };
 use store::{Context, Embedded, EmbeddedSettings, Settled, Store, StoreError};
 
@@ -23,20 +22,9 @@ pub fn now() -> Timestamp {
 }
 
 pub fn policy() -> Policy {
-    Policy {
-        ranges: Ranges::parse("north=8613700000000-8613700999999:3;south=86136*:1000000").unwrap(),
-        keywords: Keywords::shipped(),
-        service: Service {
-            code: ShortNumber::parse("12599").unwrap(),
-            numbers: BTreeMap::new(),
-            originators: BTreeMap::new(),
-        },
-        texts: Texts::shipped().unwrap(),
-        language: "en".parse().unwrap(),
-        time_zone: "UTC".to_owned(),
-        limits: Limits::default(),
-        in_doubt: InDoubtPolicy::Hold,
-    }
+    let service = Service::new(ShortNumber::parse("12599").unwrap());
+    let ranges = Ranges::parse("north=8613700000000-8613700999999:3;south=86136*:1000000").unwrap();
+    Policy { ranges, ..Policy::new(service, Texts::shipped().unwrap()) }
 }
 
 pub fn context(now: Timestamp) -> Context {
@@ -67,14 +55,7 @@ pub fn rare(n: u64) -> Msisdn {
 }
 
 pub async fn register(store: &Embedded, numbers: impl IntoIterator<Item = Msisdn>) {
-    let registered = |number| Subscriber {
-        number,
-        status: SubscriberStatus::Active,
-        language: None,
-        time_zone: None,
-        paused_until: None,
-        since: now(),
-    };
+    let registered = |number| Subscriber::new(number, now());
     store.put_subscribers(numbers.into_iter().map(registered).collect()).await.unwrap();
 }
 

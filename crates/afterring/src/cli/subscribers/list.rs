@@ -206,12 +206,10 @@ impl List {
     pub(super) fn subscriber(&self, row: Row, now: Timestamp) -> Option<Subscriber> {
         let choice = self.choices.get(usize::try_from(row.choice).ok()?)?;
         Some(Subscriber {
-            number: row.number,
             status: choice.status,
             language: choice.language.clone(),
             time_zone: choice.time_zone.clone(),
-            paused_until: None,
-            since: now,
+            ..Subscriber::new(row.number, now)
         })
     }
 }

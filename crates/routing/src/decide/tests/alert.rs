@@ -26,7 +26,12 @@ failed     | -        -      -       -        | -        -        -      | -    
 
 fn parts(states: &[Option<ReceiptState>]) -> AlertState {
     let part = |(id, state): (&str, &Option<ReceiptState>)| Part { id: id.to_owned(), state: *state };
-    AlertState::Accepted { at: NOW, smsc: smsc(), parts: ["a", "b"].into_iter().zip(states).map(part).collect() }
+    AlertState::Accepted {
+        at: NOW,
+        smsc: smsc(),
+        parts: ["a", "b"].into_iter().zip(states).map(part).collect(),
+        update: None,
+    }
 }
 
 fn in_state(name: &str) -> Alert {
@@ -191,7 +196,7 @@ fn a_receipt_finds_its_part_by_the_spelling_else_by_the_first_form_that_fits() {
         (["x:1.F", "x:2.F"], " X:2.f\0", None, Some(1)),
     ] {
         let part = |id: &&str| Part { id: (*id).to_owned(), state: None };
-        let state = AlertState::Accepted { at: NOW, smsc: smsc(), parts: ids.iter().map(part).collect() };
+        let state = AlertState::Accepted { at: NOW, smsc: smsc(), parts: ids.iter().map(part).collect(), update: None };
         let mut alert = alert(Kind::Detail, state);
         let changed = receipt_in(&mut alert, said, form, ReceiptState::Delivered);
         let AlertState::Accepted { parts, .. } = &alert.state else { panic!("ended by one of two") };

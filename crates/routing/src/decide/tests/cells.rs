@@ -11,7 +11,7 @@ enum Who {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Pending {
+enum Waits {
     Nothing,
     Queued,
     Retried,
@@ -44,7 +44,7 @@ enum Place {
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     who: Who,
-    pending: Pending,
+    pending: Waits,
     kind: Kind,
     offered: Offered,
     refused: bool,
@@ -55,7 +55,7 @@ struct Cell {
 
 impl Cell {
     fn all() -> impl Iterator<Item = Self> {
-        use Pending::*;
+        use Waits::*;
         let whos = [Who::Stranger, Who::Active, Who::Paused, Who::Suspended];
         let pendings =
             [Nothing, Queued, Retried, Doubted, Sending, InDoubt, Accepted, AcceptedLongAgo, Delivered, Failed];
@@ -102,7 +102,7 @@ impl Cell {
             call_box.counted_in.push(RangeName("north".to_owned()));
         }
         call_box.refused_at = self.refused.then_some(NOW - DAY);
-        let open = view.alert.as_ref().is_some_and(|a| !a.state.is_final() && self.pending != Pending::InDoubt);
+        let open = view.alert.as_ref().is_some_and(|a| !a.state.is_final() && self.pending != Waits::InDoubt);
         call_box.open = open.then_some(OPEN);
         // A teaser's offer is its own, made when it was.
         let teased_at = view.alert.as_ref().map_or(NOW - HOUR, |alert| alert.created_at);
@@ -119,18 +119,18 @@ impl Cell {
 
     fn alert(self) -> Option<Alert> {
         let parts = vec![Part { id: "a".to_owned(), state: None }];
-        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts };
+        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts, update: None };
         let (state, attempts, doubts) = match self.pending {
-            Pending::Nothing => return None,
-            Pending::Queued => (AlertState::Queued { not_before: NOW }, 0, 0),
-            Pending::Retried => (AlertState::Queued { not_before: NOW }, 1, 0),
-            Pending::Doubted => (AlertState::Queued { not_before: NOW }, 1, 1),
-            Pending::Sending => (AlertState::Sending { since: NOW }, 1, 0),
-            Pending::InDoubt => (AlertState::InDoubt { since: NOW }, 1, 1),
-            Pending::Accepted => (accepted(NOW), 1, 0),
-            Pending::AcceptedLongAgo => (accepted(NOW - HOUR), 1, 0),
-            Pending::Delivered => (AlertState::Delivered { at: NOW }, 1, 0),
-            Pending::Failed => (AlertState::Failed { at: NOW, why: FailedWhy::Refused(1) }, 1, 0),
+            Waits::Nothing => return None,
+            Waits::Queued => (AlertState::Queued { not_before: NOW }, 0, 0),
+            Waits::Retried => (AlertState::Queued { not_before: NOW }, 1, 0),
+            Waits::Doubted => (AlertState::Queued { not_before: NOW }, 1, 1),
+            Waits::Sending => (AlertState::Sending { since: NOW }, 1, 0),
+            Waits::InDoubt => (AlertState::InDoubt { since: NOW }, 1, 1),
+            Waits::Accepted => (accepted(NOW), 1, 0),
+            Waits::AcceptedLongAgo => (accepted(NOW - HOUR), 1, 0),
+            Waits::Delivered => (AlertState::Delivered { at: NOW }, 1, 0),
+            Waits::Failed => (AlertState::Failed { at: NOW, why: FailedWhy::Refused(1) }, 1, 0),
         };
         Some(Alert { attempts, doubts, ..alert(self.kind, state) })
     }

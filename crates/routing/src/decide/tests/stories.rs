@@ -270,7 +270,7 @@ fn an_alert_that_joins_takes_the_originator_of_its_new_kind() {
     story.call("c1");
     story.view.database = Database::Abnormal;
     assert_eq!(story.call("c2"), "joined fallback");
-    let source = story.policy.service.source(Kind::Fallback);
+    let source = story.policy.service.source(Kind::Fallback, &[], 0);
     assert_eq!((story.last().kind, &story.last().source, story.alerts.len()), (Kind::Fallback, &source, 1));
 }
 

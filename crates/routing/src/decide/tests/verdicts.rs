@@ -83,8 +83,12 @@ normal   stranger   teaser     call       joined teaser
 
 fn set(view: &mut View, policy: &mut Policy, word: &str) {
     let call_box = &mut view.call_box;
-    let accepted =
-        |at| AlertState::Accepted { at, smsc: smsc(), parts: vec![Part { id: "a".to_owned(), state: None }] };
+    let accepted = |at| AlertState::Accepted {
+        at,
+        smsc: smsc(),
+        parts: vec![Part { id: "a".to_owned(), state: None }],
+        update: None,
+    };
     let mut open = |state| {
         call_box.open = Some(OPEN);
         call_box.untold = vec![tally(2, 1)];

@@ -21,11 +21,13 @@ impl Turn<'_> {
         let (mut subjects, mut given) = (Subjects::default(), Given::new());
         for Journaled { event, .. } in batch {
             let row = match event {
-                Event::Call(_) | Event::Reply(_) | Event::Due { .. } => {
+                Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => {
                     subjects.called.extend(event.called());
                     continue;
                 }
-                Event::Submitted { alert, .. } | Event::Dropped { alert } => self.take_alert(*alert)?,
+                Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => {
+                    self.take_alert(*alert)?
+                }
                 Event::Receipt(receipt) => {
                     let (row, certain) = match self.alert_of(receipt)? {
                         // By a form that is only guessed, or against the handset, what another node sent may be meant.

@@ -391,6 +391,11 @@ fn is_history(event: &Event, verdict: Verdict) -> bool {
     match event {
         Event::Call(_) => verdict != Verdict::Nothing(NothingWhy::Duplicate),
         Event::Reply(_) => true,
-        Event::Submitted { .. } | Event::Receipt(_) | Event::Dropped { .. } | Event::Due { .. } => false,
+        Event::Submitted { .. }
+        | Event::Updated { .. }
+        | Event::Receipt(_)
+        | Event::Word(_)
+        | Event::Dropped { .. }
+        | Event::Due { .. } => false,
     }
 }

@@ -196,12 +196,11 @@ pub(super) const fn status_word(status: SubscriberStatus) -> &'static str {
 pub(super) fn subscriber(row: &Row) -> Option<Subscriber> {
     let status: &str = row.get(1);
     Some(Subscriber {
-        number: number(row.get(0))?,
         status: if status == "suspended" { SubscriberStatus::Suspended } else { SubscriberStatus::Active },
         language: row.get::<_, Option<&str>>(2).and_then(|language| language.parse().ok()),
         time_zone: row.get(3),
         paused_until: row.get::<_, Option<i64>>(4).map(Timestamp::from_millis),
-        since: Timestamp::from_millis(row.get(5)),
+        ..Subscriber::new(number(row.get(0))?, Timestamp::from_millis(row.get(5)))
     })
 }
 

@@ -247,7 +247,12 @@ fn told(history: &[History]) -> Result<(Told, Told), StoreError> {
         let (rows, when, called, body) = match event {
             Event::Call(call) => (&mut calls, call.at, call.called, json(call, "missed_call")?),
             Event::Reply(reply) => (&mut replies, *at, reply.from, json(reply, "reply")?),
-            Event::Submitted { .. } | Event::Receipt(_) | Event::Dropped { .. } | Event::Due { .. } => continue,
+            Event::Submitted { .. }
+            | Event::Updated { .. }
+            | Event::Receipt(_)
+            | Event::Word(_)
+            | Event::Dropped { .. }
+            | Event::Due { .. } => continue,
         };
         let ids: Vec<_> = alerts.iter().map(|id| id.0.to_string()).collect();
         rows.at.push(when.as_millis());
@@ -285,7 +290,7 @@ fn rest(effects: &[Effect]) -> Rest {
             Effect::Charge(charge) => rest.charges.push(charge.clone()),
             Effect::Subscribe(subscriber) => drop(people.insert(subscriber.number, Some(subscriber.clone()))),
             Effect::Unsubscribe(number) => drop(people.insert(*number, None)),
-            Effect::CallBox(_) | Effect::Alert(_) => {}
+            Effect::CallBox(_) | Effect::Alert(_) | Effect::Word(_) | Effect::Evidence(_) | Effect::Campaign(_) => {}
         }
     }
     (rest.ranges, rest.counts) = counts.into_iter().unzip();

@@ -1,24 +1,29 @@
 //! What decisions are taken by: ranges, keywords, our numbers, texts and limits, with the faults that `routing` finds told by their keys.
 
-use std::collections::BTreeMap;
+mod keywords;
+mod service;
+mod texts;
+
 use std::time::Duration;
 
-use ingress::read_service_number;
-use model::{Address, Kind, Language, Numbering, ShortNumber};
-use routing::text::{Texts, is_time_zone};
-use routing::{Action, Audience, InDoubtPolicy, KeywordError, Keywords, Limits, Policy, Ranges, Service, Validity};
+use model::Numbering;
+use routing::text::is_time_zone;
+use routing::{InDoubtPolicy, Limits, Policy, Ranges, Validity};
 
 use super::fault::Problems;
 use super::form::{self, DAY, HOUR, MINUTE};
 use super::layer::Raw;
 use super::reader::Reader;
-use super::{no_numbering, time};
+use super::time;
+use keywords::keywords;
+use service::service;
+use texts::texts;
+
+pub(super) use service::numbers;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Longest validity: SMSCs keep messages for days, not months.
 const LONGEST_VALIDITY: Duration = DAY.saturating_mul(30);
-/// Longest wording of a price: a teaser should stay one message.
-const LONGEST_PRICE: usize = 40;
 
 /// How numbers are written in this network.
 pub(super) fn numbering(reader: &mut Reader) -> Option<Numbering> {
@@ -86,12 +91,11 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
     Some(Policy {
         ranges: ranges?,
         keywords: keywords?,
-        service: service?,
-        texts,
         language,
         time_zone: time_zone?,
         limits: limits?,
         in_doubt: in_doubt?,
+        ..Policy::new(service?, texts)
     })
 }
 
@@ -103,109 +107,6 @@ fn ranges(raw: &Raw) -> Result<Ranges, Problems> {
         problems.dedup();
         Problems(problems)
     })
-}
-
-/// Keywords of all actions together; each fault goes to the key that it belongs to.
-fn keywords(reader: &mut Reader) -> Option<Keywords> {
-    let path = |action: &str| format!("keywords.{action}");
-    let mut given = BTreeMap::new();
-    for action in Action::ALL {
-        let words = form::list(&reader.raw(&path(action.as_str())), ',').into_iter().map(str::to_owned).collect();
-        given.insert(action, words);
-    }
-    match Keywords::new(&given) {
-        Ok(keywords) => Some(keywords),
-        Err(errors) => {
-            for error in errors {
-                let action = match &error {
-                    KeywordError::None(action) | KeywordError::Twice(_, _, action) => action,
-                    KeywordError::Empty(word) => holder(&given, word),
-                };
-                reader.fault(&path(action), error.to_string());
-            }
-            None
-        }
-    }
-}
-
-/// The action that a keyword was given for.
-fn holder(given: &BTreeMap<Action, Vec<String>>, word: &String) -> &'static str {
-    given.iter().find(|(_, words)| words.contains(word)).map_or("fetch", |(action, _)| action.as_str())
-}
-
-fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<Service> {
-    let code = reader.text("service.code", |text| match text {
-        "" => Err("missing: without it nobody can answer a message".into()),
-        text => ShortNumber::parse(text).map_err(|_| "not 1 to 15 digits".into()),
-    });
-    let numbers = numbers(reader, numbering);
-    let originators = [(Kind::Detail, "service.originator_detail"), (Kind::Fallback, "service.originator_fallback")]
-        .map(|(kind, path)| (kind, reader.text(path, originator)));
-    let mut chosen = BTreeMap::new();
-    for (kind, originator) in originators {
-        if let Some(address) = originator? {
-            chosen.insert(kind, address);
-        }
-    }
-    Some(Service { code: code?, numbers: numbers?, originators: chosen })
-}
-
-fn originator(text: &str) -> Result<Option<Address>, Problems> {
-    match text {
-        "" => Ok(None),
-        text => Address::parse(text).map(Some).map_err(|error| error.to_string().into()),
-    }
-}
-
-/// What each number that calls are forwarded to means, each brought to the form in which both doors hand it over.
-pub(super) fn numbers(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<BTreeMap<ShortNumber, Audience>> {
-    // Without a plan there are faults already, and nobody gets the numbers.
-    let plan = numbering.cloned().unwrap_or_else(no_numbering);
-    reader.take("service.numbers", |raw| numbers_of(raw, &plan))
-}
-
-fn numbers_of(raw: &Raw, plan: &Numbering) -> Result<BTreeMap<ShortNumber, Audience>, Problems> {
-    let mut numbers = BTreeMap::new();
-    let mut problems = Vec::new();
-    for item in form::list(raw, ';') {
-        let audience = match item.split_once('=').map(|(number, audience)| (number.trim(), audience.trim())) {
-            Some((number, "subscribers")) => Some((number, Audience::Subscribers)),
-            Some((number, "prospects")) => Some((number, Audience::Prospects)),
-            _ => None,
-        };
-        match audience.map(|(number, audience)| (read_service_number(number, plan), audience)) {
-            Some((Ok(number), audience)) => {
-                if numbers.insert(number, audience).is_some() {
-                    problems.push(format!("{item:?}: the number is given twice"));
-                }
-            }
-            Some((Err(_), _)) => problems.push(format!("{item:?}: a service number is 1 to 15 digits")),
-            None => problems.push(format!("{item:?}: not of the form number=subscribers or number=prospects")),
-        }
-    }
-    if problems.is_empty() { Ok(numbers) } else { Err(Problems(problems)) }
-}
-
-fn texts(reader: &mut Reader) -> Option<(Texts, Language)> {
-    let shipped = Texts::shipped().map_err(|error| error.to_string());
-    let fetch_price = reader.text("teaser.fetch_price", price);
-    let subscribe_price = reader.text("teaser.subscribe_price", price);
-    let spoken = reader.text("text.language", |text| {
-        let texts = shipped?;
-        match text.parse::<Language>() {
-            Ok(language) if texts.speaks(&language) => Ok((texts, language)),
-            _ => Err("there are no texts in this language".into()),
-        }
-    });
-    let (mut texts, language) = spoken?;
-    texts.fetch_price = fetch_price?;
-    texts.subscribe_price = subscribe_price?;
-    Some((texts, language))
-}
-
-fn price(text: &str) -> Result<String, Problems> {
-    let fits = text.chars().count() <= LONGEST_PRICE && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err("too long, or with control characters".into()) }
 }
 
 fn update(text: &str) -> Result<(), Problems> {
@@ -228,6 +129,7 @@ fn limits(reader: &mut Reader) -> Option<Limits> {
     let alert = time(reader, "alert.validity", MINUTE, LONGEST_VALIDITY);
     let teaser = time(reader, "teaser.validity", MINUTE, LONGEST_VALIDITY);
     let notice = time(reader, "reply.validity", MINUTE, LONGEST_VALIDITY);
+    let notify = time(reader, "notify.validity", MINUTE, LONGEST_VALIDITY);
     let teaser_patience = time(reader, "teaser.patience", SECOND, DAY);
     let teaser_interval = time(reader, "teaser.interval", Duration::from_secs(1), DAY * 365);
     let offer_validity = time(reader, "teaser.offer_validity", MINUTE, DAY * 365);
@@ -239,7 +141,7 @@ fn limits(reader: &mut Reader) -> Option<Limits> {
         min_interval: min_interval?,
         update_wait: update_wait?,
         daily_cap: daily_cap?,
-        validity: Validity { alert: alert?, teaser: teaser?, notice: notice? },
+        validity: Validity { alert: alert?, teaser: teaser?, notice: notice?, notify: notify? },
         teaser_patience: teaser_patience?,
         teaser_interval: teaser_interval?,
         offer_validity: offer_validity?,
