@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp};
-use routing::{Alert, Charge, Database, Event, Policy, RangeName, Subscriber, Verdict};
+use routing::{
+    Alert, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName, Subscriber, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Committed, StoreError};
@@ -140,6 +142,58 @@ pub struct AlertCounts {
     pub superseded: u64,
 }
 
+/// A number on a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListEntry {
+    /// Who.
+    pub number: Msisdn,
+    /// Which list.
+    pub list: List,
+    /// Where the entry came from: a file, `api`, `sql`, `erased`.
+    pub source: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// How far the teasers of one campaign came in one range.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CampaignCount {
+    /// The campaign.
+    pub campaign: CampaignName,
+    /// The range of the teasers.
+    pub range: RangeName,
+    /// Teasers queued.
+    pub teased: u64,
+    /// Lists fetched.
+    pub fetched: u64,
+    /// People who subscribed while the offer lived.
+    pub subscribed: u64,
+}
+
+impl CampaignCount {
+    /// Adds a step to rows that come in order: those of one campaign and range follow each other.
+    pub(crate) fn add(rows: &mut Vec<Self>, campaign: CampaignName, range: RangeName, step: Conversion, count: u64) {
+        if rows.last().is_none_or(|last| last.campaign != campaign || last.range != range) {
+            rows.push(Self { campaign, range, teased: 0, fetched: 0, subscribed: 0 });
+        }
+        let Some(row) = rows.last_mut() else { return };
+        match step {
+            Conversion::Teased => row.teased = count,
+            Conversion::Fetched => row.fetched = count,
+            Conversion::Subscribed => row.subscribed = count,
+        }
+    }
+}
+
+/// Notes that a person is on a list.
+pub(crate) const fn put_on(listed: &mut Listed, list: List) {
+    match list {
+        List::Consent => listed.consent = true,
+        List::Customers => listed.customers = true,
+        List::DoNotContact => listed.do_not_contact = true,
+    }
+}
+
 /// An alert in a timeline, as it is now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct TimelineAlert {
@@ -255,6 +309,47 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// When it can't be read.
     fn charges(&self, called: Msisdn) -> impl Future<Output = Result<Vec<Charge>, StoreError>> + Send;
+
+    /// What one person said that is kept as evidence, the oldest first.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn evidence(&self, called: Msisdn) -> impl Future<Output = Result<Vec<Evidence>, StoreError>> + Send;
+
+    /// How far the teasers of each campaign came in each range, over all days, in the order of their names.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn campaigns(&self) -> impl Future<Output = Result<Vec<CampaignCount>, StoreError>> + Send;
+
+    /// The lists that a number is on.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn entries_of(&self, number: Msisdn) -> impl Future<Output = Result<Vec<ListEntry>, StoreError>> + Send;
+
+    /// Up to `limit` entries of a list with numbers above `after`, in order of their numbers.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn list(
+        &self,
+        list: List,
+        after: Option<Msisdn>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<ListEntry>, StoreError>> + Send;
+
+    /// Puts numbers on lists, all or none; how many were not on them yet. Who is on the list stays as they are.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn put_listed(&self, entries: Vec<ListEntry>) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Takes a number off a list; whether it was on it.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn delete_listed(&self, list: List, number: Msisdn) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// How many alerts are in each state.
     fn alert_counts(&self) -> AlertCounts;

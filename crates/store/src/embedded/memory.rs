@@ -79,6 +79,8 @@ pub(super) struct Memory {
     pub(super) registry: RoaringTreemap,
     pub(super) registry_loaded: bool,
     pub(super) usage: HashMap<RangeName, u64>,
+    /// Teasers with a campaign queued, by range.
+    pub(super) turns: HashMap<RangeName, u64>,
     pub(super) parked: u64,
     /// Parked receipts that were forgotten for newer ones, in this life of the program.
     pub(super) parked_dropped: u64,
@@ -162,6 +164,7 @@ impl Memory {
             registry,
             registry_loaded: rows::meta(conn, "registry_loaded")?.is_some(),
             usage: rows::usage(conn)?.into_iter().collect(),
+            turns: rows::turns(conn)?,
             parked: rows::parked_count(conn)?,
             parked_dropped: 0,
             habits: HashMap::new(),
@@ -228,6 +231,7 @@ impl Memory {
         }
         self.dropping.extend(draft.dropping);
         self.usage.extend(draft.usage);
+        self.turns.extend(draft.turns);
         self.registry_loaded = draft.registry_loaded;
         if let Some(registry) = draft.registry {
             self.registry = registry;

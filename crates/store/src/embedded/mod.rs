@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use model::{Msisdn, Submit, Timestamp};
-use routing::{Charge, Event, RangeName, Subscriber};
+use routing::{Charge, Event, Evidence, List, RangeName, Subscriber};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 pub use prune::Pruned;
@@ -36,7 +36,10 @@ pub(crate) use registry::{Everybody, Registrations, RegistryPlace};
 pub(crate) use sharing::{Carry, History, Loaded, LoadedAlert, LoadedBox, LoadedPart, Subjects, Work, read_box};
 pub use writer::Health;
 
-use crate::{AlertCounts, Appended, Committed, Context, Journaled, Seq, Settled, Store, StoreError, TimelineEntry};
+use crate::{
+    AlertCounts, Appended, CampaignCount, Committed, Context, Journaled, ListEntry, Seq, Settled, Store, StoreError,
+    TimelineEntry,
+};
 use job::request;
 use turn::Turn;
 use writer::Message;
@@ -265,6 +268,37 @@ impl Store for Embedded {
 
     async fn charges(&self, called: Msisdn) -> Result<Vec<Charge>, StoreError> {
         self.read(move |conn| rows::charges(conn, called)).await
+    }
+
+    async fn evidence(&self, called: Msisdn) -> Result<Vec<Evidence>, StoreError> {
+        self.read(move |conn| rows::evidence(conn, called)).await
+    }
+
+    async fn campaigns(&self) -> Result<Vec<CampaignCount>, StoreError> {
+        self.read(rows::campaigns).await
+    }
+
+    async fn entries_of(&self, number: Msisdn) -> Result<Vec<ListEntry>, StoreError> {
+        self.read(move |conn| rows::entries_of(conn, number)).await
+    }
+
+    async fn list(&self, list: List, after: Option<Msisdn>, limit: usize) -> Result<Vec<ListEntry>, StoreError> {
+        self.read(move |conn| rows::list_after(conn, list, after, limit)).await
+    }
+
+    async fn put_listed(&self, entries: Vec<ListEntry>) -> Result<u64, StoreError> {
+        self.write(entries.len(), move |turn| {
+            let mut new = 0;
+            for entry in &entries {
+                new += u64::from(rows::put_listed(turn.conn, entry)?);
+            }
+            Ok(new)
+        })
+        .await
+    }
+
+    async fn delete_listed(&self, list: List, number: Msisdn) -> Result<bool, StoreError> {
+        self.write(1, move |turn| rows::delete_listed(turn.conn, list, number)).await
     }
 
     fn alert_counts(&self) -> AlertCounts {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::StoreError;
 
 /// Each step makes version n+1 of version n; `PRAGMA user_version` says which a file has.
-const STEPS: [&str; 2] = [V1, V2];
+const STEPS: [&str; 3] = [V1, V2, V3];
 
 /// The journal (`event`) is written once, in order, and never changed: a call costs it no page but the one at its end. What was decided of it is a row
 /// of its own, also in order (`decision`). A person's timeline needs no index, which would cost a page at a random place for every call: each decision
@@ -94,6 +94,42 @@ CREATE TABLE registry_change (  -- registrations since the last snapshot of the 
     id         INTEGER PRIMARY KEY, -- in order
     number     INTEGER NOT NULL,    -- the number
     registered INTEGER NOT NULL     -- 1 or 0
+);
+";
+
+/// What people are asked and say, and the lists that they are on. Beside a database only `campaign_turn` and `erased` have rows.
+const V3: &str = "
+CREATE TABLE listed (           -- numbers on the operator's lists
+    number   INTEGER NOT NULL,    -- the number
+    list     TEXT NOT NULL,       -- routing::List::as_str
+    source   TEXT NOT NULL,       -- where the entry came from
+    at       INTEGER NOT NULL,    -- since when, ms since 1970
+    PRIMARY KEY (number, list)
+) WITHOUT ROWID;
+CREATE TABLE evidence (         -- what people said that must be provable; kept as long as a complaint may come
+    id       INTEGER PRIMARY KEY, -- in order
+    called   INTEGER NOT NULL,    -- who said it
+    at       INTEGER NOT NULL,    -- when it was decided, ms since 1970
+    body     TEXT NOT NULL        -- routing::Evidence, JSON
+);
+CREATE INDEX evidence_called ON evidence (called);
+CREATE TABLE campaign_count (   -- how far the teasers of each campaign came
+    day      INTEGER NOT NULL,    -- days since 1970, UTC
+    range    TEXT NOT NULL,       -- the range of the teaser
+    campaign TEXT NOT NULL,       -- the campaign
+    step     TEXT NOT NULL,       -- routing::Conversion::as_str
+    count    INTEGER NOT NULL,    -- how many
+    PRIMARY KEY (day, range, campaign, step)
+) WITHOUT ROWID;
+CREATE TABLE campaign_turn (    -- teasers with a campaign that this node has queued: whose turn it is
+    range    TEXT PRIMARY KEY,    -- the range
+    turn     INTEGER NOT NULL     -- how many
+) WITHOUT ROWID;
+CREATE TABLE erased (           -- people who were forgotten on request
+    id       INTEGER PRIMARY KEY, -- in order
+    number   INTEGER NOT NULL,    -- who
+    at       INTEGER NOT NULL,    -- when, ms since 1970
+    reason   TEXT NOT NULL        -- why, as the operator wrote it
 );
 ";
 

@@ -1,7 +1,7 @@
 //! Settling: the rows that an event needs, the decision, and its effects.
 
 use model::{AlertId, Msisdn, SubmitOutcome, id_key};
-use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, Verdict, View};
+use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, RangeName, Verdict, View};
 
 use super::memory::{Row, Sharing};
 use super::open::ALERT_BITS;
@@ -136,8 +136,8 @@ impl Turn<'_> {
             alert: alert.as_ref().map(|row| row.value.clone()),
             subscriber: self.subscriber(called)?,
             registry_loaded: self.draft.registry_loaded,
-            listed: routing::Listed::default(),
-            campaign_turn: 0,
+            listed: self.listed(called)?,
+            campaign_turn: range.map_or(0, |range| self.campaign_turn(&range.name)),
             range_used: range.map_or(0, |range| self.used(&range.name)),
             database: context.database,
             next_alert: AlertId(self.draft.next_alert),
@@ -164,7 +164,7 @@ impl Turn<'_> {
             self.put_alert(row);
         }
         let verdict = decision.verdict;
-        let rest = self.apply(decision)?;
+        let rest = self.apply(decision, range.map(|range| &range.name))?;
         let ids = alerts.iter().map(|alert| alert.id).collect();
         rows::put_decision(self.conn, &Decided { seq: what.seq, at: context.now, verdict, alerts: ids, prev, rest })?;
         Ok(Outcome {
@@ -194,10 +194,11 @@ impl Turn<'_> {
     }
 
     /// Applies what was decided; gives back what is to be handed over beside box and alerts, where there is somebody to hand it to.
-    fn apply(&mut self, decision: Decision) -> Result<Vec<Effect>, StoreError> {
+    fn apply(&mut self, decision: Decision, range: Option<&RangeName>) -> Result<Vec<Effect>, StoreError> {
         let mut rest = Vec::new();
+        let shared = self.memory.shared.is_some();
         for effect in decision.effects {
-            if self.memory.shared.is_some() && !matches!(effect, Effect::CallBox(_) | Effect::Alert(_)) {
+            if shared && !matches!(effect, Effect::CallBox(_) | Effect::Alert(_) | Effect::Word(_)) {
                 rest.push(effect.clone());
             }
             match effect {
@@ -205,7 +206,7 @@ impl Turn<'_> {
                     let row = self.take_box(call_box.called)?;
                     self.put_box(Row { value: call_box, dirty: true, ..row });
                 }
-                Effect::Alert(alert) => self.apply_alert(alert)?,
+                Effect::Alert(alert) => self.apply_alert(alert, range)?,
                 Effect::Count(name) => {
                     let used = self.used(&name).saturating_add(1);
                     self.draft.usage.insert(name, used);
@@ -215,17 +216,21 @@ impl Turn<'_> {
                 Effect::Unsubscribe(number) => {
                     self.delete_subscriber(number)?;
                 }
+                // In the transaction of the decision: the word is there if and only if that is, and has a place of its own, decided once like any event.
                 Effect::Word(word) => {
                     self.append(&[Event::Word(word)])?;
                 }
-                Effect::Evidence(_) | Effect::Campaign(_) => {}
+                // Beside a database these are its own: they go there with the decision.
+                Effect::Evidence(_) | Effect::Campaign(_) if shared => {}
+                Effect::Evidence(evidence) => rows::insert_evidence(self.conn, &evidence)?,
+                Effect::Campaign(step) => rows::count_campaign(self.conn, &step)?,
             }
         }
         self.draft.rest.extend(rest.iter().cloned());
         Ok(rest)
     }
 
-    fn apply_alert(&mut self, alert: Alert) -> Result<(), StoreError> {
+    fn apply_alert(&mut self, alert: Alert, range: Option<&RangeName>) -> Result<(), StoreError> {
         // An alert that another node made has its number, which says nothing of ours.
         let own = self.draft.shared.is_none_or(|shared| alert.id.0 >> ALERT_BITS == shared.node);
         let known = if own && alert.id.0 >= self.draft.next_alert { None } else { self.take_alert(alert.id)? };
@@ -240,6 +245,10 @@ impl Turn<'_> {
             }
         }
         self.count_state(counted, Some(&alert));
+        if let (None, Some(_), Some(range)) = (&known, &alert.campaign, range) {
+            let turn = self.campaign_turn(range).saturating_add(1);
+            self.draft.turns.insert(range.clone(), turn);
+        }
         if own {
             self.draft.next_alert = self.draft.next_alert.max(alert.id.0.saturating_add(1));
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use model::{AlertId, Msisdn, SmscName, Timestamp};
 use roaring::RoaringTreemap;
-use routing::{Alert, CallBox, Effect, Event, RangeName, Subscriber};
+use routing::{Alert, CallBox, Effect, Event, Listed, RangeName, Subscriber};
 use rusqlite::Connection;
 
 use super::memory::{Alerts, Boxes, Memory, Row, STATES, Shared, Sharing, due, lane, place_of};
@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub(super) boxes: HashMap<u64, Row<CallBox>>,
     pub(super) alerts: HashMap<i64, Row<Alert>>,
     pub(super) usage: HashMap<RangeName, u64>,
+    /// Teasers with a campaign queued, by range, where one is new.
+    pub(super) turns: HashMap<RangeName, u64>,
     pub(super) registered: HashMap<u64, bool>,
     /// The registry, where it is taken anew.
     pub(super) registry: Option<RoaringTreemap>,
@@ -105,6 +107,9 @@ impl<'a> Turn<'a> {
         self.write_rows()?;
         for (name, used) in &self.draft.usage {
             rows::put_usage(self.conn, name, *used)?;
+        }
+        for (range, turn) in &self.draft.turns {
+            rows::put_turn(self.conn, range, *turn)?;
         }
         self.write_meta()?;
         self.conn.prepare_cached("COMMIT")?.execute([])?;
@@ -277,6 +282,20 @@ impl<'a> Turn<'a> {
         }
         rows::delete_subscriber(self.conn, number)?;
         Ok(known)
+    }
+
+    /// Teasers with a campaign that this node has queued for a range.
+    pub(super) fn campaign_turn(&self, range: &RangeName) -> u64 {
+        self.draft.turns.get(range).or_else(|| self.memory.turns.get(range)).copied().unwrap_or(0)
+    }
+
+    /// The lists that a person is on, as far as this store may know: beside a database only while that decides.
+    pub(super) fn listed(&self, number: Msisdn) -> Result<Listed, StoreError> {
+        match (&self.draft.loaded, self.memory.shared) {
+            (Some(loaded), _) => Ok(loaded.listed.get(&number.as_u64()).copied().unwrap_or_default()),
+            (None, Some(_)) => Ok(Listed::default()),
+            (None, None) => rows::listed(self.conn, number),
+        }
     }
 
     pub(super) fn used(&self, name: &RangeName) -> u64 {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::{Msisdn, Submit, Timestamp};
-use routing::{Charge, Database, RangeName, Subscriber};
+use routing::{Charge, Database, Evidence, List, RangeName, Subscriber};
 use tokio_postgres::Client;
 
 use super::HandOver;
-use crate::postgres::people;
-use crate::{AlertCounts, Context, Journaled, Settled, Store, StoreError, TimelineEntry};
+use crate::postgres::{lists, people};
+use crate::{AlertCounts, CampaignCount, Context, Journaled, ListEntry, Settled, Store, StoreError, TimelineEntry};
 
 impl Store for HandOver {
     async fn settle(&self, batch: Vec<Journaled>, context: Context) -> Result<Settled, StoreError> {
@@ -96,6 +96,45 @@ impl Store for HandOver {
         let Some(shared) = &self.shared else { return self.local.charges(called).await };
         self.open().ok_or(StoreError::Away)?;
         shared.ask(async |session: &Client| people::charges(session, called).await).await
+    }
+
+    async fn evidence(&self, called: Msisdn) -> Result<Vec<Evidence>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.evidence(called).await };
+        self.open().ok_or(StoreError::Away)?;
+        shared.ask(async |session: &Client| lists::evidence(session, called).await).await
+    }
+
+    async fn campaigns(&self) -> Result<Vec<CampaignCount>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.campaigns().await };
+        self.open().ok_or(StoreError::Away)?;
+        shared.ask(async |session: &Client| lists::campaigns(session).await).await
+    }
+
+    async fn entries_of(&self, number: Msisdn) -> Result<Vec<ListEntry>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.entries_of(number).await };
+        self.open().ok_or(StoreError::Away)?;
+        shared.ask(async |session: &Client| lists::entries_of(session, number).await).await
+    }
+
+    async fn list(&self, list: List, after: Option<Msisdn>, limit: usize) -> Result<Vec<ListEntry>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.list(list, after, limit).await };
+        self.open().ok_or(StoreError::Away)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        shared.ask(async |session: &Client| lists::list(session, list, after, limit).await).await
+    }
+
+    async fn put_listed(&self, entries: Vec<ListEntry>) -> Result<u64, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.put_listed(entries).await };
+        self.open().ok_or(StoreError::Away)?;
+        let deadline = shared.settings.timeout;
+        shared.ask(async |session: &Client| lists::put(session, &entries, deadline).await).await
+    }
+
+    async fn delete_listed(&self, list: List, number: Msisdn) -> Result<bool, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.delete_listed(list, number).await };
+        self.open().ok_or(StoreError::Away)?;
+        let deadline = shared.settings.timeout;
+        shared.ask(async |session: &Client| lists::delete(session, list, number, deadline).await).await
     }
 
     fn alert_counts(&self) -> AlertCounts {

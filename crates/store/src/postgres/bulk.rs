@@ -34,6 +34,12 @@ pub struct Given {
     pub language: bool,
     /// `time_zone`.
     pub time_zone: bool,
+    /// `clock`.
+    pub clock: bool,
+    /// `quiet`.
+    pub quiet: bool,
+    /// `copy_to`.
+    pub copy_to: bool,
 }
 
 /// What an import did, or would do, with people.
@@ -178,7 +184,14 @@ impl Everybody {
 
 impl Given {
     fn columns(self) -> Vec<&'static str> {
-        let all = [(self.status, "status"), (self.language, "language"), (self.time_zone, "time_zone")];
+        let all = [
+            (self.status, "status"),
+            (self.language, "language"),
+            (self.time_zone, "time_zone"),
+            (self.clock, "clock"),
+            (self.quiet, "quiet"),
+            (self.copy_to, "copy_to"),
+        ];
         all.into_iter().filter(|(given, _)| *given).map(|(_, column)| column).collect()
     }
 }
@@ -190,8 +203,8 @@ fn beside(given: Given) -> String {
     let differs = if differs.is_empty() { "false".to_owned() } else { differs.join(" or ") };
     format!(
         "with given as (select u.*, k.number is not null as known, k.number is not null and ({differs}) as differs \
-          from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
-            u(number, status, language, time_zone, paused_until, since) \
+          from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::bigint[]) \
+            u(number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) \
           left join lateral (select * from subscriber s \
             where s.bucket = (u.number % 64)::smallint and s.number = u.number offset 0) k on true)"
     )
@@ -215,8 +228,8 @@ fn put(given: Given) -> String {
     };
     // A row that was made has no xmax yet; one that was changed was locked before.
     format!(
-        "{}, put as (insert into subscriber as s (bucket, number, status, language, time_zone, since) \
-          select (number % 64)::smallint, number, status, language, time_zone, to_timestamp(since / 1000.0) \
+        "{}, put as (insert into subscriber as s (bucket, number, status, language, time_zone, since, clock, quiet, copy_to) \
+          select (number % 64)::smallint, number, status, language, time_zone, to_timestamp(since / 1000.0), clock, quiet, copy_to \
           from given where not known or differs order by 1, 2 on conflict (bucket, number) do {then} \
           returning s.xmax = 0 as made) \
         select (select count(*) from put where made), (select count(*) from put where not made), (select count(*) from given)",

@@ -8,7 +8,7 @@ use routing::Subscriber;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::batch::{Parameter, SUBSCRIBER, number, stream, subscriber};
+use super::batch::{Parameter, SUBSCRIBER, SUBSCRIBER_COLUMNS, number, stream, subscriber};
 use super::{Class, Fault};
 use crate::embedded::{Everybody, Registrations};
 
@@ -46,7 +46,7 @@ pub(crate) async fn changes(client: &Client, since: i64) -> Result<(Registration
     let last = |rows: &[tokio_postgres::Row], column: usize| rows.last().map_or(until, |row| row.get::<_, i64>(column));
     // A list that is cut short is read on from its last transaction, which is read again whole unless it alone fills the list.
     let mut position = until;
-    for (rows, column) in [(&registered, 6), (&gone, 1)] {
+    for (rows, column) in [(&registered, SUBSCRIBER_COLUMNS), (&gone, 1)] {
         if full(rows.len()) {
             position = position.min(last(rows, column));
         }
@@ -77,7 +77,8 @@ async fn read_everybody(client: &Client) -> Result<Everybody, Fault> {
     let position: i64 = client.query_typed(POSITION, &[]).await?.first().map_or(0, |row| row.get(0));
     let numbers = numbers(client).await?;
     let special = format!(
-        "select {SUBSCRIBER} from subscriber s where status <> 'active' or language is not null or time_zone is not null or paused_until is not null"
+        "select {SUBSCRIBER} from subscriber s where status <> 'active' or language is not null or time_zone is not null or paused_until is not null \
+           or clock is not null or quiet is not null or copy_to is not null"
     );
     let special: Vec<Subscriber> = client.query_typed(&special, &[]).await?.iter().filter_map(subscriber).collect();
     Ok(Everybody { numbers, special, position })

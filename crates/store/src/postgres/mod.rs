@@ -5,6 +5,7 @@ mod bulk;
 mod connect;
 mod fault;
 pub(crate) mod feed;
+pub(crate) mod lists;
 mod migrate;
 pub(crate) mod partitions;
 pub(crate) mod people;

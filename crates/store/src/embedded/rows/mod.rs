@@ -3,6 +3,7 @@
 mod old;
 mod people;
 mod receipts;
+mod said;
 mod sharing;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::{Journaled, Seq, StoreError};
 pub(super) use old::*;
 pub(super) use people::*;
 pub(super) use receipts::*;
+pub(super) use said::*;
 pub(super) use sharing::*;
 
 /// Queued alerts that go out whatever the database does.

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{AlertId, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp};
-use routing::{Alert, AlertState, CallBox, Effect, Event, NothingWhy, RangeName, Subscriber, Verdict};
+use routing::{Alert, AlertState, CallBox, Effect, Event, Listed, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -69,6 +69,8 @@ pub(crate) struct Loaded {
     pub(crate) parts: Vec<LoadedPart>,
     /// By number, those registered.
     pub(crate) subscribers: HashMap<u64, Subscriber>,
+    /// By number, the lists of those who are on any.
+    pub(crate) listed: HashMap<u64, Listed>,
     /// People counted in each range; locked where somebody may be counted.
     pub(crate) usage: HashMap<RangeName, u64>,
 }

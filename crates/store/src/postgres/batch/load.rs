@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use model::{AlertId, Msisdn, Receipt, SmscName, Timestamp};
-use routing::{Event, Policy, RangeName};
+use routing::{Event, List, Policy, RangeName};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::{Failed, Parameter, SUBSCRIBER, ask, begin, key, number, plain, read, subscriber, together, unsigned};
 use crate::embedded::{Loaded, LoadedAlert, LoadedBox, LoadedPart, Subjects, read_box};
 use crate::postgres::Fault;
-use crate::{Journaled, StoreError};
+use crate::{Journaled, StoreError, put_on};
 
 /// The order in which call boxes are locked: bucket, number.
 fn in_lock_order(called: &[Msisdn]) -> Vec<i64> {
@@ -27,6 +27,9 @@ const MAKE_BOXES: &str = "insert into call_box (bucket, called, node, seq, defer
 
 const BOXES: &str = "select b.called, b.body::text from unnest($1::bigint[]) c \
     join call_box b on b.bucket = (c % 64)::smallint and b.called = c order by b.bucket, b.called for update of b";
+
+const LISTED: &str = "select l.number, l.list from unnest($1::bigint[]) c \
+    join listed l on l.bucket = (c % 64)::smallint and l.number = c";
 
 const ALERTS: &str = "select a.body::text, a.node::bigint = $4 from ( \
       select b.bucket, b.called, b.open as id from unnest($1::bigint[]) c \
@@ -69,6 +72,7 @@ pub(crate) async fn load(
         ask(client, BOXES, &boxes),
         ask(client, ALERTS, &alerts),
         ask(client, &subscribers, &boxes),
+        ask(client, LISTED, &boxes),
         ask(client, "select name, used from range_usage where name = any($1)", &named),
     ])
     .await
@@ -89,6 +93,11 @@ pub(crate) async fn load(
     }
     loaded.alerts = next().iter().map(loaded_alert).collect::<Result<_, _>>()?;
     loaded.subscribers = next().iter().filter_map(subscriber).map(|one| (one.number.as_u64(), one)).collect();
+    for row in next() {
+        if let (Some(number), Some(list)) = (number(row.get(0)), List::parse(row.get(1))) {
+            put_on(loaded.listed.entry(number.as_u64()).or_default(), list);
+        }
+    }
     loaded.usage = next().iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect();
     Ok(loaded)
 }

@@ -11,6 +11,7 @@
 //! and PgBouncer's transaction mode serves as well. Locks are always taken in this order: place, boxes, ranges; so two nodes never wait for each other.
 
 mod load;
+mod said;
 mod write;
 
 pub(crate) use load::{alerts, load, lock_quotas, parts};
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use model::{AlertId, Msisdn, Timestamp};
-use routing::{Alert, Subscriber, SubscriberStatus};
+use routing::{Alert, ClockFace, DayWindow, Subscriber, SubscriberStatus};
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, RowStream};
@@ -132,7 +133,10 @@ pub(crate) async fn place(client: &Client, node: i64, deadline: Duration) -> Res
 }
 
 pub(super) const SUBSCRIBER: &str = "s.number, s.status, s.language, s.time_zone, \
-    (extract(epoch from s.paused_until) * 1000)::bigint, (extract(epoch from s.since) * 1000)::bigint";
+    (extract(epoch from s.paused_until) * 1000)::bigint, (extract(epoch from s.since) * 1000)::bigint, s.clock, s.quiet, s.copy_to";
+
+/// How many columns that are.
+pub(super) const SUBSCRIBER_COLUMNS: usize = 9;
 
 /// Subscribers, a list a column.
 #[derive(Default)]
@@ -143,22 +147,34 @@ pub(super) struct People {
     time_zone: Vec<Option<String>>,
     paused_until: Vec<Option<i64>>,
     since: Vec<i64>,
+    clock: Vec<Option<&'static str>>,
+    quiet: Vec<Option<String>>,
+    copy_to: Vec<Option<i64>>,
 }
 
 impl People {
-    /// Registers; who is registered already stays as they are.
-    const INSERT: &str = "insert into subscriber (bucket, number, status, language, time_zone, paused_until, since) \
-        select (u.number % 64)::smallint, u.number, u.status, u.language, u.time_zone, to_timestamp(u.paused_until / 1000.0), to_timestamp(u.since / 1000.0) \
-        from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
-          u(number, status, language, time_zone, paused_until, since) order by 1, 2 on conflict (bucket, number) do nothing";
+    /// Registers, or changes what people may change by keyword. Where somebody registered the person meanwhile, that registration stays as it is: the
+    /// decision was not about it.
+    const DECIDED: &str = "insert into subscriber as s \
+          (bucket, number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) \
+        select (u.number % 64)::smallint, u.number, u.status, u.language, u.time_zone, to_timestamp(u.paused_until / 1000.0), \
+          to_timestamp(u.since / 1000.0), u.clock, u.quiet, u.copy_to \
+        from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::bigint[]) \
+          u(number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) order by 1, 2 \
+        on conflict (bucket, number) do update set language = excluded.language, time_zone = excluded.time_zone, \
+          paused_until = excluded.paused_until, clock = excluded.clock, quiet = excluded.quiet, copy_to = excluded.copy_to \
+        where (extract(epoch from s.since) * 1000)::bigint = (extract(epoch from excluded.since) * 1000)::bigint";
 
     /// Registers or changes.
-    pub(super) const UPSERT: &str = "insert into subscriber (bucket, number, status, language, time_zone, paused_until, since) \
-        select (u.number % 64)::smallint, u.number, u.status, u.language, u.time_zone, to_timestamp(u.paused_until / 1000.0), to_timestamp(u.since / 1000.0) \
-        from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
-          u(number, status, language, time_zone, paused_until, since) order by 1, 2 \
+    pub(super) const UPSERT: &str = "insert into subscriber \
+          (bucket, number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) \
+        select (u.number % 64)::smallint, u.number, u.status, u.language, u.time_zone, to_timestamp(u.paused_until / 1000.0), \
+          to_timestamp(u.since / 1000.0), u.clock, u.quiet, u.copy_to \
+        from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::bigint[]) \
+          u(number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) order by 1, 2 \
         on conflict (bucket, number) do update set status = excluded.status, language = excluded.language, \
-          time_zone = excluded.time_zone, paused_until = excluded.paused_until, since = excluded.since";
+          time_zone = excluded.time_zone, paused_until = excluded.paused_until, since = excluded.since, \
+          clock = excluded.clock, quiet = excluded.quiet, copy_to = excluded.copy_to";
 
     pub(super) fn of(subscribers: &[Subscriber]) -> Self {
         let mut rows = Self::default();
@@ -169,11 +185,14 @@ impl People {
             rows.time_zone.push(one.time_zone.clone());
             rows.paused_until.push(one.paused_until.map(Timestamp::as_millis));
             rows.since.push(one.since.as_millis());
+            rows.clock.push(one.clock.map(ClockFace::as_str));
+            rows.quiet.push(one.quiet.map(|window| window.to_string()));
+            rows.copy_to.push(one.copy_to.map(key));
         }
         rows
     }
 
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 6] {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 9] {
         [
             (&self.number, Type::INT8_ARRAY),
             (&self.status, Type::TEXT_ARRAY),
@@ -181,6 +200,9 @@ impl People {
             (&self.time_zone, Type::TEXT_ARRAY),
             (&self.paused_until, Type::INT8_ARRAY),
             (&self.since, Type::INT8_ARRAY),
+            (&self.clock, Type::TEXT_ARRAY),
+            (&self.quiet, Type::TEXT_ARRAY),
+            (&self.copy_to, Type::INT8_ARRAY),
         ]
     }
 }
@@ -192,7 +214,7 @@ pub(super) const fn status_word(status: SubscriberStatus) -> &'static str {
     }
 }
 
-/// A row of [`SUBSCRIBER`]; `None` where the number is none of the plan. A language that nobody can read is the default.
+/// A row of [`SUBSCRIBER`]; `None` where the number is none of the plan. What nobody can read is the default.
 pub(super) fn subscriber(row: &Row) -> Option<Subscriber> {
     let status: &str = row.get(1);
     Some(Subscriber {
@@ -200,6 +222,9 @@ pub(super) fn subscriber(row: &Row) -> Option<Subscriber> {
         language: row.get::<_, Option<&str>>(2).and_then(|language| language.parse().ok()),
         time_zone: row.get(3),
         paused_until: row.get::<_, Option<i64>>(4).map(Timestamp::from_millis),
+        clock: row.get::<_, Option<&str>>(6).and_then(ClockFace::parse),
+        quiet: row.get::<_, Option<&str>>(7).and_then(|window| DayWindow::parse(window).ok()),
+        copy_to: row.get::<_, Option<i64>>(8).and_then(number),
         ..Subscriber::new(number(row.get(0))?, Timestamp::from_millis(row.get(5)))
     })
 }
@@ -210,6 +235,10 @@ pub(super) fn unsigned(count: i64) -> u64 {
 
 pub(super) fn read<T: DeserializeOwned>(body: &str, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(body).map_err(|source| StoreError::Unreadable { what, source: std::sync::Arc::new(source) })
+}
+
+pub(super) fn json<T: serde::Serialize>(value: &T, what: &'static str) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what, source: std::sync::Arc::new(source) })
 }
 
 /// Merges what a node decided alone into the boxes that the database has, locked: the boxes to write.

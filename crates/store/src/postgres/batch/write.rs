@@ -7,7 +7,8 @@ use routing::{AlertState, Charge, Effect, Event, Subscriber};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::{Failed, Parameter, People, ask, key, plain, together};
+use super::said::Said;
+use super::{Failed, Parameter, People, ask, json, key, plain, together};
 use crate::StoreError;
 use crate::embedded::{History, Work};
 use crate::postgres::{Class, Fault};
@@ -126,6 +127,7 @@ pub(crate) async fn write(
     let rest = rest(&work.rest);
     let charges = charges(&rest.charges)?;
     let people = People::of(&rest.registered);
+    let said = Said::of(&work.rest)?;
     let write_calls = format!("insert into missed_call {COLUMNS}");
     let write_replies = format!("insert into reply {COLUMNS}");
     let box_rows: [Parameter<'_>; 9] = [
@@ -160,10 +162,11 @@ pub(crate) async fn write(
     let count_rows: [Parameter<'_>; 2] = [(&rest.ranges, Type::TEXT_ARRAY), (&rest.counts, Type::INT8_ARRAY)];
     let charge_rows = charges.parameters();
     let people_rows = people.parameters();
+    let (evidence_rows, campaign_rows) = (said.evidence(), said.campaigns(&node));
     let gone_rows: [Parameter<'_>; 1] = [(&rest.gone, Type::INT8_ARRAY)];
     let place: [Parameter<'_>; 2] = [(&node, Type::INT8), (&through, Type::INT8)];
 
-    let all: [(bool, &str, &[Parameter<'_>]); 9] = [
+    let all: [(bool, &str, &[Parameter<'_>]); 11] = [
         (!boxes.called.is_empty(), WRITE_BOXES, &box_rows),
         (!alerts.id.is_empty(), WRITE_ALERTS, &alert_rows),
         (!parts.alert.is_empty(), WRITE_PARTS, &part_rows),
@@ -171,8 +174,10 @@ pub(crate) async fn write(
         (!replies.seq.is_empty(), &write_replies, &reply_rows),
         (!rest.counts.is_empty(), WRITE_COUNTS, &count_rows),
         (!rest.charges.is_empty(), WRITE_CHARGES, &charge_rows),
-        (!rest.registered.is_empty(), People::INSERT, &people_rows),
+        (!rest.registered.is_empty(), People::DECIDED, &people_rows),
         (!rest.gone.is_empty(), DELETE_SUBSCRIBERS, &gone_rows),
+        (said.has_evidence(), Said::EVIDENCE, &evidence_rows),
+        (said.has_campaigns(), Said::CAMPAIGNS, &campaign_rows),
     ];
     let statements = all.iter().filter(|(asked, ..)| *asked).map(|(_, sql, rows)| ask(client, sql, rows)).collect();
     let end = async {
@@ -290,6 +295,7 @@ fn rest(effects: &[Effect]) -> Rest {
             Effect::Charge(charge) => rest.charges.push(charge.clone()),
             Effect::Subscribe(subscriber) => drop(people.insert(subscriber.number, Some(subscriber.clone()))),
             Effect::Unsubscribe(number) => drop(people.insert(*number, None)),
+            // What is written apart ([`Said`]); a word is an event of this node's journal, and comes by its own place.
             Effect::CallBox(_) | Effect::Alert(_) | Effect::Word(_) | Effect::Evidence(_) | Effect::Campaign(_) => {}
         }
     }
@@ -328,8 +334,4 @@ impl Charges {
             (&self.body, Type::TEXT_ARRAY),
         ]
     }
-}
-
-fn json<T: serde::Serialize>(value: &T, what: &'static str) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what, source: std::sync::Arc::new(source) })
 }
