@@ -30,10 +30,10 @@ fn promises(teaser: &Alert, call_box: &CallBox) -> bool {
 }
 
 pub(super) fn receipt(case: &mut Case<'_>, receipt: &Receipt) -> Verdict {
-    let now = case.now;
+    let (policy, now) = (case.policy, case.now);
     let Some(alert) = case.alert.as_mut() else { return Verdict::Nothing(NothingWhy::Unmatched) };
     let before = alert.state.clone();
-    if alert.receipt(receipt, now).is_err() {
+    if alert.receipt(receipt, policy.in_doubt, now).is_err() {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
     let alert = alert.clone();
