@@ -52,7 +52,8 @@ impl Alert {
         };
     }
 
-    /// Takes over what another node was told of the parts and this one was not; whether that is anything.
+    /// Takes over what another node was told of the parts and this one was not, and what it did about an update; whether that is anything. What is on its
+    /// way here stays so, and calls that another node added meanwhile are told after it.
     pub fn learn(&mut self, known: &Self) -> bool {
         let (AlertState::Accepted { parts: mine, .. }, AlertState::Accepted { parts: theirs, .. }) =
             (&mut self.state, &known.state)
@@ -60,14 +61,14 @@ impl Alert {
             return false;
         };
         let mut learnt = false;
-        for part in mine.iter_mut().filter(|part| !part.state.is_some_and(ReceiptState::is_final)) {
+        for part in mine.iter_mut().filter(|part| !part.has_ended()) {
             let told = theirs.iter().find(|other| other.id == part.id).and_then(|other| other.state);
             if told.is_some_and(|told| part.state.is_none() || told.is_final()) {
                 part.state = told;
                 learnt = true;
             }
         }
-        learnt
+        self.learn_update(known) || learnt
     }
 }
 

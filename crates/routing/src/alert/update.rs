@@ -92,6 +92,16 @@ impl Update {
         }
     }
 
+    /// Which of two accounts of one alert's update is the later one: each attempt asks, then ends or is put off.
+    const fn place(&self) -> (u32, i64, u8) {
+        let step = match self.state {
+            UpdateState::Asking { .. } => 0,
+            UpdateState::Wanted { .. } => 1,
+            UpdateState::Done { .. } | UpdateState::GivenUp => 2,
+        };
+        (self.attempts, self.since.as_millis(), step)
+    }
+
     /// Ends it; the calls that it did not tell.
     fn end(&mut self, state: UpdateState) -> Calls {
         let mut calls = Calls { told: std::mem::take(&mut self.added), more: std::mem::take(&mut self.added_more) };
@@ -99,6 +109,19 @@ impl Update {
         calls.more = calls.more.saturating_add(std::mem::take(&mut self.later_more));
         (self.state, self.doubts, self.how) = (state, 0, None);
         calls
+    }
+}
+
+impl Update {
+    /// The calls that this one adds and another does not.
+    fn beyond(&self, other: &Self) -> Calls {
+        let already = |tally: &Tally| {
+            other.added.iter().find(|known| known.caller == tally.caller).map_or(0, |known| known.count)
+        };
+        let mut told = self.added.clone();
+        told.iter_mut().for_each(|tally| tally.count = tally.count.saturating_sub(already(tally)));
+        told.retain(|tally| tally.count > 0);
+        Calls { told, more: self.added_more.saturating_sub(other.added_more) }
     }
 }
 
@@ -394,6 +417,39 @@ impl Alert {
         }
         self.state = AlertState::Superseded { at: now };
         Calls { told: self.told.clone(), more: self.more }.and(untold, self.to)
+    }
+
+    /// Takes over what another node did about an update, unless this node did more; whether that is anything.
+    pub(super) fn learn_update(&mut self, known: &Self) -> bool {
+        let (
+            AlertState::Accepted { parts, update: mine, .. },
+            AlertState::Accepted { parts: others, update: theirs, .. },
+        ) = (&mut self.state, &known.state)
+        else {
+            return false;
+        };
+        let Some(theirs) = theirs.as_deref() else { return false };
+        if let Some(mine) = mine.as_deref_mut().filter(|mine| mine.place() > theirs.place()) {
+            let later = match (mine.state, theirs.state) {
+                (UpdateState::Asking { .. }, UpdateState::Wanted { .. }) => theirs.beyond(mine),
+                _ => return false,
+            };
+            let changed = (&mine.later, mine.later_more) != (&later.told, later.more);
+            (mine.later, mine.later_more) = (later.told, later.more);
+            return changed;
+        }
+        if mine.as_deref() == Some(theirs) && self.told == known.told && self.more == known.more {
+            return false;
+        }
+        if let ([part], [other]) = (parts.as_mut_slice(), others.as_slice()) {
+            part.id.clone_from(&other.id);
+        }
+        *mine = Some(Box::new(theirs.clone()));
+        self.kind = known.kind;
+        self.text.clone_from(&known.text);
+        self.told.clone_from(&known.told);
+        self.more = known.more;
+        true
     }
 
     /// No more of this update. Where an attempt may have been done, the policy says what counts.

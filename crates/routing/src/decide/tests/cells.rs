@@ -22,6 +22,15 @@ enum Waits {
     AcceptedLongAgo,
     Delivered,
     Failed,
+    Wanted,
+    WantedLongAgo,
+    WantedAgain,
+    Asking,
+    AskingAgain,
+    Forgotten,
+    Done,
+    GivenUp,
+    Superseded,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,8 +66,27 @@ impl Cell {
     fn all() -> impl Iterator<Item = Self> {
         use Waits::*;
         let whos = [Who::Stranger, Who::Active, Who::Paused, Who::Suspended];
-        let pendings =
-            [Nothing, Queued, Retried, Doubted, Sending, InDoubt, Accepted, AcceptedLongAgo, Delivered, Failed];
+        let pendings = [
+            Nothing,
+            Queued,
+            Retried,
+            Doubted,
+            Sending,
+            InDoubt,
+            Accepted,
+            AcceptedLongAgo,
+            Delivered,
+            Failed,
+            Wanted,
+            WantedLongAgo,
+            WantedAgain,
+            Asking,
+            AskingAgain,
+            Forgotten,
+            Done,
+            GivenUp,
+            Superseded,
+        ];
         let kinds = [Kind::Detail, Kind::Fallback, Kind::Teaser];
         let offers = [Offered::Nothing, Offered::Open, Offered::Fetched, Offered::Expired];
         let places = [Place::Room, Place::Full, Place::Counted, Place::Outside];
@@ -119,7 +147,14 @@ impl Cell {
 
     fn alert(self) -> Option<Alert> {
         let parts = vec![Part { id: "a".to_owned(), state: None }];
-        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts, update: None };
+        let of_teaser = self.kind == Kind::Teaser;
+        let updated = |state, doubts, since| AlertState::Accepted {
+            at: NOW,
+            smsc: smsc(),
+            parts: parts.clone(),
+            update: Some(Box::new(update(state, doubts, since, of_teaser))),
+        };
+        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts: parts.clone(), update: None };
         let (state, attempts, doubts) = match self.pending {
             Waits::Nothing => return None,
             Waits::Queued => (AlertState::Queued { not_before: NOW }, 0, 0),
@@ -130,6 +165,15 @@ impl Cell {
             Waits::Accepted => (accepted(NOW), 1, 0),
             Waits::AcceptedLongAgo => (accepted(NOW - HOUR), 1, 0),
             Waits::Delivered => (AlertState::Delivered { at: NOW }, 1, 0),
+            Waits::Superseded => (AlertState::Superseded { at: NOW }, 1, 0),
+            Waits::Wanted => (updated(UpdateState::Wanted { not_before: NOW }, 0, NOW), 1, 0),
+            Waits::WantedLongAgo => (updated(UpdateState::Wanted { not_before: NOW }, 0, NOW - HOUR), 1, 0),
+            Waits::WantedAgain => (updated(UpdateState::Wanted { not_before: NOW }, 1, NOW), 1, 0),
+            Waits::Asking => (updated(UpdateState::Asking { since: NOW }, 0, NOW), 1, 0),
+            Waits::AskingAgain => (updated(UpdateState::Asking { since: NOW }, 2, NOW), 1, 0),
+            Waits::Forgotten => (updated(UpdateState::Asking { since: NOW - HOUR }, 0, NOW - HOUR), 1, 0),
+            Waits::Done => (updated(UpdateState::Done { at: NOW }, 0, NOW), 1, 0),
+            Waits::GivenUp => (updated(UpdateState::GivenUp, 0, NOW), 1, 0),
             Waits::Failed => (AlertState::Failed { at: NOW, why: FailedWhy::Refused(1) }, 1, 0),
         };
         Some(Alert { attempts, doubts, ..alert(self.kind, state) })
@@ -145,6 +189,7 @@ fn events() -> Vec<Event> {
     events.extend(outcomes().map(submitted));
     let states = [ReceiptState::Delivered, ReceiptState::Undeliverable, ReceiptState::Expired, ReceiptState::Unknown];
     events.extend(states.map(receipt));
+    events.extend(update_outcomes().map(|outcome| Event::Updated { alert: OPEN, attempt: 1, outcome }));
     events.extend(["C", "KT", "QX", "R", "?", "see you"].map(reply));
     events.extend([reply_to("10086", "C"), Event::Dropped { alert: OPEN }, Event::Due { called: called() }]);
     events
@@ -153,9 +198,19 @@ fn events() -> Vec<Event> {
 /// Calls in an alert that is not certain to have failed.
 fn live(alert: &Alert) -> u32 {
     match alert.state {
-        AlertState::Undelivered { .. } | AlertState::Expired { .. } | AlertState::Failed { .. } => 0,
-        _ => alert.told.iter().map(|tally| tally.count).sum::<u32>() + alert.more,
+        AlertState::Undelivered { .. }
+        | AlertState::Expired { .. }
+        | AlertState::Failed { .. }
+        | AlertState::Superseded { .. } => 0,
+        _ => {
+            let added = alert.update().map_or(0, |update| total(&update.added) + update.added_more);
+            total(&alert.told) + alert.more + added
+        }
     }
+}
+
+fn total(list: &[Tally]) -> u32 {
+    list.iter().map(|tally| tally.count).sum()
 }
 
 fn untold(call_box: &CallBox) -> u32 {
@@ -321,7 +376,14 @@ impl Step<'_> {
     /// The same event in the same view gives the same; committed and told again, it changes nothing more.
     fn is_repeatable(&self) {
         assert_eq!(decide(self.policy, &self.before, self.event, NOW), self.decision);
-        if matches!(self.event, Event::Call(_) | Event::Submitted { .. } | Event::Receipt(_) | Event::Dropped { .. }) {
+        if matches!(
+            self.event,
+            Event::Call(_)
+                | Event::Submitted { .. }
+                | Event::Updated { .. }
+                | Event::Receipt(_)
+                | Event::Dropped { .. }
+        ) {
             let again = decide(self.policy, &self.after, self.event, NOW);
             assert_eq!(again.effects, [], "told again: {:?}", again.verdict);
             assert!(matches!(again.verdict, Verdict::Nothing(_)));
@@ -368,5 +430,5 @@ fn the_rules_hold_in_every_cell() {
             decisions += 1;
         }
     }
-    assert_eq!(decisions, 4 * 10 * 3 * 4 * 2 * 2 * 2 * (events.len() + 3 * 3));
+    assert_eq!(decisions, 4 * 19 * 3 * 4 * 2 * 2 * 2 * (events.len() + 3 * 3));
 }
