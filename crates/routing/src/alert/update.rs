@@ -51,7 +51,7 @@ pub struct Update {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubts: u32,
     /// When it was first wanted.
-    pub since: Timestamp,
+    pub wanted_at: Timestamp,
     /// What the alert is for with the new text.
     pub kind: Kind,
     /// Whether only taking it back will do: the new text comes from another originator.
@@ -99,7 +99,7 @@ impl Update {
             UpdateState::Wanted { .. } => 1,
             UpdateState::Done { .. } | UpdateState::GivenUp => 2,
         };
-        (self.attempts, self.since.as_millis(), step)
+        (self.attempts, self.wanted_at.as_millis(), step)
     }
 
     /// Ends it; the calls that it did not tell.
@@ -270,10 +270,10 @@ impl Alert {
             return false;
         }
         let AlertState::Accepted { update, .. } = &mut self.state else { return false };
-        let (attempts, aliases, since, not_before) = match update.take().map(|update| *update) {
+        let (attempts, aliases, wanted_at, not_before) = match update.take().map(|update| *update) {
             None => (0, Vec::new(), now, now),
-            Some(Update { state: UpdateState::Wanted { not_before }, attempts, aliases, since, .. }) => {
-                (attempts, aliases, since, not_before)
+            Some(Update { state: UpdateState::Wanted { not_before }, attempts, aliases, wanted_at, .. }) => {
+                (attempts, aliases, wanted_at, not_before)
             }
             Some(Update { state: UpdateState::Done { at }, attempts, aliases, .. }) => {
                 (attempts, aliases, now, now.max(at + PAUSE))
@@ -284,7 +284,7 @@ impl Alert {
         *update = Some(Box::new(Update {
             attempts,
             doubts: 0,
-            since,
+            wanted_at,
             kind: wish.kind,
             only_cancel,
             how: None,
@@ -331,11 +331,15 @@ impl Alert {
             update.doubts = update.doubts.saturating_sub(1);
         }
         let ended = parts.iter().any(Part::has_ended);
-        let in_time = now.since(update.since) < limits.update_wait;
+        let in_time = now.since(update.wanted_at) < limits.update_wait;
         let untold = match outcome {
             UpdateOutcome::Replaced { message_id } => self.replaced(message_id.as_deref(), now),
             UpdateOutcome::Cancelled => self.cancelled(now),
             UpdateOutcome::NotNow if in_time && !ended => {
+                if update.doubts > 0 {
+                    // Its number is used up: this attempt was answered, another was not.
+                    update.attempts = update.attempts.saturating_add(1);
+                }
                 update.state = UpdateState::Wanted { not_before: now + PUT_OFF };
                 return Ok(Calls::default());
             }
@@ -360,7 +364,7 @@ impl Alert {
     pub fn update_look_at(&self, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
         let update = self.update()?;
         match update.state {
-            UpdateState::Wanted { .. } => Some((update.since + limits.update_wait).min(now + FORGOTTEN)),
+            UpdateState::Wanted { .. } => Some((update.wanted_at + limits.update_wait).min(now + FORGOTTEN)),
             UpdateState::Asking { since } => Some(since + FORGOTTEN),
             UpdateState::Done { .. } | UpdateState::GivenUp => None,
         }
@@ -376,7 +380,7 @@ impl Alert {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Calls, Refusal> {
-        let late = self.update().is_some_and(|update| now.since(update.since) >= limits.update_wait);
+        let late = self.update().is_some_and(|update| now.since(update.wanted_at) >= limits.update_wait);
         if self.update_wanted_at().is_none() || !late {
             return Err(Refusal::Unchanged);
         }

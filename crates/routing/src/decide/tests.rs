@@ -174,13 +174,13 @@ fn update_outcomes() -> [UpdateOutcome; 6] {
 }
 
 /// An update in its first attempt, or before it, that adds two calls while it goes on.
-fn update(state: UpdateState, doubts: u32, since: Timestamp, of_teaser: bool) -> Update {
+fn update(state: UpdateState, doubts: u32, wanted_at: Timestamp, of_teaser: bool) -> Update {
     let goes_on = matches!(state, UpdateState::Wanted { .. } | UpdateState::Asking { .. });
     let attempts = if matches!(state, UpdateState::Wanted { .. }) { doubts } else { doubts.max(1) };
     Update {
         attempts: attempts.min(1),
         doubts,
-        since,
+        wanted_at,
         kind: if of_teaser { Kind::Teaser } else { Kind::Detail },
         only_cancel: false,
         how: (attempts > 0).then_some(UpdateMode::Auto),

@@ -33,8 +33,20 @@ pub(crate) struct Ledger {
 /// Calls in an alert that is not certain to have failed.
 fn live(alert: &Alert) -> u32 {
     match alert.state {
-        AlertState::Undelivered { .. } | AlertState::Expired { .. } | AlertState::Failed { .. } => 0,
-        _ => total(&alert.told) + alert.more,
+        AlertState::Undelivered { .. }
+        | AlertState::Expired { .. }
+        | AlertState::Failed { .. }
+        | AlertState::Superseded { .. } => 0,
+        AlertState::Queued { .. }
+        | AlertState::Sending { .. }
+        | AlertState::InDoubt { .. }
+        | AlertState::Accepted { .. }
+        | AlertState::Delivered { .. } => {
+            let added = alert.update().map_or(0, |update| {
+                total(&update.added) + update.added_more + total(&update.later) + update.later_more
+            });
+            total(&alert.told) + alert.more + added
+        }
     }
 }
 
@@ -126,7 +138,7 @@ impl Ledger {
                 let last = self.teased.insert(called, step.now);
                 assert!(last.is_none_or(|last| step.now.since(last) >= limits.teaser_interval), "teased too often");
             }
-            if asked_for(step) {
+            if asked_for(step) || takes_a_place(step) {
                 continue;
             }
             let last = self.alerted.insert(called, step.now).filter(|_| alert.kind != Kind::Teaser);
@@ -145,6 +157,11 @@ fn asked_for(step: &Step<'_>) -> bool {
     let deferred =
         step.view.call_box.deferred.contains(&routing::Deferred::Fetch) && matches!(step.event, Event::Due { .. });
     asked.contains(&step.decision.verdict) || (deferred && step.view.database == Database::Normal)
+}
+
+/// Whether the new alert takes the place of one that was taken back from the SMSC: it is no further one.
+fn takes_a_place(step: &Step<'_>) -> bool {
+    step.decision.alerts().any(|alert| matches!(alert.state, AlertState::Superseded { .. }))
 }
 
 fn new<'a>(step: &Step<'a>) -> impl Iterator<Item = &'a Alert> {

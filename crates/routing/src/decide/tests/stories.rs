@@ -25,6 +25,7 @@ impl Story {
     pub(super) fn on(&mut self, event: &Event) -> String {
         let concerned = match event {
             Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => Some(*alert),
+            Event::Receipt(receipt) => self.of_message(&receipt.message_id).or(self.view.call_box.open),
             _ => self.view.call_box.open,
         };
         self.view.alert = concerned.and_then(|id| self.alerts.get(&id).cloned());
@@ -35,6 +36,14 @@ impl Story {
         self.charges += decision.effects.iter().filter(|effect| matches!(effect, Effect::Charge(_))).count();
         self.view = apply(&self.view, &decision);
         words(decision.verdict)
+    }
+
+    fn of_message(&self, id: &str) -> Option<AlertId> {
+        let has_it = |alert: &&Alert| match &alert.state {
+            AlertState::Accepted { parts, .. } => parts.iter().any(|part| part.id == id),
+            _ => false,
+        };
+        self.alerts.values().find(has_it).map(|alert| alert.id)
     }
 
     pub(super) fn call(&mut self, id: &str) -> String {
