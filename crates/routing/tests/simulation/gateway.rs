@@ -27,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) decisions: u64,
     /// Every verdict that was given.
     pub(crate) verdicts: BTreeSet<(&'static str, &'static str)>,
+    /// Every outcome of an update that counted, and whether an attempt before it was not answered.
+    pub(crate) updated: BTreeSet<(&'static str, bool)>,
     /// Everybody counted in the one range.
     counted: BTreeSet<Msisdn>,
     /// Whose message is whose.
@@ -49,6 +51,7 @@ impl Gateway {
             ledger: Ledger::default(),
             decisions: 0,
             verdicts: BTreeSet::new(),
+            updated: BTreeSet::new(),
             counted: BTreeSet::new(),
             message_ids: BTreeMap::new(),
             parked: Vec::new(),
@@ -195,8 +198,11 @@ impl Gateway {
     }
 
     pub(crate) fn asked(&mut self, order: &UpdateOrder, outcome: UpdateOutcome) {
+        let word = outcome.as_str();
         let event = Event::Updated { alert: order.alert, attempt: order.attempt, outcome };
-        self.on(order.destination, &event);
+        if self.on(order.destination, &event) == Verdict::Alert {
+            self.updated.insert((word, order.doubtful));
+        }
     }
 
     /// Looks at every box that asked for it by now.

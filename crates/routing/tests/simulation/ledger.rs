@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Caller, Kind, Msisdn, Timestamp};
+use model::{Caller, Kind, Msisdn, Timestamp, UpdateOutcome};
 use routing::{
-    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, MAX_CALLERS, MAX_MESSAGES, MAX_SEEN,
-    NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
+    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, InDoubtPolicy, MAX_CALLERS, MAX_MESSAGES,
+    MAX_SEEN, NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
 };
 
 /// One decision and what it was taken on.
@@ -24,6 +24,8 @@ pub(crate) struct Ledger {
     pub(crate) counted: BTreeMap<Msisdn, BTreeMap<Caller, u32>>,
     /// People of whose calls some were told as a number only.
     pub(crate) by_number_only: BTreeSet<Msisdn>,
+    /// Calls of alerts whose update stayed in doubt and was held: perhaps never told.
+    pub(crate) doubted: BTreeMap<Msisdn, u32>,
     charged: BTreeSet<(Msisdn, Timestamp)>,
     alerted: BTreeMap<Msisdn, Timestamp>,
     teased: BTreeMap<Msisdn, Timestamp>,
@@ -87,6 +89,7 @@ impl Ledger {
         made(step);
         self.charges(step);
         self.intervals(step);
+        self.doubts(step);
         if matches!(step.event, Event::Due { .. }) {
             assert!(step.after.due.is_none_or(|due| due > step.now), "a look asks for a look at once");
         }
@@ -107,6 +110,21 @@ impl Ledger {
         let answer = step.decision.verdict;
         let excused = matches!(answer, Verdict::Nothing(NothingWhy::Duplicate | NothingWhy::DailyCap));
         assert!(!active || excused || counts(step), "an active subscriber's call: {answer:?}");
+    }
+
+    fn doubts(&mut self, step: &Step<'_>) {
+        let Some(alert) = step.view.alert.as_ref().filter(|alert| alert.is_updating()) else { return };
+        let goes_on = step.decision.alerts().find(|after| after.id == alert.id).is_none_or(Alert::is_updating);
+        let unanswered = match step.event {
+            Event::Updated { outcome: UpdateOutcome::Replaced { .. } | UpdateOutcome::Cancelled, .. } => false,
+            Event::Updated { outcome: UpdateOutcome::InDoubt(_), .. } => true,
+            Event::Due { .. } => alert.is_asking(),
+            _ => false,
+        };
+        let doubtful = alert.update().is_some_and(|update| update.doubts > 0);
+        if !goes_on && (unanswered || doubtful) && step.policy.in_doubt == InDoubtPolicy::Hold {
+            *self.doubted.entry(alert.to).or_default() += live(alert);
+        }
     }
 
     /// One charge an offer, for what its list holds.

@@ -92,24 +92,25 @@ impl Cell {
         let places = [Place::Room, Place::Full, Place::Counted, Place::Outside];
         let databases = [Database::Normal, Database::Abnormal];
         let sizes = [whos.len(), pendings.len(), kinds.len(), offers.len(), 2, databases.len(), places.len(), 2];
-        (0..sizes.iter().product()).map(move |mut rest: usize| {
-            let mut next = |size: usize| {
-                let place = rest % size;
-                rest /= size;
-                place
-            };
-            Self {
-                who: whos[next(sizes[0])],
-                pending: pendings[next(sizes[1])],
-                kind: kinds[next(sizes[2])],
-                offered: offers[next(sizes[3])],
-                refused: next(2) == 1,
-                database: databases[next(sizes[5])],
-                place: places[next(sizes[6])],
-                registry_loaded: next(2) == 1,
-            }
-        })
-        .filter(|cell| !cell.is_updated() || cell.concerns_updates())
+        (0..sizes.iter().product())
+            .map(move |mut rest: usize| {
+                let mut next = |size: usize| {
+                    let place = rest % size;
+                    rest /= size;
+                    place
+                };
+                Self {
+                    who: whos[next(sizes[0])],
+                    pending: pendings[next(sizes[1])],
+                    kind: kinds[next(sizes[2])],
+                    offered: offers[next(sizes[3])],
+                    refused: next(2) == 1,
+                    database: databases[next(sizes[5])],
+                    place: places[next(sizes[6])],
+                    registry_loaded: next(2) == 1,
+                }
+            })
+            .filter(|cell| !cell.is_updated() || cell.concerns_updates())
     }
 
     /// Whether the alert has, or had, an update.
