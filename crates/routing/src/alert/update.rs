@@ -189,7 +189,11 @@ impl Alert {
         let may_cancel = self.may_cancel();
         let AlertState::Accepted { smsc, parts, update: Some(update), .. } = &mut self.state else { return None };
         let UpdateState::Wanted { not_before } = update.state else { return None };
-        if not_before > now || (self.kind == Kind::Teaser && database == Database::Abnormal) {
+        // Of which a part has ended, nothing is taken back; a look gives the update up.
+        if not_before > now || parts.iter().any(Part::has_ended) {
+            return None;
+        }
+        if self.kind == Kind::Teaser && database == Database::Abnormal {
             return None;
         }
         update.attempts = update.attempts.saturating_add(1);
@@ -362,15 +366,17 @@ impl Alert {
     /// When an update that goes on is to be looked at, should nothing be heard of it. One that is wanted may be asked at any moment, by a node that dies then.
     #[must_use]
     pub fn update_look_at(&self, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
-        let update = self.update()?;
+        let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else { return None };
         match update.state {
+            // Another node heard of its end.
+            UpdateState::Wanted { .. } if parts.iter().any(Part::has_ended) => Some(now),
             UpdateState::Wanted { .. } => Some((update.wanted_at + limits.update_wait).min(now + FORGOTTEN)),
             UpdateState::Asking { since } => Some(since + FORGOTTEN),
             UpdateState::Done { .. } | UpdateState::GivenUp => None,
         }
     }
 
-    /// Gives up an update that could not be asked for so long that its calls are better told another way.
+    /// Gives up an update that could not be asked for so long that its calls are better told another way, or that comes too late.
     ///
     /// # Errors
     /// When there is none, or it may still wait.
@@ -380,11 +386,16 @@ impl Alert {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Calls, Refusal> {
-        let late = self.update().is_some_and(|update| now.since(update.wanted_at) >= limits.update_wait);
-        if self.update_wanted_at().is_none() || !late {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else {
+            return Err(Refusal::Unchanged);
+        };
+        let late = now.since(update.wanted_at) >= limits.update_wait || parts.iter().any(Part::has_ended);
+        if !matches!(update.state, UpdateState::Wanted { .. }) || !late {
             return Err(Refusal::Unchanged);
         }
-        Ok(self.give_up(policy, now))
+        let untold = self.give_up(policy, now);
+        self.end_by_parts(now);
+        Ok(untold)
     }
 
     /// The SMSC has the new text: it tells all of it.

@@ -162,7 +162,7 @@ impl Network {
             return None;
         }
         let answer = self.late_updates.swap_remove(rng.place(self.late_updates.len()));
-        rng.percent(70).then_some(answer)
+        rng.percent(40).then_some(answer)
     }
 
     /// Updates that were asked long ago were done by now or never are; nobody is told in time, or at all.
@@ -196,7 +196,7 @@ impl Network {
             message.gone = true;
             for (_, fate, told) in &mut message.parts {
                 // Some SMSCs say so in a receipt, others say nothing.
-                (*fate, *told) = (ReceiptState::Deleted, rng.percent(50));
+                (*fate, *told) = (ReceiptState::Deleted, rng.percent(80));
             }
             return UpdateOutcome::Cancelled;
         }

@@ -223,6 +223,17 @@ fn a_node_learns_of_an_update_of_another_but_not_of_one_that_is_older_than_its_o
     assert_eq!((count(&mine.told, 0), untold), (4, Calls { told: vec![tally(4, 3)], more: 0 }));
 }
 
+#[test]
+fn an_alert_of_which_another_node_heard_the_end_is_not_updated_and_ends_at_the_next_look() {
+    let mut mine = in_state("wanted");
+    assert!(mine.learn(&accepted(None, Some(ReceiptState::Delivered))));
+    assert_eq!(mine.lease_update(Database::Normal, &Updates::default(), NOW), None);
+    let limits = Limits::default();
+    assert_eq!(mine.update_look_at(&limits, NOW), Some(NOW));
+    let untold = mine.drop_late_update(InDoubtPolicy::Hold, &limits, NOW).unwrap();
+    assert_eq!((word(&mine), count(&mine.told, 0), count(&untold.told, 0)), ("delivered", 2, 2));
+}
+
 /// Leases the update of the last alert and answers its attempt.
 fn ask(story: &mut Story, outcome: UpdateOutcome) -> (UpdateOrder, String) {
     let order = lease(story);
