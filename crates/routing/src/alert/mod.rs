@@ -1,5 +1,6 @@
 //! One alert, from queued to its end.
 
+mod outcome;
 mod receipt;
 mod update;
 

@@ -63,10 +63,9 @@ pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
         AlertState::Queued { .. } if matches!(before, AlertState::InDoubt { .. }) && alert.kind != Kind::Notice => {
             case.call_box.open.get_or_insert(alert.id);
         }
-        AlertState::Queued { .. } | AlertState::Sending { .. } => {}
         // What came while it was on its way is added to it.
         AlertState::Accepted { .. } if case.call_box.open == Some(alert.id) => update::goes_on(case, alert),
-        AlertState::Accepted { .. } => {}
+        AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => {}
         AlertState::InDoubt { .. } | AlertState::Delivered { .. } => closed(case, alert),
         AlertState::Superseded { .. } => closed_quietly(case, alert),
         AlertState::Undelivered { .. } | AlertState::Expired { .. } => {

@@ -23,7 +23,7 @@ pub(super) fn add(case: &mut Case<'_>, kind: Kind) -> Option<Verdict> {
     case.call_box.take_back(&wanted.0, wanted.1);
     let (list, more) = case.call_box.take_untold();
     let added = Calls { told: list, more };
-    let all = told.and(added.clone(), case.call_box.called);
+    let all = told.and(&added, case.call_box.called);
     let text = tell::list_text(case, kind, &all.told, all.more);
     let source = policy.service.source(kind, &all.told, all.more);
     let wish = Wish { kind, source, added, text };

@@ -118,9 +118,10 @@ impl Cell {
         self.pending as u8 > Waits::Failed as u8
     }
 
-    /// What becomes of an update doesn't depend on whether an offer was taken or is over, nor on a refusal: those cells are left out.
+    /// What becomes of an update doesn't depend on whether an offer was taken or is over, nor on a refusal, and it does the same for both lists: those cells
+    /// are left out.
     fn concerns_updates(self) -> bool {
-        matches!(self.offered, Offered::Nothing | Offered::Open) && !self.refused
+        matches!(self.offered, Offered::Nothing | Offered::Open) && !self.refused && self.kind != Kind::Fallback
     }
 
     fn view(self) -> View {
@@ -425,7 +426,13 @@ fn the_rules_hold_in_every_cell() {
         let policy = if cell.place == Place::Outside { &outside } else { &inside };
         let before = cell.view();
         // Ranges and quotas concern calls only.
-        let concerned = |event: &&Event| cell.place == Place::Room || matches!(event, Event::Call(_));
+        let concerned = |event: &&Event| match event {
+            Event::Call(_) => true,
+            Event::Updated { .. } => {
+                cell.place == Place::Room && (cell.is_updated() || cell.pending == Waits::Accepted)
+            }
+            _ => cell.place == Place::Room,
+        };
         for event in events.iter().filter(concerned) {
             let _guard = Guard(cell, event);
             let decision = decide(policy, &before, event, NOW);
@@ -443,5 +450,8 @@ fn the_rules_hold_in_every_cell() {
             decisions += 1;
         }
     }
-    assert_eq!(decisions, 4 * (10 * 4 * 2 + 9 * 2) * 3 * 2 * 2 * (events.len() + 3 * 3));
+    let (each, with_calls_elsewhere, outcomes) = (4 * 2 * 2, events.len() + 3 * 3, update_outcomes().len());
+    let (others, updated) = (3 * 4 * 2, 2 * 2);
+    let plain = each * others * (10 * (with_calls_elsewhere - outcomes) + outcomes);
+    assert_eq!(decisions, plain + each * updated * 9 * with_calls_elsewhere);
 }
