@@ -116,12 +116,15 @@ impl Ledger {
         let Some(alert) = step.view.alert.as_ref().filter(|alert| alert.is_updating()) else { return };
         let goes_on = step.decision.alerts().find(|after| after.id == alert.id).is_none_or(Alert::is_updating);
         let unanswered = match step.event {
-            Event::Updated { outcome: UpdateOutcome::Replaced { .. } | UpdateOutcome::Cancelled, .. } => false,
             Event::Updated { outcome: UpdateOutcome::InDoubt(_), .. } => true,
             Event::Due { .. } => alert.is_asking(),
             _ => false,
         };
-        let doubtful = alert.update().is_some_and(|update| update.doubts > 0);
+        let known = matches!(
+            step.event,
+            Event::Updated { outcome: UpdateOutcome::Replaced { .. } | UpdateOutcome::Cancelled, .. }
+        );
+        let doubtful = !known && alert.update().is_some_and(|update| update.doubts > 0);
         if !goes_on && (unanswered || doubtful) && step.policy.in_doubt == InDoubtPolicy::Hold {
             *self.doubted.entry(alert.to).or_default() += live(alert);
         }
