@@ -65,6 +65,7 @@ pub const MAX_EFFECTS: usize = MAX_AWAITING + 10;
 /// One change to commit.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly every decision has a box, and few effects are kept")]
 pub enum Effect {
     /// The box as it is now.
     CallBox(CallBox),

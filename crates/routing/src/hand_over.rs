@@ -622,6 +622,31 @@ mod tests {
     }
 
     #[test]
+    fn calls_in_an_update_are_in_the_alert_and_come_back_with_those_that_another_node_counted() {
+        let counted = |call_box: &mut CallBox, name: u8| {
+            call_box.seen.push(call(name));
+            call_box.count(&who(name), call(name).at);
+        };
+        let mut base = empty();
+        base.open = Some(AlertId(1));
+        counted(&mut base, 0);
+        // Here the call goes into the update of the open alert; there another comes.
+        let update = |call_box: &mut CallBox| drop(call_box.take_untold());
+        let both = merged(&base, update, |call_box| counted(call_box, 1));
+        assert_eq!((counts(&both), both.open), (vec![(who(1), 1)], Some(AlertId(1))));
+        // The update is given up here; there, meanwhile, a third.
+        let mut updating = base.clone();
+        update(&mut updating);
+        let given_back = |call_box: &mut CallBox| call_box.take_back(&base.untold, 0);
+        let mut both = merged(&updating, given_back, |call_box| counted(call_box, 2));
+        assert_eq!(counts(&both), [(who(0), 1), (who(2), 1)]);
+        // Taken back from the SMSC, and nobody heard of the alert that takes its place: what is untold is looked at.
+        let superseded = AlertState::Superseded { at: NOW };
+        settle_open(&mut both, Some(&Alert { id: AlertId(1), state: superseded, ..teaser() }), NOW);
+        assert_eq!((both.open, both.due), (None, Some(NOW)));
+    }
+
+    #[test]
     fn calls_that_seen_no_longer_names_are_added_and_taken_away_by_number() {
         let mut base = empty();
         base.take_back(&[Tally { caller: who(0), count: 5, last_at: at(1) }], 7);

@@ -25,7 +25,7 @@ mod subscriber;
 pub mod text;
 mod word;
 
-pub use alert::{Alert, AlertState, FailedWhy, Leased, Part, Refusal, Update, UpdateState};
+pub use alert::{Alert, AlertState, Calls, FailedWhy, Leased, Part, Refusal, Update, UpdateState, Wish};
 pub use call_box::{CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_SEEN, Offer, RateWindow, Seen, Tally};
 pub use campaign::{Campaign, CampaignName, Campaigns, Conversion};
 pub use consent::{ConsentRule, Evidence, EvidenceOf, List, Listed};

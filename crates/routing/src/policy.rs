@@ -75,12 +75,11 @@ impl Service {
             Kind::Teaser => Address::ShortCode(self.commercial_code.as_ref().unwrap_or(&self.code).clone()),
             Kind::Notice => code(),
             Kind::Fallback | Kind::Detail | Kind::Notify => match (self.originators.get(&kind), told) {
-                (None, _) => code(),
                 (Some(Originator::Address(address)), _) => address.clone(),
                 (Some(Originator::Caller), [Tally { caller: Caller::Number(caller), .. }]) if more == 0 => {
                     Address::International(*caller)
                 }
-                (Some(Originator::Caller), _) => code(),
+                (None | Some(Originator::Caller), _) => code(),
             },
         }
     }

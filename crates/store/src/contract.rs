@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp};
 use routing::{
-    Alert, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName, Subscriber, Verdict,
+    Alert, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName, Subscriber,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 

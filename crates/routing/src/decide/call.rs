@@ -3,10 +3,10 @@
 use model::{Caller, Kind, MissedCall};
 
 use super::case::{Case, NewAlert};
-use super::{forget, tell};
+use super::{forget, tell, update};
 use crate::text::local_day;
 use crate::{
-    AlertState, Audience, Deferred, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus,
+    Alert, AlertState, Audience, Deferred, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus,
     Verdict,
 };
 
@@ -130,17 +130,20 @@ fn tease(case: &mut Case<'_>, range: &Range, counted: bool) -> Verdict {
     Verdict::Send(Kind::Teaser)
 }
 
-/// A teaser that has not left yet tells of this call too.
+/// A teaser that has not left yet, or that the SMSC still has, tells of this call too.
 fn join_teaser(case: &mut Case<'_>) -> Option<Verdict> {
     let queued = |state: &AlertState| matches!(state, AlertState::Queued { .. });
-    case.open_alert().filter(|alert| alert.kind == Kind::Teaser && alert.doubts == 0 && queued(&alert.state))?;
+    let joinable = |alert: &&mut Alert| alert.kind == Kind::Teaser && alert.doubts == 0 && queued(&alert.state);
+    if case.open_alert().filter(joinable).is_none() {
+        return update::teaser(case);
+    }
     let text = teaser_text(case);
     case.open_alert()?.text = text;
     Some(Verdict::Joined(Kind::Teaser))
 }
 
 /// The teaser knows how many calls wait and when the last one was; it is never given a caller.
-fn teaser_text(case: &Case<'_>) -> String {
+pub(super) fn teaser_text(case: &Case<'_>) -> String {
     let untold = &case.call_box.untold;
     let count = untold.iter().fold(case.call_box.more, |sum, tally| sum.saturating_add(tally.count));
     let last_at = untold.last().map_or(case.now, |tally| tally.last_at);

@@ -134,14 +134,15 @@ impl<'a> Case<'a> {
         self.alert.as_mut().filter(|alert| alert.id == open)
     }
 
-    /// Takes the open alert out of the queue if it is one of these kinds and still there.
+    /// Takes the open alert out of the queue if it is one of these kinds and still there; if the SMSC has it, nothing more is added to it.
     pub(super) fn withdraw(&mut self, kinds: &[Kind]) {
         let now = self.now;
-        if let Some(alert) = self.open_alert().filter(|alert| kinds.contains(&alert.kind))
-            && alert.withdraw(now)
-        {
+        let Some(alert) = self.open_alert().filter(|alert| kinds.contains(&alert.kind)) else { return };
+        let (withdrawn, untold) = (alert.withdraw(now), alert.drop_update(now));
+        if withdrawn {
             self.call_box.open = None;
         }
+        self.call_box.take_back(&untold.told, untold.more);
     }
 
     /// Notes what is looked at when the database is normal again.

@@ -1,7 +1,7 @@
 //! The call box asked to be looked at, or the database is back.
 
 use super::case::Case;
-use super::{forget, reply, tell};
+use super::{forget, reply, tell, update};
 use crate::parts;
 use crate::{Deferred, ReplyVerdict, Verdict};
 
@@ -9,6 +9,7 @@ pub(super) fn looked_at(case: &mut Case<'_>) -> Verdict {
     if case.call_box.due.is_some_and(|due| due <= case.now) {
         case.call_box.due = None;
     }
+    update::look(case);
     let answers = !case.abnormal() && !case.call_box.deferred.is_empty();
     // One answer a look: what else is due is looked at next.
     if !answers && let Some(text) = parts::take_due(&mut case.call_box.messages, case.now) {

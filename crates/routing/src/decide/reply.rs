@@ -138,7 +138,10 @@ fn grant(case: &mut Case<'_>) {
     let (told, more) = case.call_box.take_untold();
     let text = list_text(case, Kind::Detail, &told, more);
     let alert = case.queue(NewAlert { kind: Kind::Detail, text, told: told.clone(), more });
-    case.call_box.open = Some(alert);
+    // An alert whose update is on its way is waited for before this one: its outcome says whether calls are untold again.
+    if !case.open_alert().is_some_and(|open| open.is_updating()) {
+        case.call_box.open = Some(alert);
+    }
     if case.active().is_some() || case.registered {
         return;
     }

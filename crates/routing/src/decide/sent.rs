@@ -3,8 +3,8 @@
 use model::{AlertId, Kind, Receipt, ReceiptState, SubmitOutcome};
 
 use super::case::Case;
-use super::tell;
-use crate::{Alert, AlertState, CallBox, FailedWhy, NothingWhy, Offer, Verdict};
+use super::{tell, update};
+use crate::{Alert, AlertState, CallBox, Calls, FailedWhy, NothingWhy, Offer, Verdict};
 
 pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &SubmitOutcome) -> Verdict {
     let (policy, now) = (case.policy, case.now);
@@ -30,15 +30,16 @@ fn promises(teaser: &Alert, call_box: &CallBox) -> bool {
 }
 
 pub(super) fn receipt(case: &mut Case<'_>, receipt: &Receipt) -> Verdict {
-    let now = case.now;
-    let Some(alert) = case.alert.as_mut() else { return Verdict::Nothing(NothingWhy::Unmatched) };
-    let before = alert.state.clone();
-    if alert.receipt(receipt, now).is_err() {
-        return Verdict::Nothing(NothingWhy::NoChange);
+    let (policy, now) = (case.policy, case.now);
+    if case.alert.is_none() {
+        return Verdict::Nothing(NothingWhy::Unmatched);
     }
-    let alert = alert.clone();
-    after(case, &alert, &before);
-    if receipt.state == ReceiptState::Unknown { Verdict::Nothing(NothingWhy::NoChange) } else { Verdict::Alert }
+    let changed = update::changed(case, |alert| alert.receipt(receipt, policy.in_doubt, now));
+    if changed && receipt.state != ReceiptState::Unknown {
+        Verdict::Alert
+    } else {
+        Verdict::Nothing(NothingWhy::NoChange)
+    }
 }
 
 pub(super) fn dropped(case: &mut Case<'_>, id: AlertId) -> Verdict {
@@ -56,17 +57,19 @@ pub(super) fn dropped(case: &mut Case<'_>, id: AlertId) -> Verdict {
 }
 
 /// What an alert's new state means for the box.
-fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
+pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
     match &alert.state {
         // A late answer sends it on its way again: later calls may join it.
         AlertState::Queued { .. } if matches!(before, AlertState::InDoubt { .. }) && alert.kind != Kind::Notice => {
             case.call_box.open.get_or_insert(alert.id);
         }
+        // What came while it was on its way is added to it.
+        AlertState::Accepted { .. } if case.call_box.open == Some(alert.id) => update::goes_on(case, alert),
         AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => {}
         AlertState::InDoubt { .. } | AlertState::Delivered { .. } => closed(case, alert),
         AlertState::Superseded { .. } => closed_quietly(case, alert),
         AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
-            untell(case, alert);
+            untell_all(case, alert);
             closed_quietly(case, alert);
         }
         AlertState::Failed { why, .. } => {
@@ -94,17 +97,22 @@ fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
 
 /// The calls of an alert that certainly did not arrive are untold again. Not those that a fetch granted: the offer still holds them, to be fetched
 /// again; and not those of a person who is no longer registered.
-fn untell(case: &mut Case<'_>, alert: &Alert) {
+fn untell_all(case: &mut Case<'_>, alert: &Alert) {
+    untell(case, alert, &Calls { told: alert.told.clone(), more: alert.more });
+}
+
+/// The same of calls that an update of it was to add, or of all of an alert that was taken back.
+pub(super) fn untell(case: &mut Case<'_>, alert: &Alert, calls: &Calls) {
     let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
     let in_the_offer = fetched.is_some_and(|fetched| fetched.at == alert.created_at);
     if case.view.subscriber.is_some() || (case.abnormal() && !in_the_offer) {
-        case.call_box.take_back(&alert.told, alert.more);
+        case.call_box.take_back(&calls.told, calls.more);
     }
 }
 
 pub(super) fn failed(case: &mut Case<'_>, alert: &Alert, why: FailedWhy) {
     match alert.kind {
-        Kind::Detail | Kind::Fallback => untell(case, alert),
+        Kind::Detail | Kind::Fallback => untell_all(case, alert),
         Kind::Teaser => {
             // Nobody can take an offer that never arrived. One that receipts call undelivered stays to its end: it keeps the next teaser away.
             let never_arrived = alert.doubts == 0 && matches!(why, FailedWhy::Refused(_) | FailedWhy::TooLate);

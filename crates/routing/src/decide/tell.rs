@@ -4,6 +4,7 @@ use model::Kind;
 
 use super::call::today;
 use super::case::{Case, NewAlert};
+use super::update;
 use crate::text::ListKind;
 use crate::{Alert, AlertState, Deferred, HeldWhy, NothingWhy, Tally, Verdict};
 
@@ -15,6 +16,9 @@ pub(super) fn calls(case: &mut Case<'_>, kind: Kind) -> Verdict {
     stop_teasing(case);
     if join(case, kind) {
         return Verdict::Joined(kind);
+    }
+    if let Some(verdict) = update::add(case, kind) {
+        return verdict;
     }
     if case.call_box.open.is_some() && !waited_enough(case) {
         case.look_again(case.now + case.policy.limits.update_wait);
@@ -31,7 +35,17 @@ pub(super) fn calls(case: &mut Case<'_>, kind: Kind) -> Verdict {
         return Verdict::Nothing(NothingWhy::DailyCap);
     }
     send(case, kind);
+    note_alert(case);
     Verdict::Send(kind)
+}
+
+/// Tells all untold calls at once in an alert that takes the place of one that was taken back.
+pub(super) fn instead(case: &mut Case<'_>) {
+    if let Ok(kind) = kind_now(case)
+        && case.call_box.waiting()
+    {
+        send(case, kind);
+    }
 }
 
 /// Who is told everything waits for no teaser: one from before they were registered is withdrawn, or left behind.
@@ -48,7 +62,6 @@ fn send(case: &mut Case<'_>, kind: Kind) {
     let text = list_text(case, kind, &told, more);
     let id = case.queue(NewAlert { kind, text, told, more });
     case.call_box.open = Some(id);
-    note_alert(case);
 }
 
 /// An alert that has not left yet takes the untold calls along. One that was sent before, and perhaps taken, is left as it is.
@@ -78,6 +91,7 @@ fn join(case: &mut Case<'_>, kind: Kind) -> bool {
 pub(super) fn waited_enough(case: &mut Case<'_>) -> bool {
     let (now, wait) = (case.now, case.policy.limits.update_wait);
     match case.open_alert().map(|alert| (&alert.state, alert.created_at)) {
+        Some((AlertState::Accepted { update: Some(update), .. }, _)) if update.goes_on() => false,
         Some((AlertState::Accepted { at, .. }, _)) => now.since(*at) >= wait,
         Some((AlertState::Queued { .. } | AlertState::Sending { .. }, _)) => false,
         Some((_, _)) | None => true,
@@ -107,15 +121,23 @@ pub(super) fn day_is_full(case: &Case<'_>) -> bool {
 
 /// What waited is told now, to those who are told without asking.
 pub(super) fn what_waited(case: &mut Case<'_>) -> Verdict {
+    match kind_now(case) {
+        Ok(kind) => calls(case, kind),
+        Err(verdict) => verdict,
+    }
+}
+
+/// How this person is told of calls now without asking; where they are not, why.
+fn kind_now(case: &mut Case<'_>) -> Result<Kind, Verdict> {
     let taken_for_one = case.in_the_dark() && case.call_box.deferred.contains(&Deferred::Alerts);
     if case.active().is_none() && !taken_for_one {
-        return Verdict::Nothing(NothingWhy::NothingToTell);
+        return Err(Verdict::Nothing(NothingWhy::NothingToTell));
     }
     match case.active().and_then(|subscriber| subscriber.paused_until) {
         Some(until) if until > case.now => {
             case.look_again(until);
-            Verdict::Held(HeldWhy::Paused)
+            Err(Verdict::Held(HeldWhy::Paused))
         }
-        _ => calls(case, if case.abnormal() { Kind::Fallback } else { Kind::Detail }),
+        _ => Ok(if case.abnormal() { Kind::Fallback } else { Kind::Detail }),
     }
 }

@@ -4,6 +4,7 @@ mod alert;
 mod cells;
 mod parts;
 mod stories;
+mod updates;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use model::{
     Address, AlertId, CallId, Caller, IdForm, Kind, MissedCall, Msisdn, NoAnswer, Reason, Receipt, ReceiptState, Reply,
-    ShortNumber, SmscName, Source, SubmitOutcome, Timestamp,
+    ShortNumber, SmscName, Source, SubmitOutcome, Timestamp, UpdateMode, UpdateOrder, UpdateOutcome,
 };
 
 use super::decide;
@@ -159,6 +160,38 @@ fn outcomes() -> [SubmitOutcome; 5] {
         SubmitOutcome::NotSent,
         SubmitOutcome::InDoubt(NoAnswer::Timeout),
     ]
+}
+
+fn update_outcomes() -> [UpdateOutcome; 6] {
+    [
+        UpdateOutcome::Replaced { message_id: None },
+        UpdateOutcome::Cancelled,
+        UpdateOutcome::TooLate { status: 0x13 },
+        UpdateOutcome::Impossible,
+        UpdateOutcome::NotNow,
+        UpdateOutcome::InDoubt(NoAnswer::Timeout),
+    ]
+}
+
+/// An update in its first attempt, or before it, that adds two calls while it goes on.
+fn update(state: UpdateState, doubts: u32, wanted_at: Timestamp, of_teaser: bool) -> Update {
+    let goes_on = matches!(state, UpdateState::Wanted { .. } | UpdateState::Asking { .. });
+    let attempts = if matches!(state, UpdateState::Wanted { .. }) { doubts } else { doubts.max(1) };
+    Update {
+        attempts: attempts.min(1),
+        doubts,
+        wanted_at,
+        kind: if of_teaser { Kind::Teaser } else { Kind::Detail },
+        only_cancel: false,
+        how: (attempts > 0).then_some(UpdateMode::Auto),
+        added: if goes_on && !of_teaser { vec![tally(3, 2)] } else { Vec::new() },
+        added_more: 0,
+        later: Vec::new(),
+        later_more: 0,
+        aliases: Vec::new(),
+        text: "as it is to be".to_owned(),
+        state,
+    }
 }
 
 /// The view after a decision was committed.

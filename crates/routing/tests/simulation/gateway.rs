@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AlertId, Kind, MissedCall, Msisdn, NoAnswer, Receipt, Submit, SubmitOutcome, Timestamp};
+use model::{
+    AlertId, Kind, MissedCall, Msisdn, NoAnswer, Receipt, Submit, SubmitOutcome, Timestamp, UpdateOrder, UpdateOutcome,
+};
 use routing::{
     Alert, AlertState, CallBox, Database, Decision, Effect, Event, Leased, Listed, Policy, Subscriber, Verdict, View,
     decide,
@@ -25,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) decisions: u64,
     /// Every verdict that was given.
     pub(crate) verdicts: BTreeSet<(&'static str, &'static str)>,
+    /// Every outcome of an update that counted, and whether an attempt before it was not answered.
+    pub(crate) updated: BTreeSet<(&'static str, bool)>,
     /// Everybody counted in the one range.
     counted: BTreeSet<Msisdn>,
     /// Whose message is whose.
@@ -47,6 +51,7 @@ impl Gateway {
             ledger: Ledger::default(),
             decisions: 0,
             verdicts: BTreeSet::new(),
+            updated: BTreeSet::new(),
             counted: BTreeSet::new(),
             message_ids: BTreeMap::new(),
             parked: Vec::new(),
@@ -62,6 +67,7 @@ impl Gateway {
         let call_box = self.boxes.get(&called).cloned().unwrap_or_else(|| CallBox::empty(called));
         let concerned = match event {
             Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => Some(*alert),
+            // By its new id, or one that it had before.
             Event::Receipt(receipt) => self.message_ids.get(&receipt.message_id).copied(),
             Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => call_box.open,
         };
@@ -175,6 +181,30 @@ impl Gateway {
         self.on(submit.destination, &event);
     }
 
+    pub(crate) fn updates_wanted(&self) -> Vec<AlertId> {
+        self.alerts.values().filter(|alert| alert.update_wanted_at().is_some()).map(|alert| alert.id).collect()
+    }
+
+    /// Leases an update for a link: what to ask, if it is time, and the alert as it would be.
+    pub(crate) fn lease_update(&mut self, id: AlertId) -> Option<(UpdateOrder, Alert)> {
+        let mut alert = self.alerts.get(&id).cloned()?;
+        let order = alert.lease_update(self.database, &self.policy.updates, self.now)?;
+        let before = self.alerts.insert(id, alert.clone())?;
+        assert_eq!((&order.before, order.destination), (&before.text, before.to));
+        let done = UpdateOutcome::Replaced { message_id: None };
+        alert.updated(order.attempt, &done, self.policy.in_doubt, &self.policy.limits, self.now).unwrap();
+        assert_eq!(alert.text, order.text);
+        Some((order, alert))
+    }
+
+    pub(crate) fn asked(&mut self, order: &UpdateOrder, outcome: UpdateOutcome) {
+        let word = outcome.as_str();
+        let event = Event::Updated { alert: order.alert, attempt: order.attempt, outcome };
+        if self.on(order.destination, &event) == Verdict::Alert {
+            self.updated.insert((word, order.doubtful));
+        }
+    }
+
     /// Looks at every box that asked for it by now.
     pub(crate) fn look(&mut self) {
         let due = |call_box: &&CallBox| call_box.due.is_some_and(|due| due <= self.now);
@@ -205,6 +235,11 @@ impl Gateway {
         for (alert, attempt, called) in sending {
             let outcome = SubmitOutcome::InDoubt(NoAnswer::Restart);
             self.on(called, &Event::Submitted { alert, attempt, outcome });
+        }
+        let asking: Vec<_> = self.alerts.values().filter_map(|a| Some((a.id, a.asking()?, a.to))).collect();
+        for (alert, attempt, called) in asking {
+            let outcome = UpdateOutcome::InDoubt(NoAnswer::Restart);
+            self.on(called, &Event::Updated { alert, attempt, outcome });
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Caller, Kind, Msisdn, Timestamp};
+use model::{Caller, Kind, Msisdn, Timestamp, UpdateOutcome};
 use routing::{
-    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, MAX_CALLERS, MAX_MESSAGES, MAX_SEEN,
-    NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
+    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, InDoubtPolicy, MAX_CALLERS, MAX_MESSAGES,
+    MAX_SEEN, NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
 };
 
 /// One decision and what it was taken on.
@@ -24,6 +24,8 @@ pub(crate) struct Ledger {
     pub(crate) counted: BTreeMap<Msisdn, BTreeMap<Caller, u32>>,
     /// People of whose calls some were told as a number only.
     pub(crate) by_number_only: BTreeSet<Msisdn>,
+    /// Calls of alerts whose update stayed in doubt and was held: perhaps never told.
+    pub(crate) doubted: BTreeMap<Msisdn, u32>,
     charged: BTreeSet<(Msisdn, Timestamp)>,
     alerted: BTreeMap<Msisdn, Timestamp>,
     teased: BTreeMap<Msisdn, Timestamp>,
@@ -33,8 +35,20 @@ pub(crate) struct Ledger {
 /// Calls in an alert that is not certain to have failed.
 fn live(alert: &Alert) -> u32 {
     match alert.state {
-        AlertState::Undelivered { .. } | AlertState::Expired { .. } | AlertState::Failed { .. } => 0,
-        _ => total(&alert.told) + alert.more,
+        AlertState::Undelivered { .. }
+        | AlertState::Expired { .. }
+        | AlertState::Failed { .. }
+        | AlertState::Superseded { .. } => 0,
+        AlertState::Queued { .. }
+        | AlertState::Sending { .. }
+        | AlertState::InDoubt { .. }
+        | AlertState::Accepted { .. }
+        | AlertState::Delivered { .. } => {
+            let added = alert.update().map_or(0, |update| {
+                total(&update.added) + update.added_more + total(&update.later) + update.later_more
+            });
+            total(&alert.told) + alert.more + added
+        }
     }
 }
 
@@ -75,6 +89,7 @@ impl Ledger {
         made(step);
         self.charges(step);
         self.intervals(step);
+        self.doubts(step);
         if matches!(step.event, Event::Due { .. }) {
             assert!(step.after.due.is_none_or(|due| due > step.now), "a look asks for a look at once");
         }
@@ -95,6 +110,24 @@ impl Ledger {
         let answer = step.decision.verdict;
         let excused = matches!(answer, Verdict::Nothing(NothingWhy::Duplicate | NothingWhy::DailyCap));
         assert!(!active || excused || counts(step), "an active subscriber's call: {answer:?}");
+    }
+
+    fn doubts(&mut self, step: &Step<'_>) {
+        let Some(alert) = step.view.alert.as_ref().filter(|alert| alert.is_updating()) else { return };
+        let goes_on = step.decision.alerts().find(|after| after.id == alert.id).is_none_or(Alert::is_updating);
+        let unanswered = match step.event {
+            Event::Updated { outcome: UpdateOutcome::InDoubt(_), .. } => true,
+            Event::Due { .. } => alert.is_asking(),
+            _ => false,
+        };
+        let known = matches!(
+            step.event,
+            Event::Updated { outcome: UpdateOutcome::Replaced { .. } | UpdateOutcome::Cancelled, .. }
+        );
+        let doubtful = !known && alert.update().is_some_and(|update| update.doubts > 0);
+        if !goes_on && (unanswered || doubtful) && step.policy.in_doubt == InDoubtPolicy::Hold {
+            *self.doubted.entry(alert.to).or_default() += live(alert);
+        }
     }
 
     /// One charge an offer, for what its list holds.
@@ -126,7 +159,7 @@ impl Ledger {
                 let last = self.teased.insert(called, step.now);
                 assert!(last.is_none_or(|last| step.now.since(last) >= limits.teaser_interval), "teased too often");
             }
-            if asked_for(step) {
+            if asked_for(step) || takes_a_place(step) {
                 continue;
             }
             let last = self.alerted.insert(called, step.now).filter(|_| alert.kind != Kind::Teaser);
@@ -145,6 +178,11 @@ fn asked_for(step: &Step<'_>) -> bool {
     let deferred =
         step.view.call_box.deferred.contains(&routing::Deferred::Fetch) && matches!(step.event, Event::Due { .. });
     asked.contains(&step.decision.verdict) || (deferred && step.view.database == Database::Normal)
+}
+
+/// Whether the new alert takes the place of one that was taken back from the SMSC: it is no further one.
+fn takes_a_place(step: &Step<'_>) -> bool {
+    step.decision.alerts().any(|alert| matches!(alert.state, AlertState::Superseded { .. }))
 }
 
 fn new<'a>(step: &Step<'a>) -> impl Iterator<Item = &'a Alert> {

@@ -1,9 +1,13 @@
-//! An SMSC that throttles, refuses, loses answers and receipts' order, and the handsets behind it.
+//! An SMSC that throttles, refuses, loses answers and receipts' order, keeps messages and updates them in every way, late or never, and the handsets
+//! behind it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Caller, Kind, Msisdn, NoAnswer, Receipt, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp, split};
+use model::{
+    Caller, Kind, Msisdn, NoAnswer, Receipt, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp, UpdateMode,
+    UpdateOrder, UpdateOutcome, split,
+};
 use routing::Alert;
 
 use crate::rng::Rng;
@@ -14,6 +18,21 @@ struct Message {
     /// Each part's id and what is to become of it, until its final receipt was sent.
     parts: Vec<(String, ReceiptState, bool)>,
     told: Alert,
+    /// Every id that its first part ever had.
+    ids: Vec<String>,
+    /// Whether it left the SMSC: nothing changes it any more.
+    gone: bool,
+}
+
+/// How long an answer to an update is waited for.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An update that is not answered yet.
+struct Asked {
+    order: UpdateOrder,
+    /// The alert as it would be.
+    told: Alert,
+    since: Timestamp,
 }
 
 /// A submit that is not answered yet.
@@ -28,6 +47,8 @@ pub(crate) struct Network {
     in_flight: Vec<InFlight>,
     /// Answers that come when nobody waits for them any more.
     late: Vec<(Submit, SubmitOutcome)>,
+    asked: Vec<Asked>,
+    late_updates: Vec<(UpdateOrder, UpdateOutcome)>,
     next_id: u64,
 }
 
@@ -51,7 +72,8 @@ impl Network {
             ids.push(format!("m{}", self.next_id));
             parts.push((format!("m{}", self.next_id), fate, false));
         }
-        self.messages.push(Message { to: sent.submit.destination, parts, told: sent.told });
+        let of_first = ids.iter().take(1).cloned().collect();
+        self.messages.push(Message { to: sent.submit.destination, parts, told: sent.told, ids: of_first, gone: false });
         SubmitOutcome::Accepted { smsc: smsc(), message_ids: ids }
     }
 
@@ -102,6 +124,101 @@ impl Network {
                 self.late.push((submit, taken));
             }
         }
+        for asked in std::mem::take(&mut self.asked) {
+            if rng.percent(50) {
+                let done = self.update(rng, &asked);
+                self.late_updates.push((asked.order, done));
+            }
+        }
+    }
+
+    pub(crate) fn ask(&mut self, order: UpdateOrder, told: Alert, since: Timestamp) {
+        self.asked.push(Asked { order, told, since });
+    }
+
+    /// What becomes of one update on its way.
+    pub(crate) fn answer_update(&mut self, rng: &mut Rng) -> Option<(UpdateOrder, UpdateOutcome)> {
+        if self.asked.is_empty() {
+            return None;
+        }
+        let asked = self.asked.swap_remove(rng.place(self.asked.len()));
+        let order = asked.order.clone();
+        let outcome = match rng.below(20) {
+            0..12 => self.update(rng, &asked),
+            12 | 13 => UpdateOutcome::NotNow,
+            14 => UpdateOutcome::Impossible,
+            15..18 => {
+                let done = self.update(rng, &asked);
+                self.late_updates.push((order.clone(), done));
+                UpdateOutcome::InDoubt(rng.pick(&[NoAnswer::Timeout, NoAnswer::LinkLost]))
+            }
+            _ => UpdateOutcome::InDoubt(NoAnswer::Timeout),
+        };
+        Some((order, outcome))
+    }
+
+    pub(crate) fn late_update(&mut self, rng: &mut Rng) -> Option<(UpdateOrder, UpdateOutcome)> {
+        if self.late_updates.is_empty() {
+            return None;
+        }
+        let answer = self.late_updates.swap_remove(rng.place(self.late_updates.len()));
+        rng.percent(40).then_some(answer)
+    }
+
+    /// Updates that were asked long ago were done by now or never are; nobody is told in time, or at all.
+    pub(crate) fn forget_updates(&mut self, rng: &mut Rng, now: Timestamp) {
+        for asked in std::mem::take(&mut self.asked) {
+            if now.since(asked.since) < UPDATE_TIMEOUT {
+                self.asked.push(asked);
+            } else if rng.percent(50) {
+                let done = self.update(rng, &asked);
+                self.late_updates.push((asked.order, done));
+            }
+        }
+    }
+
+    /// Does what is asked, unless the message has left meanwhile: perhaps at this moment, before its receipt is sent.
+    fn update(&mut self, rng: &mut Rng, asked: &Asked) -> UpdateOutcome {
+        let refused = UpdateOutcome::TooLate { status: 0x13 };
+        let Asked { order, told, .. } = asked;
+        let id = order.message_ids.first().unwrap();
+        let Some(message) = self.messages.iter_mut().find(|message| message.ids.contains(id)) else { return refused };
+        message.gone |= message.parts.iter().any(|(.., told)| *told) || rng.percent(15);
+        if message.gone {
+            return refused;
+        }
+        let cancels = order.mode == UpdateMode::Cancel || (order.mode == UpdateMode::Auto && rng.percent(20));
+        if cancels {
+            assert!(order.may_cancel || order.mode == UpdateMode::Auto, "a teaser is taken back");
+            if !order.may_cancel {
+                return UpdateOutcome::Impossible;
+            }
+            message.gone = true;
+            for (_, fate, told) in &mut message.parts {
+                // Some SMSCs say so in a receipt, others say nothing.
+                (*fate, *told) = (ReceiptState::Deleted, rng.percent(80));
+            }
+            return UpdateOutcome::Cancelled;
+        }
+        assert_eq!((split(&order.text).parts.len(), message.parts.len()), (1, 1), "replaced by more parts");
+        message.told = told.clone();
+        if order.mode != UpdateMode::ReplaceIfPresent {
+            return UpdateOutcome::Replaced { message_id: None };
+        }
+        self.next_id += 1;
+        let new = format!("m{}", self.next_id);
+        message.ids.push(new.clone());
+        if rng.percent(50) {
+            message.parts[0].0.clone_from(&new);
+        }
+        UpdateOutcome::Replaced { message_id: Some(new) }
+    }
+
+    /// All is well from now on: what can be done is done, and said.
+    pub(crate) fn answer_update_well(&mut self, rng: &mut Rng) -> Option<(UpdateOrder, UpdateOutcome)> {
+        let asked = self.asked.pop()?;
+        let outcome = self.update(rng, &asked);
+        Some((asked.order, outcome))
     }
 
     /// One receipt: on the way, final, or a final one again.

@@ -140,6 +140,8 @@ impl Turn<'_> {
 fn ended_by(alert: &Alert) -> Option<Timestamp> {
     match &alert.state {
         AlertState::Queued { .. } | AlertState::Sending { .. } => None,
+        // It holds calls that are neither told nor untold.
+        AlertState::Accepted { update: Some(update), .. } if update.goes_on() => None,
         AlertState::InDoubt { .. } | AlertState::Accepted { .. } => Some(alert.created_at + alert.validity),
         AlertState::Superseded { at }
         | AlertState::Delivered { at }

@@ -73,7 +73,7 @@ fn receipt_in(alert: &mut Alert, id: &str, id_form: Option<IdForm>, state: Recei
         error: String::new(),
         at: NOW,
     };
-    alert.receipt(&receipt, NOW).is_ok()
+    alert.receipt(&receipt, InDoubtPolicy::Hold, NOW).is_ok()
 }
 
 /// Applies the event of a column; the state's word when it changed.

@@ -22,6 +22,15 @@ enum Waits {
     AcceptedLongAgo,
     Delivered,
     Failed,
+    Wanted,
+    WantedLongAgo,
+    WantedAgain,
+    Asking,
+    AskingAgain,
+    Forgotten,
+    Done,
+    GivenUp,
+    Superseded,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,30 +66,62 @@ impl Cell {
     fn all() -> impl Iterator<Item = Self> {
         use Waits::*;
         let whos = [Who::Stranger, Who::Active, Who::Paused, Who::Suspended];
-        let pendings =
-            [Nothing, Queued, Retried, Doubted, Sending, InDoubt, Accepted, AcceptedLongAgo, Delivered, Failed];
+        let pendings = [
+            Nothing,
+            Queued,
+            Retried,
+            Doubted,
+            Sending,
+            InDoubt,
+            Accepted,
+            AcceptedLongAgo,
+            Delivered,
+            Failed,
+            Wanted,
+            WantedLongAgo,
+            WantedAgain,
+            Asking,
+            AskingAgain,
+            Forgotten,
+            Done,
+            GivenUp,
+            Superseded,
+        ];
         let kinds = [Kind::Detail, Kind::Fallback, Kind::Teaser];
         let offers = [Offered::Nothing, Offered::Open, Offered::Fetched, Offered::Expired];
         let places = [Place::Room, Place::Full, Place::Counted, Place::Outside];
         let databases = [Database::Normal, Database::Abnormal];
         let sizes = [whos.len(), pendings.len(), kinds.len(), offers.len(), 2, databases.len(), places.len(), 2];
-        (0..sizes.iter().product()).map(move |mut rest: usize| {
-            let mut next = |size: usize| {
-                let place = rest % size;
-                rest /= size;
-                place
-            };
-            Self {
-                who: whos[next(sizes[0])],
-                pending: pendings[next(sizes[1])],
-                kind: kinds[next(sizes[2])],
-                offered: offers[next(sizes[3])],
-                refused: next(2) == 1,
-                database: databases[next(sizes[5])],
-                place: places[next(sizes[6])],
-                registry_loaded: next(2) == 1,
-            }
-        })
+        (0..sizes.iter().product())
+            .map(move |mut rest: usize| {
+                let mut next = |size: usize| {
+                    let place = rest % size;
+                    rest /= size;
+                    place
+                };
+                Self {
+                    who: whos[next(sizes[0])],
+                    pending: pendings[next(sizes[1])],
+                    kind: kinds[next(sizes[2])],
+                    offered: offers[next(sizes[3])],
+                    refused: next(2) == 1,
+                    database: databases[next(sizes[5])],
+                    place: places[next(sizes[6])],
+                    registry_loaded: next(2) == 1,
+                }
+            })
+            .filter(|cell| !cell.is_updated() || cell.concerns_updates())
+    }
+
+    /// Whether the alert has, or had, an update.
+    fn is_updated(self) -> bool {
+        self.pending as u8 > Waits::Failed as u8
+    }
+
+    /// What becomes of an update doesn't depend on whether an offer was taken or is over, nor on a refusal, and it does the same for both lists: those cells
+    /// are left out.
+    fn concerns_updates(self) -> bool {
+        matches!(self.offered, Offered::Nothing | Offered::Open) && !self.refused && self.kind != Kind::Fallback
     }
 
     fn view(self) -> View {
@@ -119,7 +160,14 @@ impl Cell {
 
     fn alert(self) -> Option<Alert> {
         let parts = vec![Part { id: "a".to_owned(), state: None }];
-        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts, update: None };
+        let of_teaser = self.kind == Kind::Teaser;
+        let updated = |state, doubts, since| AlertState::Accepted {
+            at: NOW,
+            smsc: smsc(),
+            parts: parts.clone(),
+            update: Some(Box::new(update(state, doubts, since, of_teaser))),
+        };
+        let accepted = |at| AlertState::Accepted { at, smsc: smsc(), parts: parts.clone(), update: None };
         let (state, attempts, doubts) = match self.pending {
             Waits::Nothing => return None,
             Waits::Queued => (AlertState::Queued { not_before: NOW }, 0, 0),
@@ -130,6 +178,15 @@ impl Cell {
             Waits::Accepted => (accepted(NOW), 1, 0),
             Waits::AcceptedLongAgo => (accepted(NOW - HOUR), 1, 0),
             Waits::Delivered => (AlertState::Delivered { at: NOW }, 1, 0),
+            Waits::Superseded => (AlertState::Superseded { at: NOW }, 1, 0),
+            Waits::Wanted => (updated(UpdateState::Wanted { not_before: NOW }, 0, NOW), 1, 0),
+            Waits::WantedLongAgo => (updated(UpdateState::Wanted { not_before: NOW }, 0, NOW - HOUR), 1, 0),
+            Waits::WantedAgain => (updated(UpdateState::Wanted { not_before: NOW }, 1, NOW), 1, 0),
+            Waits::Asking => (updated(UpdateState::Asking { since: NOW }, 0, NOW), 1, 0),
+            Waits::AskingAgain => (updated(UpdateState::Asking { since: NOW }, 2, NOW), 1, 0),
+            Waits::Forgotten => (updated(UpdateState::Asking { since: NOW - HOUR }, 0, NOW - HOUR), 1, 0),
+            Waits::Done => (updated(UpdateState::Done { at: NOW }, 0, NOW), 1, 0),
+            Waits::GivenUp => (updated(UpdateState::GivenUp, 0, NOW), 1, 0),
             Waits::Failed => (AlertState::Failed { at: NOW, why: FailedWhy::Refused(1) }, 1, 0),
         };
         Some(Alert { attempts, doubts, ..alert(self.kind, state) })
@@ -145,6 +202,7 @@ fn events() -> Vec<Event> {
     events.extend(outcomes().map(submitted));
     let states = [ReceiptState::Delivered, ReceiptState::Undeliverable, ReceiptState::Expired, ReceiptState::Unknown];
     events.extend(states.map(receipt));
+    events.extend(update_outcomes().map(|outcome| Event::Updated { alert: OPEN, attempt: 1, outcome }));
     events.extend(["C", "KT", "QX", "R", "?", "see you"].map(reply));
     events.extend([reply_to("10086", "C"), Event::Dropped { alert: OPEN }, Event::Due { called: called() }]);
     events
@@ -153,9 +211,19 @@ fn events() -> Vec<Event> {
 /// Calls in an alert that is not certain to have failed.
 fn live(alert: &Alert) -> u32 {
     match alert.state {
-        AlertState::Undelivered { .. } | AlertState::Expired { .. } | AlertState::Failed { .. } => 0,
-        _ => alert.told.iter().map(|tally| tally.count).sum::<u32>() + alert.more,
+        AlertState::Undelivered { .. }
+        | AlertState::Expired { .. }
+        | AlertState::Failed { .. }
+        | AlertState::Superseded { .. } => 0,
+        _ => {
+            let added = alert.update().map_or(0, |update| total(&update.added) + update.added_more);
+            total(&alert.told) + alert.more + added
+        }
     }
+}
+
+fn total(list: &[Tally]) -> u32 {
+    list.iter().map(|tally| tally.count).sum()
 }
 
 fn untold(call_box: &CallBox) -> u32 {
@@ -276,8 +344,9 @@ impl Step<'_> {
             self.replied() == Some(ReplyVerdict::Unsubscribed) && (who != Who::Stranger || self.cell.in_the_dark());
         let stranger = who == Who::Stranger && !self.cell.in_the_dark();
         let refusal = refused || self.replied() == Some(ReplyVerdict::Refused);
-        // The list of an alert to somebody who is no longer registered.
-        let orphaned = database == Database::Normal && self.after.alert.as_ref().is_some_and(|a| a.state.is_final());
+        // The list of an alert to somebody who is no longer registered, or what was to be added to it.
+        let over = |alert: &Alert| alert.state.is_final() || !alert.is_updating();
+        let orphaned = database == Database::Normal && self.after.alert.as_ref().is_some_and(over);
         left || (stranger && (refusal || offered == Offered::Expired || orphaned))
     }
 
@@ -321,7 +390,14 @@ impl Step<'_> {
     /// The same event in the same view gives the same; committed and told again, it changes nothing more.
     fn is_repeatable(&self) {
         assert_eq!(decide(self.policy, &self.before, self.event, NOW), self.decision);
-        if matches!(self.event, Event::Call(_) | Event::Submitted { .. } | Event::Receipt(_) | Event::Dropped { .. }) {
+        if matches!(
+            self.event,
+            Event::Call(_)
+                | Event::Submitted { .. }
+                | Event::Updated { .. }
+                | Event::Receipt(_)
+                | Event::Dropped { .. }
+        ) {
             let again = decide(self.policy, &self.after, self.event, NOW);
             assert_eq!(again.effects, [], "told again: {:?}", again.verdict);
             assert!(matches!(again.verdict, Verdict::Nothing(_)));
@@ -350,7 +426,13 @@ fn the_rules_hold_in_every_cell() {
         let policy = if cell.place == Place::Outside { &outside } else { &inside };
         let before = cell.view();
         // Ranges and quotas concern calls only.
-        let concerned = |event: &&Event| cell.place == Place::Room || matches!(event, Event::Call(_));
+        let concerned = |event: &&Event| match event {
+            Event::Call(_) => true,
+            Event::Updated { .. } => {
+                cell.place == Place::Room && (cell.is_updated() || cell.pending == Waits::Accepted)
+            }
+            _ => cell.place == Place::Room,
+        };
         for event in events.iter().filter(concerned) {
             let _guard = Guard(cell, event);
             let decision = decide(policy, &before, event, NOW);
@@ -368,5 +450,8 @@ fn the_rules_hold_in_every_cell() {
             decisions += 1;
         }
     }
-    assert_eq!(decisions, 4 * 10 * 3 * 4 * 2 * 2 * 2 * (events.len() + 3 * 3));
+    let (each, with_calls_elsewhere, outcomes) = (4 * 2 * 2, events.len() + 3 * 3, update_outcomes().len());
+    let (others, updated) = (3 * 4 * 2, 2 * 2);
+    let plain = each * others * (10 * (with_calls_elsewhere - outcomes) + outcomes);
+    assert_eq!(decisions, plain + each * updated * 9 * with_calls_elsewhere);
 }

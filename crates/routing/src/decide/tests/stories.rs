@@ -3,28 +3,29 @@
 use super::*;
 
 /// A box and all that belongs to it, over several events.
-struct Story {
-    policy: Policy,
-    view: View,
-    alerts: BTreeMap<AlertId, Alert>,
-    now: Timestamp,
-    charges: usize,
+pub(super) struct Story {
+    pub(super) policy: Policy,
+    pub(super) view: View,
+    pub(super) alerts: BTreeMap<AlertId, Alert>,
+    pub(super) now: Timestamp,
+    pub(super) charges: usize,
 }
 
 impl Story {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { policy: policy(), view: view(), alerts: BTreeMap::new(), now: NOW, charges: 0 }
     }
 
-    fn of_a_subscriber() -> Self {
+    pub(super) fn of_a_subscriber() -> Self {
         let mut story = Self::new();
         story.view.subscriber = Some(subscriber());
         story
     }
 
-    fn on(&mut self, event: &Event) -> String {
+    pub(super) fn on(&mut self, event: &Event) -> String {
         let concerned = match event {
-            Event::Submitted { alert, .. } | Event::Dropped { alert } => Some(*alert),
+            Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => Some(*alert),
+            Event::Receipt(receipt) => self.of_message(&receipt.message_id).or(self.view.call_box.open),
             _ => self.view.call_box.open,
         };
         self.view.alert = concerned.and_then(|id| self.alerts.get(&id).cloned());
@@ -37,38 +38,46 @@ impl Story {
         words(decision.verdict)
     }
 
-    fn call(&mut self, id: &str) -> String {
+    fn of_message(&self, id: &str) -> Option<AlertId> {
+        let has_it = |alert: &&Alert| match &alert.state {
+            AlertState::Accepted { parts, .. } => parts.iter().any(|part| part.id == id),
+            _ => false,
+        };
+        self.alerts.values().find(has_it).map(|alert| alert.id)
+    }
+
+    pub(super) fn call(&mut self, id: &str) -> String {
         let Event::Call(call) = call(id) else { panic!("not a call") };
         self.on(&Event::Call(MissedCall { at: self.now, ..call }))
     }
 
-    fn last(&self) -> &Alert {
+    pub(super) fn last(&self) -> &Alert {
         self.alerts.values().last().unwrap()
     }
 
-    fn lease(&mut self) -> Leased {
+    pub(super) fn lease(&mut self) -> Leased {
         let id = self.last().id;
         let alert = self.alerts.get_mut(&id).unwrap();
         alert.lease(self.view.database, &self.policy.limits, self.now)
     }
 
     /// Leases the last alert and answers its attempt.
-    fn send(&mut self, outcome: SubmitOutcome) -> String {
+    pub(super) fn send(&mut self, outcome: SubmitOutcome) -> String {
         let Leased::Send(submit) = self.lease() else { panic!("not leased: {:?}", self.last()) };
         self.on(&Event::Submitted { alert: submit.alert, attempt: submit.attempt, outcome })
     }
 
-    fn drop_last(&mut self) -> String {
+    pub(super) fn drop_last(&mut self) -> String {
         assert_eq!(self.lease(), Leased::Dropped);
         let event = Event::Dropped { alert: self.last().id };
         self.on(&event)
     }
 
-    fn receipt(&mut self, state: ReceiptState) -> String {
+    pub(super) fn receipt(&mut self, state: ReceiptState) -> String {
         self.on(&receipt(state))
     }
 
-    fn untold(&self) -> u32 {
+    pub(super) fn untold(&self) -> u32 {
         self.view.call_box.untold.iter().map(|tally| tally.count).sum::<u32>() + self.view.call_box.more
     }
 }
@@ -192,7 +201,7 @@ fn who_is_taken_for_a_subscriber_is_told_what_was_held() {
     (story.view.database, story.view.registry_loaded) = (Database::Abnormal, false);
     assert_eq!(story.on(&call_to("c1", Some("1"))), "send fallback");
     story.send(taken(&["a"]));
-    assert_eq!(story.on(&call_to("c2", Some("1"))), "held alert_pending");
+    assert_eq!(story.on(&call_to("c2", Some("1"))), "held updating");
     story.now = NOW + MINUTE * 2;
     story.receipt(ReceiptState::Delivered);
     assert_eq!((story.last().kind, story.alerts.len(), story.untold()), (Kind::Fallback, 2, 0));
@@ -324,6 +333,7 @@ fn the_same_call_by_two_ways_counts_once_and_a_redial_twice() {
 fn the_day_has_as_many_alerts_as_it_may() {
     let mut story = Story::of_a_subscriber();
     story.policy.limits.daily_cap = 3;
+    story.policy.updates.usual = UpdateMode::New;
     let mut sent = 0;
     for n in 0..10 {
         story.now = NOW + HOUR * n;

@@ -74,9 +74,21 @@ normal   active     just_told  call       held min_interval
 normal   active     just_told  due        held min_interval
 normal   active     queued     call       joined detail
 normal   active     sending    call       held alert_pending
-normal   active     accepted   call       held alert_pending
-normal   active     accepted   due        held alert_pending
-normal   active     forgotten  call       send detail
+normal   active     accepted   call       held updating
+normal   active     accepted   due        held updating
+normal   active     forgotten  call       held updating
+normal   active     wanted     call       held updating
+normal   active     asking     call       held updating
+normal   active     again      call       held updating
+normal   active     done       call       held updating
+normal   active     given_up   call       held alert_pending
+normal   active     given_up   due        held alert_pending
+normal   active     in_vain    call       send detail
+normal   active     part_done  call       held alert_pending
+normal   active     accepted:n call       held alert_pending
+normal   active     forgotten:n call      send detail
+abnormal active     accepted   call       held updating
+normal   stranger   teaser_out call       held updating
 abnormal active     queued     call       joined fallback
 normal   stranger   teaser     call       joined teaser
 ";
@@ -88,6 +100,12 @@ fn set(view: &mut View, policy: &mut Policy, word: &str) {
         smsc: smsc(),
         parts: vec![Part { id: "a".to_owned(), state: None }],
         update: None,
+    };
+    let with = |state, doubts| AlertState::Accepted {
+        at: NOW - MINUTE,
+        smsc: smsc(),
+        parts: vec![Part { id: "a".to_owned(), state: None }],
+        update: Some(Box::new(update(state, doubts, NOW - MINUTE, false))),
     };
     let mut open = |state| {
         call_box.open = Some(OPEN);
@@ -130,6 +148,29 @@ fn set(view: &mut View, policy: &mut Policy, word: &str) {
         "sending" => open(AlertState::Sending { since: NOW }),
         "accepted" => open(accepted(NOW - MINUTE)),
         "forgotten" => open(accepted(NOW - HOUR)),
+        "wanted" => open(with(UpdateState::Wanted { not_before: NOW }, 0)),
+        "asking" => open(with(UpdateState::Asking { since: NOW }, 0)),
+        "again" => open(with(UpdateState::Wanted { not_before: NOW }, 1)),
+        "done" => open(with(UpdateState::Done { at: NOW }, 0)),
+        "given_up" => open(with(UpdateState::GivenUp, 0)),
+        "in_vain" => {
+            open(with(UpdateState::GivenUp, 0));
+            policy.limits.update_wait = MINUTE;
+        }
+        "part_done" => open(AlertState::Accepted {
+            at: NOW,
+            smsc: smsc(),
+            parts: [Some(ReceiptState::Delivered), None].map(|state| Part { id: "a".to_owned(), state }).to_vec(),
+            update: None,
+        }),
+        "accepted:n" | "forgotten:n" => {
+            policy.updates.by_smsc.insert(smsc(), UpdateMode::New);
+            open(accepted(if word == "accepted:n" { NOW - MINUTE } else { NOW - HOUR }));
+        }
+        "teaser_out" => {
+            set(view, policy, "teaser");
+            view.alert = Some(alert(Kind::Teaser, accepted(NOW - MINUTE)));
+        }
         "teaser" => {
             call_box.open = Some(OPEN);
             call_box.untold = vec![tally(2, 1)];

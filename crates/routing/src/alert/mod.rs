@@ -1,19 +1,17 @@
 //! One alert, from queued to its end.
-//!
-//! ```text
-//! queued ─▶ sending ─▶ accepted ─▶ delivered | undelivered | expired
-//!    ▲         ├─▶ in doubt ─▶ queued (policy, late answer) | accepted, failed (late answer)
-//!    └─ retry ─┴─▶ failed
-//! ```
+
+mod outcome;
+mod receipt;
+mod update;
 
 use std::time::Duration;
 
-use model::{
-    Address, AlertId, IdForm, Kind, Msisdn, Receipt, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp, id_key,
-};
+use model::{Address, AlertId, Kind, Msisdn, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{CampaignName, Database, InDoubtPolicy, Limits, Tally};
+
+pub use update::{Update, UpdateState, Wish};
 
 /// The longest wait between two attempts that an SMSC put off.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -35,43 +33,25 @@ pub struct Part {
     pub state: Option<ReceiptState>,
 }
 
-/// How far an update of an accepted alert is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UpdateState {
-    /// To be asked, not before a time; what it adds may still grow.
-    Wanted {
-        /// When it may be asked.
-        not_before: Timestamp,
-    },
-    /// Handed to a link.
-    Asking {
-        /// When.
-        since: Timestamp,
-    },
-    /// Not to be tried again for this alert: it is too late, or can't be done. Nothing is added.
-    GivenUp,
+impl Part {
+    /// Whether a receipt said the last that there is to say of it.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.state.is_some_and(ReceiptState::is_final)
+    }
+
+    fn is_delivered(&self) -> bool {
+        self.state == Some(ReceiptState::Delivered)
+    }
 }
 
-/// An update of an alert that the SMSC has: the calls that it adds are told by it, or go back to those not yet told.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Update {
-    /// Attempts at it, the current one included; counts on over several updates of one alert.
-    pub attempts: u32,
-    /// Whether an attempt was not answered.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub doubtful: bool,
-    /// The calls that it adds to those the alert tells.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub added: Vec<Tally>,
-    /// Calls that it adds as a number only.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub added_more: u32,
-    /// The text that the SMSC is to have.
-    pub text: String,
-    /// How far it is.
-    #[serde(flatten)]
-    pub state: UpdateState,
+/// Calls by caller, the last caller first, and those known as a number only.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Calls {
+    /// By caller.
+    pub told: Vec<Tally>,
+    /// As a number only.
+    pub more: u32,
 }
 
 /// Why an alert ended without being taken.
@@ -87,6 +67,24 @@ pub enum FailedWhy {
 }
 
 /// Where an alert is.
+///
+/// ```text
+/// queued ─▶ sending ─▶ accepted ─▶ delivered | undelivered | expired
+///    ▲         │           └─▶ superseded: taken back from the SMSC
+///    │         ├─▶ in doubt ─▶ queued (policy, late answer) | accepted, failed (late answer)
+///    └─ retry ─┴─▶ failed
+/// ```
+///
+/// Its update, while it is accepted. A final receipt that comes meanwhile ends the alert once the outcome is known.
+///
+/// ```text
+///           ┌──────── the next calls ───────────┐
+/// (none) ─▶ wanted ─▶ asking ─▶ done (replaced) ┘
+///             ▲ │        ├─▶ wanted (not now, in doubt: at most three times)
+///             │ │        ├─▶ given up (too late, impossible; in doubt, by the policy)
+///             │ │        └─▶ the alert is superseded (cancelled; in doubt, by the policy)
+///             │ └─▶ given up (a final receipt; waited too long) | done (no longer wanted)
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum AlertState {
@@ -368,54 +366,6 @@ impl Alert {
         Ok(())
     }
 
-    /// Applies a receipt about one of its parts. The alert ends when every part has ended: delivered when all were, expired when no part was
-    /// lost another way, else undelivered.
-    ///
-    /// # Errors
-    /// When it is a repeat, or the alert is not waiting for one.
-    pub fn receipt(&mut self, receipt: &Receipt, now: Timestamp) -> Result<(), Refusal> {
-        let said = receipt.state;
-        let AlertState::Accepted { parts, .. } = &mut self.state else { return Err(Refusal::Unchanged) };
-        let Some(part) = part_of(parts, receipt) else { return Err(Refusal::Unchanged) };
-        if part.state == Some(said) {
-            return Err(Refusal::Unchanged);
-        }
-        part.state = Some(said);
-        let mut worst = ReceiptState::Delivered;
-        for part in parts.iter() {
-            match part.state {
-                Some(ReceiptState::Delivered) => {}
-                Some(ReceiptState::Expired) if worst != ReceiptState::Delivered => {}
-                Some(state) if state.is_final() => worst = state,
-                Some(_) | None => return Ok(()),
-            }
-        }
-        self.state = match worst {
-            ReceiptState::Delivered => AlertState::Delivered { at: now },
-            ReceiptState::Expired => AlertState::Expired { at: now },
-            _ => AlertState::Undelivered { at: now },
-        };
-        Ok(())
-    }
-
-    /// Takes over what another node was told of the parts and this one was not; whether that is anything.
-    pub fn learn(&mut self, known: &Self) -> bool {
-        let (AlertState::Accepted { parts: mine, .. }, AlertState::Accepted { parts: theirs, .. }) =
-            (&mut self.state, &known.state)
-        else {
-            return false;
-        };
-        let mut learnt = false;
-        for part in mine.iter_mut().filter(|part| !part.state.is_some_and(ReceiptState::is_final)) {
-            let told = theirs.iter().find(|other| other.id == part.id).and_then(|other| other.state);
-            if told.is_some_and(|told| part.state.is_none() || told.is_final()) {
-                part.state = told;
-                learnt = true;
-            }
-        }
-        learnt
-    }
-
     /// Takes a queued alert out of the queue; whether it was there.
     pub fn withdraw(&mut self, now: Timestamp) -> bool {
         let queued = matches!(self.state, AlertState::Queued { .. });
@@ -424,17 +374,4 @@ impl Alert {
         }
         queued
     }
-}
-
-/// The part that a receipt is about, unless it has ended: of the parts with its id as it is spelled, else of those with its id in the first form that
-/// any part has, the first that has not ended. An SMSC may have given one id to all of them.
-fn part_of<'a>(parts: &'a mut [Part], receipt: &Receipt) -> Option<&'a mut Part> {
-    let open = |part: &Part| !part.state.is_some_and(ReceiptState::is_final);
-    if receipt.id_form.is_none_or(|form| form == IdForm::Same) && parts.iter().any(|part| part.id == receipt.message_id)
-    {
-        return parts.iter_mut().find(|part| part.id == receipt.message_id && open(part));
-    }
-    let keys = receipt.answers();
-    let key = keys.iter().map(|(_, key)| key).find(|key| parts.iter().any(|part| id_key(&part.id) == **key))?;
-    parts.iter_mut().find(|part| id_key(&part.id) == *key && open(part))
 }

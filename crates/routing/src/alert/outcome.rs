@@ -1,0 +1,200 @@
+//! What becomes of an update: by its outcome, by its silence, and by what another node did.
+
+use std::time::Duration;
+
+use model::{Timestamp, UpdateMode, UpdateOutcome};
+
+use super::{Alert, AlertState, Calls, Part, Refusal, Update, UpdateState};
+use crate::{InDoubtPolicy, Limits};
+
+/// How long an update waits that was put off.
+const PUT_OFF: Duration = Duration::from_secs(5);
+/// Attempts at one update that may stay unanswered; then the policy says what counts.
+const MOST_DOUBTS: u32 = 3;
+/// Earlier ids of a message that are remembered. An SMSC that gives a new one with each update has forgotten those before the last.
+const MAX_ALIASES: usize = 4;
+
+impl Alert {
+    /// Applies what became of an attempt at an update; the calls that are untold again, those that the alert itself told among them if it is superseded.
+    ///
+    /// # Errors
+    /// When the outcome no longer concerns this alert.
+    pub fn updated(
+        &mut self,
+        attempt: u32,
+        outcome: &UpdateOutcome,
+        policy: InDoubtPolicy,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Calls, Refusal> {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else {
+            return Err(Refusal::Unchanged);
+        };
+        if !counts(update, attempt, outcome) {
+            return Err(Refusal::Unchanged);
+        }
+        if matches!(update.state, UpdateState::Wanted { .. }) {
+            // The answer came after all: no doubt is left about that attempt.
+            update.doubts = update.doubts.saturating_sub(1);
+        }
+        let ended = parts.iter().any(Part::has_ended);
+        let in_time = now.since(update.wanted_at) < limits.update_wait;
+        let untold = match outcome {
+            UpdateOutcome::Replaced { message_id } => self.replaced(message_id.as_deref(), now),
+            UpdateOutcome::Cancelled => self.cancelled(now),
+            UpdateOutcome::NotNow if in_time && !ended => {
+                if update.doubts > 0 {
+                    // Its number is used up: this attempt was answered, another was not.
+                    update.attempts = update.attempts.saturating_add(1);
+                }
+                update.state = UpdateState::Wanted { not_before: now + PUT_OFF };
+                return Ok(Calls::default());
+            }
+            UpdateOutcome::NotNow | UpdateOutcome::TooLate { .. } | UpdateOutcome::Impossible => {
+                self.give_up(policy, now)
+            }
+            UpdateOutcome::InDoubt(_) => {
+                update.doubts = update.doubts.saturating_add(1);
+                if update.doubts < MOST_DOUBTS && !ended {
+                    update.state = UpdateState::Wanted { not_before: now + limits.resend_wait };
+                    return Ok(Calls::default());
+                }
+                self.give_up(policy, now)
+            }
+        };
+        self.end_by_parts(now);
+        Ok(untold)
+    }
+
+    /// Gives up an update that could not be asked for so long that its calls are better told another way, or that comes too late.
+    ///
+    /// # Errors
+    /// When there is none, or it may still wait.
+    pub fn drop_late_update(
+        &mut self,
+        policy: InDoubtPolicy,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Calls, Refusal> {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else {
+            return Err(Refusal::Unchanged);
+        };
+        let late = now.since(update.wanted_at) >= limits.update_wait || parts.iter().any(Part::has_ended);
+        if !matches!(update.state, UpdateState::Wanted { .. }) || !late {
+            return Err(Refusal::Unchanged);
+        }
+        let untold = self.give_up(policy, now);
+        self.end_by_parts(now);
+        Ok(untold)
+    }
+
+    /// The SMSC has the new text: it tells all of it.
+    fn replaced(&mut self, id: Option<&str>, now: Timestamp) -> Calls {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
+        if let ([part], Some(id)) = (parts.as_mut_slice(), id)
+            && part.id != id
+        {
+            update.aliases.retain(|alias| alias != id);
+            update.aliases.push(std::mem::replace(&mut part.id, id.to_owned()));
+            let forgotten = update.aliases.len().saturating_sub(MAX_ALIASES);
+            update.aliases.drain(..forgotten);
+        }
+        let added = Calls { told: std::mem::take(&mut update.added), more: std::mem::take(&mut update.added_more) };
+        self.text.clone_from(&update.text);
+        self.kind = update.kind;
+        let untold = update.end(UpdateState::Done { at: now });
+        self.tell_also(&added);
+        untold
+    }
+
+    fn tell_also(&mut self, added: &Calls) {
+        let told = Calls { told: std::mem::take(&mut self.told), more: self.more };
+        let all = told.and(added, self.to);
+        (self.told, self.more) = (all.told, all.more);
+    }
+
+    /// The SMSC doesn't have it any more, and the person gets nothing of it: all is untold. But what its receipts say is on the handset is there.
+    fn cancelled(&mut self, now: Timestamp) -> Calls {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
+        let untold = update.end(UpdateState::GivenUp);
+        if parts.iter().all(Part::is_delivered) {
+            return untold;
+        }
+        self.state = AlertState::Superseded { at: now };
+        Calls { told: self.told.clone(), more: self.more }.and(&untold, self.to)
+    }
+
+    /// Takes over what another node did about an update, unless this node did more; whether that is anything.
+    pub(super) fn learn_update(&mut self, known: &Self) -> bool {
+        let (
+            AlertState::Accepted { parts, update: mine, .. },
+            AlertState::Accepted { parts: others, update: theirs, .. },
+        ) = (&mut self.state, &known.state)
+        else {
+            return false;
+        };
+        let Some(theirs) = theirs.as_deref() else { return false };
+        if let Some(mine) = mine.as_deref_mut().filter(|mine| mine.place() > theirs.place()) {
+            let later = match (mine.state, theirs.state) {
+                (UpdateState::Asking { .. }, UpdateState::Wanted { .. }) => theirs.beyond(mine),
+                _ => return false,
+            };
+            let changed = (&mine.later, mine.later_more) != (&later.told, later.more);
+            (mine.later, mine.later_more) = (later.told, later.more);
+            return changed;
+        }
+        if mine.as_deref() == Some(theirs) && self.told == known.told && self.more == known.more {
+            return false;
+        }
+        if let ([part], [other]) = (parts.as_mut_slice(), others.as_slice()) {
+            part.id.clone_from(&other.id);
+        }
+        *mine = Some(Box::new(theirs.clone()));
+        self.kind = known.kind;
+        self.text.clone_from(&known.text);
+        self.told.clone_from(&known.told);
+        self.more = known.more;
+        true
+    }
+
+    /// No more of this update. Where an attempt may have been done, the policy says what counts.
+    pub(super) fn give_up(&mut self, policy: InDoubtPolicy, now: Timestamp) -> Calls {
+        let may_cancel = self.may_cancel();
+        let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
+        let delivered = parts.iter().all(Part::is_delivered);
+        let (replaced, cancelled) = match update.how.filter(|_| update.doubts > 0) {
+            None => (false, false),
+            Some(UpdateMode::Cancel) => (false, true),
+            Some(UpdateMode::Auto) => (true, may_cancel),
+            Some(UpdateMode::Replace | UpdateMode::ReplaceIfPresent | UpdateMode::New) => (true, false),
+        };
+        match policy {
+            // Told as far as can be: never twice.
+            InDoubtPolicy::Hold if replaced => {
+                let added =
+                    Calls { told: std::mem::take(&mut update.added), more: std::mem::take(&mut update.added_more) };
+                let untold = update.end(UpdateState::GivenUp);
+                self.tell_also(&added);
+                untold
+            }
+            InDoubtPolicy::ResendOnce | InDoubtPolicy::Resend if cancelled && !delivered => self.cancelled(now),
+            InDoubtPolicy::Hold | InDoubtPolicy::ResendOnce | InDoubtPolicy::Resend => update.end(UpdateState::GivenUp),
+        }
+    }
+}
+
+/// Whether an outcome is to be heard: that of the attempt on its way, or a late one of the last attempt, which was not answered in time. That it was
+/// taken back counts whichever attempt did it: the SMSC doesn't have it any more.
+fn counts(update: &Update, attempt: u32, outcome: &UpdateOutcome) -> bool {
+    if matches!(outcome, UpdateOutcome::Cancelled) {
+        return (1..=update.attempts).contains(&attempt);
+    }
+    if attempt != update.attempts || attempt == 0 {
+        return false;
+    }
+    match update.state {
+        UpdateState::Asking { .. } => true,
+        UpdateState::Wanted { .. } => update.doubts > 0 && !matches!(outcome, UpdateOutcome::InDoubt(_)),
+        UpdateState::Done { .. } | UpdateState::GivenUp => false,
+    }
+}

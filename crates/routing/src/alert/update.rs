@@ -1,0 +1,330 @@
+//! Bringing an alert that the SMSC has up to date with later calls.
+
+use std::time::Duration;
+
+use model::{Address, Kind, Msisdn, SmscName, Timestamp, UpdateMode, UpdateOrder, split};
+use serde::{Deserialize, Serialize};
+
+use super::{Alert, AlertState, Calls, Part, is_zero};
+use crate::{CallBox, Database, Limits, Tally, Updates};
+
+/// The least time between two updates of one alert: bounds what somebody who rings without end costs the SMSC.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long an update may be without an outcome; its link's own deadline is far below.
+const FORGOTTEN: Duration = Duration::from_secs(120);
+
+/// How far an update of an accepted alert is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum UpdateState {
+    /// To be asked, not before a time; what it adds may still grow, unless an attempt at it was not answered.
+    Wanted {
+        /// When it may be asked.
+        not_before: Timestamp,
+    },
+    /// Handed to a link.
+    Asking {
+        /// When.
+        since: Timestamp,
+    },
+    /// The last one came to an end, and another may follow. Nothing is added.
+    Done {
+        /// When.
+        at: Timestamp,
+    },
+    /// Not to be tried again for this alert: it is too late, or can't be done. Nothing is added.
+    GivenUp,
+}
+
+/// An update of an alert that the SMSC has: the calls that it adds are told by it, or go back to those not yet told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Update {
+    /// Attempts at it, the current one included; counts on over several updates of one alert.
+    pub attempts: u32,
+    /// Attempts at this update that were not answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub doubts: u32,
+    /// When it was first wanted.
+    pub wanted_at: Timestamp,
+    /// What the alert is for with the new text.
+    pub kind: Kind,
+    /// Whether only taking it back will do: the new text comes from another originator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_cancel: bool,
+    /// How it was asked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<UpdateMode>,
+    /// The calls that it adds to those the alert tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<Tally>,
+    /// Calls that it adds as a number only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub added_more: u32,
+    /// Calls that another node added while this one asked: untold again when the outcome is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<Tally>,
+    /// The same, as a number only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub later_more: u32,
+    /// Ids that the message had before an update gave it another: receipts may still use them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// The text that the SMSC is to have.
+    pub text: String,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: UpdateState,
+}
+
+impl Update {
+    /// Whether it is wanted or asked, so that its calls are neither told nor untold.
+    #[must_use]
+    pub const fn goes_on(&self) -> bool {
+        match self.state {
+            UpdateState::Wanted { .. } | UpdateState::Asking { .. } => true,
+            UpdateState::Done { .. } | UpdateState::GivenUp => false,
+        }
+    }
+
+    /// Which of two accounts of one alert's update is the later one: each attempt asks, then ends or is put off.
+    pub(super) const fn place(&self) -> (u32, i64, u8) {
+        let step = match self.state {
+            UpdateState::Asking { .. } => 0,
+            UpdateState::Wanted { .. } => 1,
+            UpdateState::Done { .. } | UpdateState::GivenUp => 2,
+        };
+        (self.attempts, self.wanted_at.as_millis(), step)
+    }
+
+    /// Ends it; the calls that it did not tell.
+    pub(super) fn end(&mut self, state: UpdateState) -> Calls {
+        let mut calls = Calls { told: std::mem::take(&mut self.added), more: std::mem::take(&mut self.added_more) };
+        calls.told.append(&mut self.later);
+        calls.more = calls.more.saturating_add(std::mem::take(&mut self.later_more));
+        (self.state, self.doubts, self.how) = (state, 0, None);
+        calls
+    }
+
+    /// The calls that this one adds and another does not.
+    pub(super) fn beyond(&self, other: &Self) -> Calls {
+        let already = |tally: &Tally| {
+            other.added.iter().find(|known| known.caller == tally.caller).map_or(0, |known| known.count)
+        };
+        let mut told = self.added.clone();
+        told.iter_mut().for_each(|tally| tally.count = tally.count.saturating_sub(already(tally)));
+        told.retain(|tally| tally.count > 0);
+        Calls { told, more: self.added_more.saturating_sub(other.added_more) }
+    }
+}
+
+/// What an update is to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wish {
+    /// What the alert is for then.
+    pub kind: Kind,
+    /// Where it would come from.
+    pub source: Address,
+    /// All calls that it adds to those the alert tells, of an update that is wanted already as well.
+    pub added: Calls,
+    /// The text with all of them.
+    pub text: String,
+}
+
+impl Alert {
+    /// What is being done, or was tried, to bring it up to date.
+    #[must_use]
+    pub fn update(&self) -> Option<&Update> {
+        match &self.state {
+            AlertState::Accepted { update, .. } => update.as_deref(),
+            AlertState::Queued { .. }
+            | AlertState::Sending { .. }
+            | AlertState::InDoubt { .. }
+            | AlertState::Superseded { .. }
+            | AlertState::Delivered { .. }
+            | AlertState::Undelivered { .. }
+            | AlertState::Expired { .. }
+            | AlertState::Failed { .. } => None,
+        }
+    }
+
+    /// When an update of it may be asked, where one is wanted: see [`Alert::lease_update`].
+    #[must_use]
+    pub fn update_wanted_at(&self) -> Option<Timestamp> {
+        match self.update()?.state {
+            UpdateState::Wanted { not_before } => Some(not_before),
+            UpdateState::Asking { .. } | UpdateState::Done { .. } | UpdateState::GivenUp => None,
+        }
+    }
+
+    /// The attempt at an update that is on its way.
+    #[must_use]
+    pub fn asking(&self) -> Option<u32> {
+        self.update().filter(|update| matches!(update.state, UpdateState::Asking { .. })).map(|update| update.attempts)
+    }
+
+    /// Whether an update of it is on its way.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        self.asking().is_some()
+    }
+
+    /// Whether an update of it is wanted or on its way.
+    #[must_use]
+    pub fn is_updating(&self) -> bool {
+        self.update().is_some_and(Update::goes_on)
+    }
+
+    /// Marks a wanted update as handed to a link, if it may be asked now. Those of teasers wait while the database is abnormal. What becomes of it is
+    /// [`crate::Event::Updated`]; after a restart, in doubt.
+    pub fn lease_update(&mut self, database: Database, updates: &Updates, now: Timestamp) -> Option<UpdateOrder> {
+        let way = self.way(updates)?;
+        let may_cancel = self.may_cancel();
+        let AlertState::Accepted { smsc, parts, update: Some(update), .. } = &mut self.state else { return None };
+        let UpdateState::Wanted { not_before } = update.state else { return None };
+        // Of which a part has ended, nothing is taken back; a look gives the update up.
+        if not_before > now || parts.iter().any(Part::has_ended) {
+            return None;
+        }
+        if self.kind == Kind::Teaser && database == Database::Abnormal {
+            return None;
+        }
+        update.attempts = update.attempts.saturating_add(1);
+        update.how = Some(way);
+        update.state = UpdateState::Asking { since: now };
+        Some(UpdateOrder {
+            alert: self.id,
+            attempt: update.attempts,
+            kind: self.kind,
+            smsc: smsc.clone(),
+            source: self.source.clone(),
+            destination: self.to,
+            message_ids: parts.iter().map(|part| part.id.clone()).collect(),
+            before: self.text.clone(),
+            text: update.text.clone(),
+            validity: self.validity.saturating_sub(now.since(self.created_at)),
+            mode: way,
+            may_cancel,
+            doubtful: update.doubts > 0,
+        })
+    }
+
+    /// A teaser is only ever replaced: the next one has to wait its time.
+    pub(super) fn may_cancel(&self) -> bool {
+        self.kind != Kind::Teaser
+    }
+
+    /// How the update that is wanted would be asked; `None` where it can't be.
+    fn way(&self, updates: &Updates) -> Option<UpdateMode> {
+        let AlertState::Accepted { smsc, parts, update: Some(update), .. } = &self.state else { return None };
+        self.way_to(smsc, parts, &update.text, update.only_cancel, updates)
+    }
+
+    /// How a new text would be brought to the SMSC. `replace_sm` has no coding and no user data header (SMPP 3.4 §4.10): what it can't say is left to
+    /// `cancel_sm`. `submit_sm` with `replace_if_present_flag` replaces one message by one.
+    fn way_to(
+        &self,
+        smsc: &SmscName,
+        parts: &[Part],
+        text: &str,
+        only_cancel: bool,
+        updates: &Updates,
+    ) -> Option<UpdateMode> {
+        let one_by_one = !only_cancel && parts.len() == 1 && split(text).parts.len() == 1;
+        let replaces = one_by_one && split(text).coding == split(&self.text).coding;
+        match updates.mode(smsc) {
+            UpdateMode::Auto if replaces => Some(UpdateMode::Auto),
+            UpdateMode::Auto | UpdateMode::Cancel => self.may_cancel().then_some(UpdateMode::Cancel),
+            UpdateMode::Replace => replaces.then_some(UpdateMode::Replace),
+            UpdateMode::ReplaceIfPresent => one_by_one.then_some(UpdateMode::ReplaceIfPresent),
+            UpdateMode::New => None,
+        }
+    }
+
+    /// Whether a call that comes now may be added by an update: the SMSC has the alert, nothing says that any part of it has ended, no update is on its
+    /// way or was in vain, and none that may have been done is tried again.
+    #[must_use]
+    pub fn may_be_updated(&self, now: Timestamp) -> bool {
+        let AlertState::Accepted { parts, update, .. } = &self.state else { return false };
+        let open = match update.as_deref() {
+            None | Some(Update { state: UpdateState::Done { .. }, .. }) => true,
+            Some(Update { state: UpdateState::Wanted { .. }, doubts, .. }) => *doubts == 0,
+            Some(Update { state: UpdateState::Asking { .. } | UpdateState::GivenUp, .. }) => false,
+        };
+        let of_calls = match self.kind {
+            Kind::Fallback | Kind::Detail | Kind::Teaser => true,
+            Kind::Notice | Kind::Notify => false,
+        };
+        open && of_calls && !parts.iter().any(Part::has_ended) && now.since(self.created_at) < self.validity
+    }
+
+    /// Wants an update, or adds to the one that is wanted; whether that can be. Ask [`Alert::may_be_updated`] first.
+    pub fn want_update(&mut self, wish: Wish, updates: &Updates, now: Timestamp) -> bool {
+        let only_cancel = wish.source != self.source;
+        let AlertState::Accepted { smsc, parts, .. } = &self.state else { return false };
+        if !self.may_be_updated(now) || self.way_to(smsc, parts, &wish.text, only_cancel, updates).is_none() {
+            return false;
+        }
+        let AlertState::Accepted { update, .. } = &mut self.state else { return false };
+        let (attempts, aliases, wanted_at, not_before) = match update.take().map(|update| *update) {
+            None => (0, Vec::new(), now, now),
+            Some(Update { state: UpdateState::Wanted { not_before }, attempts, aliases, wanted_at, .. }) => {
+                (attempts, aliases, wanted_at, not_before)
+            }
+            Some(Update { state: UpdateState::Done { at }, attempts, aliases, .. }) => {
+                (attempts, aliases, now, now.max(at + PAUSE))
+            }
+            // Not reached: it may not be updated.
+            Some(Update { state: UpdateState::Asking { .. } | UpdateState::GivenUp, .. }) => return false,
+        };
+        *update = Some(Box::new(Update {
+            attempts,
+            doubts: 0,
+            wanted_at,
+            kind: wish.kind,
+            only_cancel,
+            how: None,
+            added: wish.added.told,
+            added_more: wish.added.more,
+            later: Vec::new(),
+            later_more: 0,
+            aliases,
+            text: wish.text,
+            state: UpdateState::Wanted { not_before },
+        }));
+        true
+    }
+
+    /// Wants nothing more, where no attempt was made that may have been done; the calls that it did not tell.
+    pub fn drop_update(&mut self, now: Timestamp) -> Calls {
+        let AlertState::Accepted { update: Some(update), .. } = &mut self.state else { return Calls::default() };
+        if !matches!(update.state, UpdateState::Wanted { .. }) || update.doubts > 0 {
+            return Calls::default();
+        }
+        update.end(UpdateState::Done { at: now })
+    }
+
+    /// When an update that goes on is to be looked at, should nothing be heard of it. One that is wanted may be asked at any moment, by a node that dies then.
+    #[must_use]
+    pub fn update_look_at(&self, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else { return None };
+        match update.state {
+            // Another node heard of its end.
+            UpdateState::Wanted { .. } if parts.iter().any(Part::has_ended) => Some(now),
+            UpdateState::Wanted { .. } => Some((update.wanted_at + limits.update_wait).min(now + FORGOTTEN)),
+            UpdateState::Asking { since } => Some(since + FORGOTTEN),
+            UpdateState::Done { .. } | UpdateState::GivenUp => None,
+        }
+    }
+}
+
+impl Calls {
+    /// These and those, each caller once, the last caller first.
+    #[must_use]
+    pub fn and(&self, others: &Self, called: Msisdn) -> Self {
+        let mut together = CallBox::empty(called);
+        together.take_back(&self.told, self.more);
+        together.take_back(&others.told, others.more);
+        let (told, more) = together.take_untold();
+        Self { told, more }
+    }
+}
