@@ -169,6 +169,9 @@ The file is UTF-8 with commas, and its first line names the columns, in any orde
   status     'active' gets alerts (also where it is empty), 'suspended' is registered and gets none
   language   of texts, such as zh-CN or en; empty: the default
   time_zone  such as Asia/Shanghai; empty: the default
+  clock      how times are written, 12 or 24; empty: the default
+  quiet      a window of every day in which alerts are held, such as 22:00-07:00; empty: none
+  copy_to    who gets a copy of each list of calls, and agreed to it: a number; empty: nobody
 Where a column is left out, people who are registered already keep what they have. Nobody is unregistered.
 A number that comes again counts with its last row. Rows that can't be used are refused with the reason, and the others are imported all the same;
 put right, the file of refused rows can be imported as it is. Running an import again changes nothing more.
@@ -184,7 +187,7 @@ Examples:
   printf 'number,language\\n+8613800000001,en\\n' | afterring subscribers import -";
 
 const EXPORT_HELP: &str = "\
-Columns: number, status, language, time_zone; in the order of numbers, all as of one moment where there is a database.
+Columns: number, status, language, time_zone, clock, quiet, copy_to; in the order of numbers, all as of one moment where there is a database.
 
 Examples:
   afterring subscribers export people.csv

@@ -127,8 +127,8 @@ fn round_trip(here: &Here) {
     assert_eq!(errors, format!("number,status,language,time_zone,line,reason\nabc,,,,3,{reason}\n"));
     assert_eq!(fs::metadata(here.path("people.csv.errors.csv")).unwrap().permissions().mode() & 0o777, 0o600);
 
-    let everybody = "number,status,language,time_zone\n+447700900123,active,en,Europe/London\n\
-        +8613800000001,active,zh-CN,Asia/Shanghai\n+8613800000003,active,,\n";
+    let everybody = "number,status,language,time_zone,clock,quiet,copy_to\n+447700900123,active,en,Europe/London,,,\n\
+        +8613800000001,active,zh-CN,Asia/Shanghai,,,\n+8613800000003,active,,,,,\n";
     let said = here.run(&["subscribers", "export", "all.csv"]);
     assert_eq!((said.code, said.out.as_str()), (0, "exported 3 → all.csv\n"), "{}", said.err);
     assert_eq!(here.read("all.csv"), everybody);
@@ -230,7 +230,7 @@ fn what_can_not_be_used_says_why_and_exits_64() {
     here.file("empty.csv", "number\n");
     for (name, code, words) in [
         ("none.csv", 64, "No such file"),
-        ("bad.csv", 64, "the column 'name': columns are number, status, language and time_zone"),
+        ("bad.csv", 64, "the column 'name': columns are number, status, language, time_zone, clock, quiet and copy_to"),
         ("refused.csv", 64, ""),
         ("empty.csv", 0, ""),
     ] {

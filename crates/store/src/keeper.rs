@@ -136,7 +136,7 @@ impl HandOver {
 
     /// Looks after both stores, for ever: partitions, old rows, snapshots, what nodes that are gone left behind.
     pub async fn upkeep(self) {
-        let Some(shared) = self.shared.clone() else { return std::future::pending().await };
+        let Some(shared) = self.shared.clone() else { return self.finish_alone().await };
         let (mut housekeeping, mut receipts): (Option<Instant>, _) = (None, 0);
         loop {
             if let Err(error) = self.local.snapshot_registry().await {
@@ -147,6 +147,9 @@ impl HandOver {
                 tracing::trace!(some, "old batches were forgotten");
             }
             if shared.health.now().machine.condition() == Condition::Normal && !shared.is_behind() {
+                if let Err(error) = self.follow_erasures(&shared).await {
+                    tracing::warn!(%error, "people who were erased can't be erased from this node's store: trying again");
+                }
                 if let Err(error) = self.take_over(&shared).await {
                     tracing::warn!(%error, "what nodes that are gone left behind can't be taken over: trying again");
                 }
@@ -161,6 +164,15 @@ impl HandOver {
             }
             tokio::time::sleep(UPKEEP).await;
         }
+    }
+
+    /// Without a database there is only this to look after: erasures in whose middle an earlier life ended.
+    async fn finish_alone(&self) {
+        while let Err(error) = self.local.finish_erasures().await {
+            tracing::warn!(%error, "an erasure that was begun can't be finished: trying again");
+            tokio::time::sleep(UPKEEP).await;
+        }
+        std::future::pending().await
     }
 
     async fn take_over(&self, shared: &Shared) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! gathers: the more there is to do, the more shares an fsync.
 
 mod cache;
+mod erase;
 mod job;
 mod lease;
 mod memory;

@@ -97,7 +97,7 @@ CREATE TABLE registry_change (  -- registrations since the last snapshot of the 
 );
 ";
 
-/// What people are asked and say, and the lists that they are on. Beside a database only `campaign_turn` and `erased` have rows.
+/// What people are asked and say, and the lists that they are on. Beside a database only `campaign_turn` has rows.
 const V3: &str = "
 CREATE TABLE listed (           -- numbers on the operator's lists
     number   INTEGER NOT NULL,    -- the number
@@ -129,7 +129,8 @@ CREATE TABLE erased (           -- people who were forgotten on request
     id       INTEGER PRIMARY KEY, -- in order
     number   INTEGER NOT NULL,    -- who
     at       INTEGER NOT NULL,    -- when, ms since 1970
-    reason   TEXT NOT NULL        -- why, as the operator wrote it
+    reason   TEXT NOT NULL,       -- why, as the operator wrote it
+    through  INTEGER              -- the end of the journal then, up to which events are still to be deleted; NULL: all are
 );
 ";
 

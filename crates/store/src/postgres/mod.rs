@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 mod bulk;
 mod connect;
+pub(crate) mod erase;
 mod fault;
 pub(crate) mod feed;
 pub(crate) mod lists;

@@ -192,5 +192,14 @@ fn changed(known: &Subscriber, to: Subscriber, given: Given) -> Subscriber {
     if given.time_zone {
         changed.time_zone = to.time_zone;
     }
+    if given.clock {
+        changed.clock = to.clock;
+    }
+    if given.quiet {
+        changed.quiet = to.quiet;
+    }
+    if given.copy_to {
+        changed.copy_to = to.copy_to;
+    }
     changed
 }
