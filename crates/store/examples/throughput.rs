@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use model::{CallId, Caller, MissedCall, Msisdn, Reason, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp};
+use routing::Subscriber;
 use routing::text::Texts;
 use routing::{Database, Event, InDoubtPolicy, Policy, Service};
-use routing::Subscriber;
 use store::{Context, Embedded, EmbeddedSettings, Store};
 
 /// Calls in one append, as a busy HTTP feed or some tens of milliseconds of SIP make.

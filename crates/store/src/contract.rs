@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp};
 use routing::{
-    Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName, Subscriber, Verdict,
+    Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName,
+    Subscriber, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,25 @@ use crate::{Committed, StoreError};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub i64);
+
+/// How long what was decided is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retention {
+    /// Calls, replies and alerts that ended.
+    pub calls: Duration,
+    /// The texts of alerts and replies; at most as long as they themselves.
+    pub texts: Duration,
+    /// What people said that must be provable, and erasures.
+    pub evidence: Duration,
+}
+
+impl Retention {
+    /// Calls and texts so long, evidence for three years.
+    #[must_use]
+    pub const fn of(calls: Duration) -> Self {
+        Self { calls, texts: calls, evidence: Duration::from_secs(1_095 * 24 * 3600) }
+    }
+}
 
 /// An event that is safe on disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -188,6 +208,8 @@ impl CampaignCount {
 /// Everything that is known of one person, for who asks what that is.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Person {
+    /// Who.
+    pub number: Msisdn,
     /// The registration.
     pub subscriber: Option<Subscriber>,
     /// What is remembered of the person.
@@ -208,7 +230,7 @@ impl Person {
     /// Whether nothing is known.
     #[must_use]
     pub fn is_nobody(&self) -> bool {
-        let Self { subscriber, call_box, events, alerts, charges, evidence, lists } = self;
+        let Self { number: _, subscriber, call_box, events, alerts, charges, evidence, lists } = self;
         subscriber.is_none()
             && call_box.is_none()
             && events.is_empty()

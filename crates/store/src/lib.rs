@@ -15,8 +15,8 @@ mod owed;
 mod postgres;
 
 pub use contract::{
-    AlertCounts, Appended, CampaignCount, Context, Erased, Journaled, ListEntry, Matched, Outcome, Person, ReceiptMatch,
-    Seq, Settled, Store, TimelineAlert, TimelineEntry,
+    AlertCounts, Appended, CampaignCount, Context, Erased, Journaled, ListEntry, Matched, Outcome, Person,
+    ReceiptMatch, Retention, Seq, Settled, Store, TimelineAlert, TimelineEntry,
 };
 pub(crate) use contract::{EVERYTHING, put_on};
 pub use embedded::{Embedded, EmbeddedSettings, Health, Pruned};

@@ -1,7 +1,10 @@
 //! `afterring subscribers`: everybody who is registered, from a CSV file and into one.
 
+mod desk;
 mod errors;
 mod list;
+pub(super) mod lists;
+pub(super) mod person;
 mod progress;
 mod registry;
 

@@ -91,13 +91,13 @@ impl Change {
         }
         if let Some(quiet) = self.quiet {
             let window = quiet.map(|text| DayWindow::parse(&text)).transpose();
-            subscriber.quiet =
-                window.map_err(|_| Refusal::Field { field: "quiet", why: "not a window of the day like 22:00-07:00" })?;
+            subscriber.quiet = window
+                .map_err(|_| Refusal::Field { field: "quiet", why: "not a window of the day like 22:00-07:00" })?;
         }
         if let Some(copy_to) = self.copy_to {
             let number = copy_to.map(|text| numbering.normalise(&text)).transpose();
-            subscriber.copy_to =
-                number.map_err(|_| Refusal::Field { field: "copy_to", why: "not a number as your network writes it" })?;
+            subscriber.copy_to = number
+                .map_err(|_| Refusal::Field { field: "copy_to", why: "not a number as your network writes it" })?;
         }
         Ok(())
     }

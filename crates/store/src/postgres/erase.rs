@@ -45,7 +45,9 @@ pub(crate) async fn erase(client: &Client, who: Msisdn, reason: &str) -> Result<
     let named: [Parameter<'_>; 2] = [(&of, Type::INT8), (&reason, Type::TEXT)];
     // Alone, before the person is locked: calls go on meanwhile.
     let deadline: [Parameter<'_>; 2] = [(&of, Type::INT8), (&EVER, Type::INT8)];
-    together(vec![plain(client, &begin), ask(client, PARTS, &deadline), plain(client, "commit")]).await.map_err(Fault::from)?;
+    together(vec![plain(client, &begin), ask(client, PARTS, &deadline), plain(client, "commit")])
+        .await
+        .map_err(Fault::from)?;
     let sql = [
         // Locked first, as by every batch.
         "select refused_at is not null from call_box where bucket = ($1 % 64)::smallint and called = $1 for update".to_owned(),
@@ -168,10 +170,12 @@ pub(crate) async fn person(client: &Client, of: Msisdn) -> Result<Person> {
     let one: [Parameter<'_>; 1] = [(&called, Type::INT8)];
     let sql = "select body::text from call_box where bucket = ($1 % 64)::smallint and called = $1 and body is not null";
     let alerts = "select body::text from alert where bucket = ($1 % 64)::smallint and called = $1 order by id";
-    let mut found = together(vec![ask(client, sql, &one), ask(client, alerts, &one)]).await.map_err(Fault::from)?.into_iter();
+    let mut found =
+        together(vec![ask(client, sql, &one), ask(client, alerts, &one)]).await.map_err(Fault::from)?.into_iter();
     let (boxes, alerts) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
     let most = i64::try_from(EVERYTHING).unwrap_or(i64::MAX);
     Ok(Person {
+        number: of,
         subscriber: people::subscriber_of(client, of).await?,
         call_box: boxes.first().map(|row| read(row.get(0), "call_box")).transpose()?,
         events: people::timeline(client, of, most).await?,

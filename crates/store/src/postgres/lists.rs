@@ -28,9 +28,8 @@ fn entry(row: &Row) -> Option<ListEntry> {
 /// A number's entries, in the order of the lists.
 pub(crate) async fn entries_of(client: &Client, of: Msisdn) -> Result<Vec<ListEntry>> {
     let of = key(of);
-    let sql = format!(
-        "select {ENTRY} from listed l where l.bucket = ($1 % 64)::smallint and l.number = $1 order by l.list"
-    );
+    let sql =
+        format!("select {ENTRY} from listed l where l.bucket = ($1 % 64)::smallint and l.number = $1 order by l.list");
     let found = client.query_typed(&sql, &[(&of, Type::INT8)]).await.map_err(Fault::from)?;
     Ok(found.iter().filter_map(entry).collect())
 }

@@ -10,9 +10,7 @@ use model::{
     SmscName, Source, Submit, SubmitOutcome, Timestamp,
 };
 use routing::text::Texts;
-use routing::{
-    Database, Event, Policy, Ranges, Service, Subscriber,
-};
+use routing::{Database, Event, Policy, Ranges, Service, Subscriber};
 use store::{Context, Embedded, EmbeddedSettings, Settled, Store, StoreError};
 
 pub const DAY: Duration = Duration::from_secs(24 * 3600);

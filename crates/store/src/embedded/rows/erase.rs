@@ -141,7 +141,8 @@ pub(in crate::embedded) fn delete_kept_of(conn: &Connection, number: Msisdn) -> 
         }
     }
     for (seq, batch) in changed {
-        conn.prepare_cached("UPDATE kept SET body = ?2 WHERE seq = ?1")?.execute(params![seq, write(&batch, "kept")?])?;
+        conn.prepare_cached("UPDATE kept SET body = ?2 WHERE seq = ?1")?
+            .execute(params![seq, write(&batch, "kept")?])?;
     }
     Ok(())
 }

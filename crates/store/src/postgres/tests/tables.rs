@@ -11,6 +11,7 @@ use super::super::super::{Class, batch, migrate_now, partitions};
 use super::{clock, connector, settings, well};
 
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
+const KEPT: crate::Retention = crate::Retention::of(MONTH);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_migrate_one_after_the_other() {
@@ -62,9 +63,10 @@ async fn days_are_made_ahead_and_dropped_when_they_are_old() {
     let connector = connector(&url);
     migrate(&connector).await.unwrap();
     let (one, other) = (connector.connect().await.unwrap(), connector.connect().await.unwrap());
-    let both = tokio::join!(partitions::keep(&one, clock(), MONTH), partitions::keep(&other, clock(), MONTH));
+    let both =
+        tokio::join!(partitions::keep(&one, clock(), &KEPT, None), partitions::keep(&other, clock(), &KEPT, None));
     assert_eq!(both, (Ok(()), Ok(())));
-    partitions::keep(&one, clock(), MONTH).await.unwrap();
+    partitions::keep(&one, clock(), &KEPT, None).await.unwrap();
     let days = partitions_of(&url, "missed_call");
     assert_eq!(days.first().map(String::as_str), Some("missed_call_20261122"));
     assert_eq!(days.last().map(String::as_str), Some("missed_call_20261127"));
@@ -78,9 +80,9 @@ async fn days_are_made_ahead_and_dropped_when_they_are_old() {
         "7"
     );
 
-    partitions::keep(&one, clock() + Duration::from_secs(86_400), MONTH).await.unwrap();
+    partitions::keep(&one, clock() + Duration::from_secs(86_400), &KEPT, None).await.unwrap();
     assert_eq!(partitions_of(&url, "missed_call").len(), 7);
-    partitions::keep(&one, clock() + MONTH + Duration::from_secs(86_400), MONTH).await.unwrap();
+    partitions::keep(&one, clock() + MONTH + Duration::from_secs(86_400), &KEPT, None).await.unwrap();
     assert_eq!(partitions_of(&url, "missed_call").first().map(String::as_str), Some("missed_call_20261124"));
     assert_eq!(sql(&url, "select count(*) from missed_call").trim(), "0");
 }
@@ -93,7 +95,7 @@ async fn a_day_whose_rows_came_first_keeps_them_until_they_are_old() {
     call_at(&url, "2026-11-24 12:00:00+00");
     call_at(&url, "2026-09-01 12:00:00+00");
     let session = connector.connect().await.unwrap();
-    partitions::keep(&session, clock(), MONTH).await.unwrap();
+    partitions::keep(&session, clock(), &KEPT, None).await.unwrap();
     assert_eq!((partitions_of(&url, "missed_call").len(), partitions_of(&url, "reply").len()), (5, 6));
     assert_eq!(sql(&url, "select at::date from missed_call_default").trim(), "2026-11-24");
 }
@@ -110,12 +112,12 @@ async fn what_others_hold_is_left_for_the_next_time() {
     let holder =
         Holder::of(&url, "select 1 from alert where called = 1 for update; lock table missed_call in share mode");
     let session = connector.connect().await.unwrap();
-    let fault = partitions::keep(&session, clock(), MONTH).await.unwrap_err();
+    let fault = partitions::keep(&session, clock(), &KEPT, None).await.unwrap_err();
     assert_eq!(fault.class, Class::Busy, "{fault}");
     assert_eq!((partitions_of(&url, "missed_call").len(), partitions_of(&url, "reply").len()), (0, 6));
     assert_eq!(sql(&url, "select string_agg(called::text, ' ' order by called) from alert").trim(), "1 3");
     drop(holder);
-    partitions::keep(&session, clock(), MONTH).await.unwrap();
+    partitions::keep(&session, clock(), &KEPT, None).await.unwrap();
     assert_eq!(partitions_of(&url, "missed_call").len(), 6);
     assert_eq!(sql(&url, "select called from alert").trim(), "3");
 }
@@ -126,10 +128,10 @@ async fn days_are_made_while_calls_are_written() {
     let connector = connector(&url);
     migrate(&connector).await.unwrap();
     let session = connector.connect().await.unwrap();
-    partitions::keep(&session, clock(), MONTH).await.unwrap();
+    partitions::keep(&session, clock(), &KEPT, None).await.unwrap();
     let row = "('2026-11-23 12:00:00+00', 1, 1, 1, 1, now(), '{}', '{}', '{}')";
     let _holder = Holder::of(&url, &format!("insert into missed_call values {row}"));
-    partitions::keep(&session, clock() + Duration::from_secs(86_400), MONTH).await.unwrap();
+    partitions::keep(&session, clock() + Duration::from_secs(86_400), &KEPT, None).await.unwrap();
     assert_eq!(partitions_of(&url, "missed_call").len(), 7);
 }
 
