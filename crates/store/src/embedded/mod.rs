@@ -4,6 +4,8 @@
 //! gathers: the more there is to do, the more shares an fsync.
 
 mod cache;
+#[cfg(test)]
+mod effects;
 mod erase;
 mod job;
 mod lease;

@@ -147,3 +147,34 @@ pub(super) fn migrate(conn: &Connection) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_any_earlier_version_is_brought_up_to_date_with_what_is_in_it() {
+        for steps in 1..STEPS.len() {
+            let conn = Connection::open_in_memory().unwrap();
+            for step in STEPS.iter().take(steps) {
+                conn.execute_batch(step).unwrap();
+            }
+            conn.execute_batch(&format!(
+                "PRAGMA user_version = {steps}; INSERT INTO subscriber VALUES (8613800000001, '{{}}'); INSERT INTO event VALUES (1, '{{}}')"
+            ))
+            .unwrap();
+            migrate(&conn).unwrap();
+            let version: usize = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            let kept: usize = conn
+                .query_row("SELECT (SELECT count(*) FROM subscriber) + (SELECT count(*) FROM event)", [], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            assert_eq!((version, kept), (STEPS.len(), 2));
+            for table in ["listed", "evidence", "campaign_count", "campaign_turn", "erased", "quarantine"] {
+                conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+            }
+            migrate(&conn).unwrap();
+        }
+    }
+}

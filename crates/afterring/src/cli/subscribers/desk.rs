@@ -8,7 +8,7 @@ use routing::List;
 use serde_json::Value;
 use store::{Bulk, Embedded, EmbeddedSettings, ListEntry, Person, Store as _, StoreError};
 
-use super::registry::Trouble;
+use super::registry::{Act, Trouble};
 use crate::cli::http::{Answer, NoAnswer, Peer};
 use crate::config::{self, Contact, Sources};
 
@@ -28,11 +28,14 @@ pub(super) enum Desk {
 type Done<T> = Result<T, Trouble>;
 
 impl Desk {
-    pub(super) async fn open(settings: &config::Registry, sources: &Sources, now: Timestamp) -> Done<Self> {
+    pub(super) async fn open(settings: &config::Registry, sources: &Sources, now: Timestamp, act: Act) -> Done<Self> {
         if let Some(database) = &settings.database {
             return Ok(Self::Database(Box::new(Bulk::connect(database).await?)));
         }
         let (dir, retention) = (settings.store.dir.clone(), settings.store.retention);
+        if act == Act::Compare && !dir.exists() {
+            return Err(Trouble::NoStore(dir));
+        }
         let store = EmbeddedSettings { retention, ..EmbeddedSettings::new(dir, retention.calls) };
         match Embedded::open(store, now) {
             Ok(store) => Ok(Self::Store(store)),

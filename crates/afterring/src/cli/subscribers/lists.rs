@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::errors::{create, plain};
 use super::list::Unusable;
 use super::progress::Progress;
-use super::registry::Trouble;
+use super::registry::{Act, Trouble};
 use super::{errors_file, failed, is_standard, read};
 use crate::cli::{Export, Import, Lists, OK, Terminal, UNAVAILABLE, USAGE, told, within};
 use crate::config::{self, Registry, Sources};
@@ -52,8 +52,8 @@ struct At<'a> {
 }
 
 impl At<'_> {
-    async fn desk(&self) -> Result<Desk, Trouble> {
-        Desk::open(&self.settings, self.sources, self.now).await
+    async fn desk(&self, act: Act) -> Result<Desk, Trouble> {
+        Desk::open(&self.settings, self.sources, self.now, act).await
     }
 
     fn import(&self, list: List, asked: &Import, terminal: &mut Terminal<'_>) -> io::Result<u8> {
@@ -104,7 +104,7 @@ impl At<'_> {
         source: &str,
         err: &mut dyn Write,
     ) -> io::Result<Result<u64, Trouble>> {
-        let mut desk = match self.desk().await {
+        let mut desk = match self.desk(Act::Put).await {
             Ok(desk) => desk,
             Err(trouble) => return Ok(Err(trouble)),
         };
@@ -144,7 +144,7 @@ impl At<'_> {
     }
 
     async fn write(&self, list: List, to: impl Write) -> io::Result<Result<u64, Trouble>> {
-        let mut desk = match self.desk().await {
+        let mut desk = match self.desk(Act::Compare).await {
             Ok(desk) => desk,
             Err(trouble) => return Ok(Err(trouble)),
         };
@@ -177,7 +177,7 @@ impl At<'_> {
             }
         };
         let done = within(async {
-            let mut desk = self.desk().await?;
+            let mut desk = self.desk(Act::Put).await?;
             let done = match change {
                 Change::Add => desk.put(list, &[number], "cli", self.now).await.map(|new| new > 0),
                 Change::Remove => desk.remove(list, number).await,
@@ -205,7 +205,7 @@ impl At<'_> {
             }
         };
         let found = within(async {
-            let mut desk = self.desk().await?;
+            let mut desk = self.desk(Act::Compare).await?;
             let found = desk.entries_of(number).await;
             desk.close().await;
             found

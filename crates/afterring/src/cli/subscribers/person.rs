@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::desk::Desk;
 use super::errors::create;
-use super::registry::Trouble;
+use super::registry::{Act, Trouble};
 use super::{failed, is_standard};
 use crate::cli::{OK, Person, Terminal, UNAVAILABLE, USAGE, told, within};
 use crate::config::{self, Sources};
@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(
     };
     let now = clock();
     let done: Result<Option<Value>, Trouble> = within(async {
-        let mut desk = Desk::open(&settings, sources, now).await?;
+        let mut desk = Desk::open(&settings, sources, now, Act::Compare).await?;
         let done = match asked {
             Person::Export { .. } => desk.person(number).await,
             Person::Erase { reason, .. } => desk.erase(number, reason, now).await.map(Some),
