@@ -23,7 +23,8 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         clock,
         store: EmbeddedSettings {
             shared: settings.database.is_some(),
-            ..EmbeddedSettings::new(settings.store.dir.clone(), settings.store.retention)
+            retention: settings.store.retention,
+            ..EmbeddedSettings::new(settings.store.dir.clone(), settings.store.retention.calls)
         },
         database: settings.database.clone(),
         links: settings.links.clone(),

@@ -85,9 +85,9 @@ fn migrate_says_from_where_to_where_and_what_is_missing() {
     assert_eq!((said.code, said.out.as_str()), (69, ""));
     assert!(said.err.contains("no tables of Afterring") && said.err.contains("afterring migrate"), "{}", said.err);
     let said = here.run(&["migrate"]);
-    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "tables: version 0 → 1\n", ""));
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "tables: version 0 → 2\n", ""));
     let said = here.run(&["migrate"]);
-    assert_eq!((said.code, said.out.as_str()), (0, "tables: version 1, nothing to do\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "tables: version 2, nothing to do\n"));
 
     let said = Here::with(None).run(&["migrate"]);
     assert_eq!((said.code, said.out.as_str()), (78, ""));
@@ -127,8 +127,8 @@ fn round_trip(here: &Here) {
     assert_eq!(errors, format!("number,status,language,time_zone,line,reason\nabc,,,,3,{reason}\n"));
     assert_eq!(fs::metadata(here.path("people.csv.errors.csv")).unwrap().permissions().mode() & 0o777, 0o600);
 
-    let everybody = "number,status,language,time_zone\n+447700900123,active,en,Europe/London\n\
-        +8613800000001,active,zh-CN,Asia/Shanghai\n+8613800000003,active,,\n";
+    let everybody = "number,status,language,time_zone,clock,quiet,copy_to\n+447700900123,active,en,Europe/London,,,\n\
+        +8613800000001,active,zh-CN,Asia/Shanghai,,,\n+8613800000003,active,,,,,\n";
     let said = here.run(&["subscribers", "export", "all.csv"]);
     assert_eq!((said.code, said.out.as_str()), (0, "exported 3 → all.csv\n"), "{}", said.err);
     assert_eq!(here.read("all.csv"), everybody);
@@ -230,7 +230,7 @@ fn what_can_not_be_used_says_why_and_exits_64() {
     here.file("empty.csv", "number\n");
     for (name, code, words) in [
         ("none.csv", 64, "No such file"),
-        ("bad.csv", 64, "the column 'name': columns are number, status, language and time_zone"),
+        ("bad.csv", 64, "the column 'name': columns are number, status, language, time_zone, clock, quiet and copy_to"),
         ("refused.csv", 64, ""),
         ("empty.csv", 0, ""),
     ] {
@@ -295,4 +295,75 @@ fn a_row_that_somebody_holds_for_a_while_is_waited_for() {
         "{}",
         said.err
     );
+}
+
+/// What every place does with lists and people.
+fn lists_and_people(here: &Here) {
+    here.file("all.csv", "number\n+8613800000002\nabc\n013800000001\n+8613800000001\n");
+    let said = here.run(&["lists", "import", "do-not-contact", "all.csv", "--dry-run"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "would import 2, refused 1\n"), "{}", said.err);
+    let said = here.run(&["lists", "import", "do-not-contact", "all.csv"]);
+    let summary = "do_not_contact: imported 2, on it already 0, refused 1 → all.csv.errors.csv; 1 rows came again\n";
+    assert_eq!((said.code, said.out.as_str()), (0, summary), "{}", said.err);
+    assert!(here.read("all.csv.errors.csv").contains("abc,3,not a telephone number"));
+    let said = here.run(&["lists", "import", "do-not-contact", "all.csv"]);
+    assert!(said.out.starts_with("do_not_contact: imported 0, on it already 2, refused 1"), "{}", said.out);
+    let said = here.run(&["lists", "add", "consent", "13800000001"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "+8613800000001 added to consent\n"), "{}", said.err);
+    let said = here.run(&["lists", "add", "consent", "13800000001"]);
+    assert_eq!(said.out, "+8613800000001 is already on consent\n");
+    let shown = here.run(&["lists", "show", "+8613800000001"]).out;
+    assert!(shown.contains("consent since 2") && shown.contains("(cli)"), "{shown}");
+    assert!(shown.contains("do_not_contact since 2") && shown.contains("(import all.csv)"), "{shown}");
+    let exported = here.run(&["lists", "export", "do-not-contact"]);
+    assert_eq!(exported.out, "number\n+8613800000001\n+8613800000002\n");
+    let said = here.run(&["lists", "remove", "do-not-contact", "+8613800000001"]);
+    assert_eq!(said.out, "+8613800000001 taken off do_not_contact\n");
+    let said = here.run(&["lists", "remove", "do-not-contact", "+8613800000001"]);
+    assert_eq!(said.out, "+8613800000001 is not on do_not_contact\n");
+
+    assert_eq!(here.fed(&["subscribers", "import", "-"], "number,language\n+8613800000001,en\n").code, 0);
+    let said = here.run(&["person", "export", "13800000001"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let known: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(known["number"], 8_613_800_000_001_u64);
+    assert_eq!((&known["subscriber"]["language"], &known["lists"][0]["list"]), (&"en".into(), &"consent".into()));
+    for arguments in [&["person", "erase", "13800000001"][..], &["person", "erase", "13800000001", "--reason", " "]] {
+        assert_eq!(here.run(arguments).code, 64);
+    }
+    let said = here.run(&["person", "erase", "13800000001", "--reason", "asked by letter"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let erased: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (&erased["subscriber"], &erased["lists"], &erased["do_not_contact"]),
+        (&true.into(), &1.into(), &false.into())
+    );
+    let said = here.run(&["person", "export", "13800000001"]);
+    assert_eq!((said.code, said.err.as_str()), (69, "nothing is known of +8613800000001\n"));
+    let said = here.run(&["person", "erase", "13800000001", "--reason", "again"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    // Who was on the do-not-contact list stays there.
+    let said = here.run(&["person", "erase", "13800000002", "--reason", "asked"]);
+    assert!(said.out.contains("\"do_not_contact\": true"), "{}", said.out);
+    assert!(here.run(&["lists", "show", "13800000002"]).out.contains("(erased)"));
+}
+
+#[test]
+fn lists_and_people_in_a_database() {
+    let cluster = Cluster::start(&[]);
+    let here = Here::migrated(&cluster);
+    lists_and_people(&here);
+    assert_eq!(here.sql("select count(*) from erasure").trim(), "3");
+    assert!(!here.path("store").exists(), "a database is all that is needed");
+}
+
+#[test]
+fn lists_and_people_in_the_local_store() {
+    let here = Here::with(None);
+    let said = here.run(&["person", "export", "13800000001"]);
+    assert_eq!(said.code, 69);
+    assert!(said.err.contains("there is no store in store"), "{}", said.err);
+    lists_and_people(&here);
+    assert_eq!(here.run(&["lists", "add", "friends", "13800000001"]).code, 64);
+    assert_eq!(here.run(&["lists", "add", "consent", "abc"]).code, 64);
 }

@@ -1,6 +1,8 @@
 //! The operators' API on the admin listener: status, subscribers, timelines, ranges, the database switch, health and metrics.
 
 mod force;
+mod lists;
+mod people;
 mod refusal;
 mod subscribers;
 mod timeline;
@@ -59,6 +61,11 @@ pub struct Operators {
 /// | `GET` `PUT` `DELETE /v1/subscribers/{number}` | the subscriber; 201 when `PUT` registered a new one; 204 when deleted |
 /// | `GET /v1/subscribers/{number}/timeline?limit=` | the newest `limit` events (1 to 1,000; 100), in order |
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
+/// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
+/// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
+/// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
+/// | `GET /v1/people/{number}` | everything that is known of the person, as it is stored |
+/// | `DELETE /v1/people/{number}?reason=` | what was erased, and what stays |
 /// | `POST` `DELETE /v1/database/force` | what is in force; 204 when lifted |
 /// | `GET /livez` `/readyz` `/metrics` | health and metrics, without a token |
 ///
@@ -71,6 +78,10 @@ pub fn router(operators: Operators) -> Router {
         .route("/v1/subscribers/{number}", one)
         .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
         .route("/v1/ranges", get(ranges))
+        .route("/v1/campaigns", get(lists::campaigns))
+        .route("/v1/lists/{list}", get(lists::page))
+        .route("/v1/lists/{list}/{number}", put(lists::put).get(lists::get).delete(lists::delete))
+        .route("/v1/people/{number}", get(people::get).delete(people::delete))
         .route("/v1/database/force", post(force::force).delete(force::lift))
         .route_layer(axum::middleware::from_fn_with_state(operators.clone(), authorize));
     Router::new()

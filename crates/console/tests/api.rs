@@ -176,7 +176,8 @@ async fn a_subscriber_is_registered_changed_shown_and_removed() {
     let created = gateway.put("13900000001", "").await;
     assert_eq!(created.status, 201);
     let plain = json!({
-        "number": "+8613900000001", "status": "active", "language": null, "time_zone": null, "paused_until": null,
+        "number": "+8613900000001", "status": "active", "language": null, "time_zone": null, "clock": null, "quiet": null,
+        "copy_to": null, "paused_until": null,
         "since": "2026-11-23T04:00:00.000Z",
     });
     assert_eq!(created.json(), plain);

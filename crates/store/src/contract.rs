@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp};
 use routing::{
-    Alert, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName, Subscriber,
-    Verdict,
+    Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName,
+    Subscriber, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,25 @@ use crate::{Committed, StoreError};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub i64);
+
+/// How long what was decided is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retention {
+    /// Calls, replies and alerts that ended.
+    pub calls: Duration,
+    /// The texts of alerts and replies; at most as long as they themselves.
+    pub texts: Duration,
+    /// What people said that must be provable, and erasures.
+    pub evidence: Duration,
+}
+
+impl Retention {
+    /// Calls and texts so long, evidence for three years.
+    #[must_use]
+    pub const fn of(calls: Duration) -> Self {
+        Self { calls, texts: calls, evidence: Duration::from_secs(1_095 * 24 * 3600) }
+    }
+}
 
 /// An event that is safe on disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,7 +163,7 @@ pub struct AlertCounts {
 }
 
 /// A number on a list.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ListEntry {
     /// Who.
     pub number: Msisdn,
@@ -185,6 +204,64 @@ impl CampaignCount {
         }
     }
 }
+
+/// Everything that is known of one person, for who asks what that is.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Person {
+    /// Who.
+    pub number: Msisdn,
+    /// The registration.
+    pub subscriber: Option<Subscriber>,
+    /// What is remembered of the person.
+    pub call_box: Option<CallBox>,
+    /// Calls and replies with what was decided of them, and what became of the alerts; without a database also receipts and answers of SMSCs.
+    pub events: Vec<TimelineEntry>,
+    /// What the person was sent.
+    pub alerts: Vec<Alert>,
+    /// What the person was charged for.
+    pub charges: Vec<Charge>,
+    /// What the person said that is kept as evidence.
+    pub evidence: Vec<Evidence>,
+    /// The lists that the number is on.
+    pub lists: Vec<ListEntry>,
+}
+
+impl Person {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        let Self { number: _, subscriber, call_box, events, alerts, charges, evidence, lists } = self;
+        subscriber.is_none()
+            && call_box.is_none()
+            && events.is_empty()
+            && alerts.is_empty()
+            && charges.is_empty()
+            && evidence.is_empty()
+            && lists.is_empty()
+    }
+}
+
+/// What an erasure took away, and what it left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Erased {
+    /// Whether the person was registered.
+    pub subscriber: bool,
+    /// Calls, replies and other events.
+    pub events: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Records of what the person said.
+    pub evidence: u64,
+    /// Entries in lists, but that of the do-not-contact list.
+    pub lists: u64,
+    /// Whether the number stays on the do-not-contact list: the person refused, or was on it.
+    pub do_not_contact: bool,
+    /// Charges, which stay.
+    pub charges_kept: u64,
+}
+
+/// Most events of one person in an export.
+pub(crate) const EVERYTHING: usize = 100_000;
 
 /// Notes that a person is on a list.
 pub(crate) const fn put_on(listed: &mut Listed, list: List) {

@@ -68,6 +68,9 @@ pub enum StoreError {
     /// The database is abnormal, and this can't be done without it.
     #[error("the database is away: try again when it is back")]
     Away,
+    /// Something about the person waits to be decided, and goes on waiting.
+    #[error("something about this person is not decided yet: try again in a while")]
+    Undecided,
     /// The database's address can't be used.
     #[error("the database's address can't be used: {0}")]
     Url(String),

@@ -136,8 +136,8 @@ impl HandOver {
 
     /// Looks after both stores, for ever: partitions, old rows, snapshots, what nodes that are gone left behind.
     pub async fn upkeep(self) {
-        let Some(shared) = self.shared.clone() else { return std::future::pending().await };
-        let (mut housekeeping, mut receipts): (Option<Instant>, _) = (None, 0);
+        let Some(shared) = self.shared.clone() else { return self.finish_alone().await };
+        let (mut housekeeping, mut receipts, mut blanked): (Option<Instant>, _, _) = (None, 0, None);
         loop {
             if let Err(error) = self.local.snapshot_registry().await {
                 tracing::warn!(%error, "the registry's snapshot can't be written: trying again");
@@ -147,6 +147,9 @@ impl HandOver {
                 tracing::trace!(some, "old batches were forgotten");
             }
             if shared.health.now().machine.condition() == Condition::Normal && !shared.is_behind() {
+                if let Err(error) = self.follow_erasures(&shared).await {
+                    tracing::warn!(%error, "people who were erased can't be erased from this node's store: trying again");
+                }
                 if let Err(error) = self.take_over(&shared).await {
                     tracing::warn!(%error, "what nodes that are gone left behind can't be taken over: trying again");
                 }
@@ -156,11 +159,20 @@ impl HandOver {
                 }
                 if housekeeping.is_none_or(|at| at.elapsed() >= HOUSEKEEPING) {
                     housekeeping = Some(Instant::now());
-                    self.keep_house(&shared).await;
+                    blanked = self.keep_house(&shared, blanked).await;
                 }
             }
             tokio::time::sleep(UPKEEP).await;
         }
+    }
+
+    /// Without a database there is only this to look after: erasures in whose middle an earlier life ended.
+    async fn finish_alone(&self) {
+        while let Err(error) = self.local.finish_erasures().await {
+            tracing::warn!(%error, "an erasure that was begun can't be finished: trying again");
+            tokio::time::sleep(UPKEEP).await;
+        }
+        std::future::pending().await
     }
 
     async fn take_over(&self, shared: &Shared) -> Result<(), StoreError> {
@@ -198,13 +210,17 @@ impl HandOver {
         Ok(last)
     }
 
-    async fn keep_house(&self, shared: &Shared) {
+    /// Up to where texts are blanked now, where it went well.
+    async fn keep_house(&self, shared: &Shared, blanked: Option<Timestamp>) -> Option<Timestamp> {
         let (retention, now) = (shared.settings.retention, (shared.clock)());
-        let kept =
-            shared.ask_apart(async |session: &Session| Ok(partitions::keep(session, now, retention).await?)).await;
+        let kept = shared
+            .ask_apart(async |session: &Session| Ok(partitions::keep(session, now, &retention, blanked).await?))
+            .await;
         if let Err(error) = kept {
             tracing::warn!(%error, "partitions and old rows can't be looked after: trying again later");
+            return blanked;
         }
+        Some(now - retention.texts)
     }
 }
 

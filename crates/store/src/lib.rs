@@ -14,11 +14,11 @@ mod matching;
 mod owed;
 mod postgres;
 
-pub(crate) use contract::put_on;
 pub use contract::{
-    AlertCounts, Appended, CampaignCount, Context, Journaled, ListEntry, Matched, Outcome, ReceiptMatch, Seq, Settled,
-    Store, TimelineAlert, TimelineEntry,
+    AlertCounts, Appended, CampaignCount, Context, Erased, Journaled, ListEntry, Matched, Outcome, Person,
+    ReceiptMatch, Retention, Seq, Settled, Store, TimelineAlert, TimelineEntry,
 };
+pub(crate) use contract::{EVERYTHING, put_on};
 pub use embedded::{Embedded, EmbeddedSettings, Health, Pruned};
 pub use error::StoreError;
 pub use hand_over::{HandOver, Step};

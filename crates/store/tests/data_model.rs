@@ -27,7 +27,7 @@ fn database(url: &str) -> PostgresSettings {
         timeout: Duration::from_secs(10),
         migrate: true,
         lease: Duration::from_secs(600),
-        retention: support::DAY * 30,
+        retention: store::Retention::of(support::DAY * 30),
     }
 }
 

@@ -54,7 +54,7 @@ impl Node {
             timeout: Duration::from_secs(1),
             migrate: true,
             lease,
-            retention: DAY * 30,
+            retention: store::Retention::of(DAY * 30),
         };
         let health = DatabaseHealth::starting(clock);
         let store = HandOver::beside(local, settings, health.clone(), clock).await.unwrap();

@@ -530,7 +530,11 @@ async fn a_receipt_finds_its_answer_behind_many_strangers_with_the_same_id() {
 async fn a_parked_receipt_outlives_its_event_by_a_day_and_no_longer() {
     let dir = tempfile::tempdir().unwrap();
     let hour = DAY / 24;
-    let store = Embedded::open(store::EmbeddedSettings { retention: hour / 2, ..settings(dir.path()) }, now()).unwrap();
+    let store = Embedded::open(
+        store::EmbeddedSettings { retention: store::Retention::of(hour / 2), ..settings(dir.path()) },
+        now(),
+    )
+    .unwrap();
     let submits = submitted(&store, 1).await;
     happen(&store, vec![receipt("7", Some(subscriber(0))), receipt("8", None)]).await;
     while !store.prune(now() + hour).await.unwrap().done {}

@@ -10,8 +10,8 @@ use ureq::http::Response;
 
 use crate::config::Listener;
 
-/// Longest answer that is read: a timeline of a busy person is far smaller.
-const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
+/// Longest answer that is read: all that is known of a busy person is smaller.
+const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// A listener of a running gateway.
 pub(super) struct Peer {
@@ -68,6 +68,22 @@ impl Peer {
             request = request.header("authorization", format!("Bearer {}", token.reveal()));
         }
         self.read(request.send(body.to_string()))
+    }
+
+    pub(super) fn put(&self, path: &str) -> Result<Answer, NoAnswer> {
+        let mut request = self.agent.put(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        self.read(request.send_empty())
+    }
+
+    pub(super) fn delete(&self, path: &str) -> Result<Answer, NoAnswer> {
+        let mut request = self.agent.delete(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        self.read(request.call())
     }
 
     fn read(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Answer, NoAnswer> {

@@ -1,7 +1,10 @@
 //! `afterring subscribers`: everybody who is registered, from a CSV file and into one.
 
+mod desk;
 mod errors;
 mod list;
+pub(super) mod lists;
+pub(super) mod person;
 mod progress;
 mod registry;
 
@@ -12,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::HumanCount;
 use model::{Clock, Timestamp};
-use routing::SubscriberStatus;
+use routing::{ClockFace, SubscriberStatus};
 use store::{Bulk, Imported};
 
 use self::errors::{Errors, Place, create, plain};
@@ -234,7 +237,7 @@ async fn write_all(settings: &config::Registry, now: Timestamp, to: impl Write) 
 
 async fn write_roll(roll: &mut Roll, to: impl Write) -> io::Result<Result<u64, Trouble>> {
     let mut writer = csv::Writer::from_writer(BufWriter::new(to));
-    writer.write_record(["number", "status", "language", "time_zone"]).map_err(plain)?;
+    writer.write_record(["number", "status", "language", "time_zone", "clock", "quiet", "copy_to"]).map_err(plain)?;
     let mut count = 0;
     loop {
         let one = match roll.next().await {
@@ -248,7 +251,11 @@ async fn write_roll(roll: &mut Roll, to: impl Write) -> io::Result<Result<u64, T
         };
         let language = one.language.as_ref().map_or("", |language| language.as_str());
         let number = format!("+{}", one.number.reveal());
-        writer.write_record([&number, status, language, one.time_zone.as_deref().unwrap_or("")]).map_err(plain)?;
+        let time_zone = one.time_zone.as_deref().unwrap_or("");
+        let clock = one.clock.map_or("", ClockFace::as_str);
+        let quiet = one.quiet.map(|window| window.to_string()).unwrap_or_default();
+        let copy_to = one.copy_to.map(|number| format!("+{}", number.reveal())).unwrap_or_default();
+        writer.write_record([&number, status, language, time_zone, clock, &quiet, &copy_to]).map_err(plain)?;
         count += 1;
     }
     writer.flush()?;

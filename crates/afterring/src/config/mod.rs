@@ -30,7 +30,7 @@ use ingress::sip::SipSettings;
 use model::{Numbering, Secret, ShortNumber};
 use routing::{Audience, Policy};
 use smpp_client::LinkSettings;
-use store::PostgresSettings;
+use store::{PostgresSettings, Retention};
 
 pub use docs::markdown;
 pub use fault::{Fault, Faults};
@@ -75,8 +75,8 @@ pub struct Settings {
 pub struct StoreSettings {
     /// Its directory.
     pub dir: PathBuf,
-    /// How long ended alerts and the history of calls are kept.
-    pub retention: Duration,
+    /// How long what was decided is kept.
+    pub retention: Retention,
 }
 
 /// A listener that a token may protect.
@@ -256,10 +256,10 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     let log = log(reader);
     let stop_grace = time(reader, "stop.grace", Duration::from_secs(1), MINUTE * 10);
     if let (Some(store), Some(policy)) = (&store, &policy)
-        && store.retention < policy.limits.dedup_window.max(policy.limits.max_age)
+        && store.retention.calls < policy.limits.dedup_window.max(policy.limits.max_age)
     {
         let problem = "shorter than ingress.dedup_window or alert.max_age: a call reported again would be told twice";
-        reader.fault("store.retention", problem.to_owned());
+        reader.fault("retention.calls", problem.to_owned());
     }
     acknowledge?;
     Some(Settings {
@@ -335,8 +335,14 @@ fn store(reader: &mut Reader) -> Option<StoreSettings> {
         "" => Err("a directory is needed".into()),
         text => Ok(PathBuf::from(text)),
     });
-    let retention = time(reader, "store.retention", HOUR, DAY * 3650);
-    Some(StoreSettings { dir: dir?, retention: retention? })
+    let calls = time(reader, "retention.calls", HOUR, DAY * 3650);
+    let texts = reader.text("retention.texts", |text| match text {
+        "" => Ok(None),
+        text => form::duration_between(text, DAY, DAY * 3650).map(Some),
+    });
+    let evidence = time(reader, "retention.evidence", DAY, DAY * 36_500);
+    let (dir, calls, texts, evidence) = (dir?, calls?, texts?, evidence?);
+    Some(StoreSettings { dir, retention: Retention { calls, texts: texts.unwrap_or(calls).min(calls), evidence } })
 }
 
 fn http(reader: &mut Reader) -> Option<HttpDoor> {

@@ -196,7 +196,10 @@ fn a_database_is_used_as_it_is_told_and_a_wrong_address_says_what_is_wrong_witho
     let settings = Settings::load(&with_code(&given)).unwrap();
     let database = settings.database.unwrap();
     assert_eq!((database.url.reveal(), database.node_name.as_str(), database.migrate), (url, "north-1", true));
-    assert_eq!((database.timeout, database.lease, database.retention), (Duration::from_secs(2), MINUTE * 10, DAY * 30));
+    assert_eq!(
+        (database.timeout, database.lease, database.retention.calls),
+        (Duration::from_secs(2), MINUTE * 10, DAY * 30)
+    );
     assert!(Settings::load(&with_code(&[])).unwrap().database.is_none());
     for (url, words) in [
         ("mysql://me:s3cret@h/d", "not of the form postgres://"),

@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     Field { field: &'static str, why: &'static str },
     #[error("this number is not registered")]
     NotRegistered,
+    #[error("this number is not on the list")]
+    NotListed,
     #[error("nothing is known of this number")]
     NothingKnown,
     #[error(transparent)]
@@ -42,7 +44,7 @@ impl IntoResponse for Refusal {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Number(_) | Self::Body(_) | Self::Unread | Self::Field { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotRegistered | Self::NothingKnown => StatusCode::NOT_FOUND,
+            Self::NotRegistered | Self::NotListed | Self::NothingKnown => StatusCode::NOT_FOUND,
             Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
             Self::Force(ForceError::Stopping) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

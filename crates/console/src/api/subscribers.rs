@@ -6,8 +6,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use model::{Language, Timestamp};
-use routing::{Subscriber, SubscriberStatus};
+use model::{Language, Numbering, Timestamp};
+use routing::{ClockFace, DayWindow, Subscriber, SubscriberStatus};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::Store as _;
 
@@ -22,6 +22,9 @@ struct SubscriberView {
     status: SubscriberStatus,
     language: Option<Language>,
     time_zone: Option<String>,
+    clock: Option<ClockFace>,
+    quiet: Option<DayWindow>,
+    copy_to: Option<String>,
     #[serde(serialize_with = "maybe_rfc3339")]
     paused_until: Option<Timestamp>,
     #[serde(serialize_with = "rfc3339")]
@@ -35,6 +38,9 @@ impl From<Subscriber> for SubscriberView {
             status: subscriber.status,
             language: subscriber.language,
             time_zone: subscriber.time_zone,
+            clock: subscriber.clock,
+            quiet: subscriber.quiet,
+            copy_to: subscriber.copy_to.map(|number| format!("+{}", number.reveal())),
             paused_until: subscriber.paused_until,
             since: subscriber.since,
         }
@@ -50,6 +56,12 @@ struct Change {
     language: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     time_zone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    clock: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    quiet: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    copy_to: Option<Option<String>>,
 }
 
 /// Tells null from absent.
@@ -58,7 +70,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 }
 
 impl Change {
-    fn apply(self, subscriber: &mut Subscriber) -> Result<(), Refusal> {
+    fn apply(self, subscriber: &mut Subscriber, numbering: &Numbering) -> Result<(), Refusal> {
         if let Some(status) = self.status {
             subscriber.status = status;
         }
@@ -72,6 +84,20 @@ impl Change {
                 return Err(Refusal::Field { field: "time_zone", why: "not a time zone like Asia/Shanghai" });
             }
             subscriber.time_zone = time_zone;
+        }
+        if let Some(clock) = self.clock {
+            let face = |word: String| ClockFace::parse(&word).ok_or("neither 12 nor 24");
+            subscriber.clock = clock.map(face).transpose().map_err(|why| Refusal::Field { field: "clock", why })?;
+        }
+        if let Some(quiet) = self.quiet {
+            let window = quiet.map(|text| DayWindow::parse(&text)).transpose();
+            subscriber.quiet = window
+                .map_err(|_| Refusal::Field { field: "quiet", why: "not a window of the day like 22:00-07:00" })?;
+        }
+        if let Some(copy_to) = self.copy_to {
+            let number = copy_to.map(|text| numbering.normalise(&text)).transpose();
+            subscriber.copy_to = number
+                .map_err(|_| Refusal::Field { field: "copy_to", why: "not a number as your network writes it" })?;
         }
         Ok(())
     }
@@ -88,7 +114,7 @@ pub(super) async fn put(
     let known = operators.store.subscriber(number).await?;
     let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let mut subscriber = known.unwrap_or_else(|| Subscriber::new(number, (operators.clock)()));
-    change.apply(&mut subscriber)?;
+    change.apply(&mut subscriber, &operators.numbering)?;
     operators.store.put_subscriber(subscriber.clone()).await?;
     Ok((status, Json(SubscriberView::from(subscriber))).into_response())
 }

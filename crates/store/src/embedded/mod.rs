@@ -4,6 +4,9 @@
 //! gathers: the more there is to do, the more shares an fsync.
 
 mod cache;
+#[cfg(test)]
+mod effects;
+mod erase;
 mod job;
 mod lease;
 mod memory;
@@ -37,8 +40,8 @@ pub(crate) use sharing::{Carry, History, Loaded, LoadedAlert, LoadedBox, LoadedP
 pub use writer::Health;
 
 use crate::{
-    AlertCounts, Appended, CampaignCount, Committed, Context, Journaled, ListEntry, Seq, Settled, Store, StoreError,
-    TimelineEntry,
+    AlertCounts, Appended, CampaignCount, Committed, Context, Journaled, ListEntry, Retention, Seq, Settled, Store,
+    StoreError, TimelineEntry,
 };
 use job::request;
 use turn::Turn;
@@ -58,9 +61,9 @@ const READY: usize = 8_192;
 pub struct EmbeddedSettings {
     /// The directory that holds it; made if it isn't there.
     pub dir: PathBuf,
-    /// How long the history and alerts that ended are kept. At least as long as the policy's deduplication window and greatest age of a call: a call older
+    /// How long what was decided is kept. Calls at least as long as the policy's deduplication window and greatest age of a call: a call older
     /// than this is no longer known when it is reported again.
-    pub retention: Duration,
+    pub retention: Retention,
     /// Bytes of pages kept in memory.
     pub cache: u64,
     /// Bytes of write-ahead log after which it is written back into the file.
@@ -77,6 +80,7 @@ impl EmbeddedSettings {
     /// What fits most: 64 MiB of cache, 64 MiB of log, pages of 1 KiB (a call rewrites a page at a random place, and its size is what that costs).
     #[must_use]
     pub const fn new(dir: PathBuf, retention: Duration) -> Self {
+        let retention = Retention::of(retention);
         Self { dir, retention, cache: 64 << 20, log: 64 << 20, page: 1024, shared: false, largest: None }
     }
 }
@@ -91,7 +95,7 @@ pub struct Embedded {
     again: Arc<StdMutex<VecDeque<Journaled>>>,
     more: Arc<AtomicBool>,
     health: watch::Receiver<Health>,
-    retention: Duration,
+    retention: Retention,
     pruned_to: Arc<StdMutex<prune::Places>>,
     /// Where the snapshot of the registry is.
     snapshot: PathBuf,
@@ -167,7 +171,7 @@ impl Embedded {
     pub async fn prune(&self, now: Timestamp) -> Result<Pruned, StoreError> {
         let places = self.pruned_to.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let retention = self.retention;
-        let (places, pruned) = self.write(1_000, move |turn| turn.prune(&places, retention, now)).await?;
+        let (places, pruned) = self.write(1_000, move |turn| turn.prune(&places, &retention, now)).await?;
         *self.pruned_to.lock().unwrap_or_else(PoisonError::into_inner) = places;
         Ok(pruned)
     }

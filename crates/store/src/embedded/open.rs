@@ -24,7 +24,7 @@ const NODE_BITS: u32 = 22;
 pub(super) const ALERT_BITS: u32 = 41;
 
 /// Statements that a connection keeps prepared: more than there are.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 impl Embedded {
     /// Opens the store in a directory, or makes one. Alerts that an earlier life handed to a link and got no answer for are journaled as in doubt.

@@ -7,7 +7,7 @@ use routing::{Alert, AlertState, CallBox};
 
 use super::rows;
 use super::turn::Turn;
-use crate::StoreError;
+use crate::{Retention, StoreError};
 
 /// Rows looked at in each table per step: a few milliseconds.
 const STEP: usize = 500;
@@ -36,24 +36,25 @@ pub(super) struct Places {
     alert: i64,
     called: i64,
     part: Option<rows::PartKey>,
+    replies_done: bool,
     alerts_done: bool,
     boxes_done: bool,
     parts_done: bool,
 }
 
 impl Turn<'_> {
-    /// One step. What was decided, and alerts that ended, before `now` − `retention` go; then message ids without an alert, receipts nobody claimed,
-    /// and boxes that say nothing any more.
+    /// One step. What was decided, and alerts that ended, before `now` − `retention` go, their texts perhaps earlier; then message ids without an alert,
+    /// receipts nobody claimed, boxes that say nothing any more, and evidence.
     pub(super) fn prune(
         &mut self,
         places: &Places,
-        retention: Duration,
+        retention: &Retention,
         now: Timestamp,
     ) -> Result<(Places, Pruned), StoreError> {
         self.write_rows()?;
         let (mut places, mut removed) = (places.clone(), 0);
         let before = match self.draft.shared {
-            None => now - retention,
+            None => now - retention.calls,
             Some(shared) if rows::has_pending(self.conn, shared.sent)? => {
                 // What the database doesn't have yet is nowhere else.
                 return Ok((places, Pruned { removed, done: true }));
@@ -68,8 +69,14 @@ impl Turn<'_> {
         self.draft.parked = self.draft.parked.saturating_sub(parked as u64);
         removed += parked;
         let in_doubt = self.draft.shared.is_some_and(|shared| shared.sent > shared.applied);
+        let evidence = rows::prune_evidence(self.conn, now - retention.evidence, STEP)?;
+        removed += evidence + rows::prune_erased(self.conn, now - retention.evidence)?;
+        let texts = now - retention.texts;
+        if !places.replies_done {
+            places.replies_done = self.draft.shared.is_some() || rows::blank_replies(self.conn, texts, STEP)?;
+        }
         if !places.alerts_done && !in_doubt {
-            removed += self.prune_alerts(&mut places, before)?;
+            removed += self.prune_alerts(&mut places, before, texts)?;
         }
         if !places.boxes_done {
             removed += self.prune_boxes(&mut places, before)?;
@@ -77,29 +84,43 @@ impl Turn<'_> {
         if places.alerts_done && !places.parts_done {
             removed += self.prune_parts(&mut places)?;
         }
-        let done = history < STEP && parked < STEP && places.alerts_done && places.boxes_done && places.parts_done;
+        let walked = places.replies_done && places.alerts_done && places.boxes_done && places.parts_done;
+        let done = history < STEP && parked < STEP && evidence < STEP && walked;
         if done {
             places = Places::default();
         }
         Ok((places, Pruned { removed, done }))
     }
 
-    fn prune_alerts(&mut self, places: &mut Places, before: Timestamp) -> Result<usize, StoreError> {
+    fn prune_alerts(&mut self, places: &mut Places, before: Timestamp, texts: Timestamp) -> Result<usize, StoreError> {
         let found = rows::alerts_after(self.conn, AlertId(places.alert), STEP)?;
         // Alerts of one node are in the order they were made: behind one that was made after the cutoff there are none that ended before it.
-        let young = self.draft.shared.is_none() && found.last().is_some_and(|alert| alert.created_at >= before);
+        let cutoff = before.max(texts);
+        let young = self.draft.shared.is_none() && found.last().is_some_and(|alert| alert.created_at >= cutoff);
         places.alerts_done = found.len() < STEP || young;
         let mut removed = 0;
         for alert in found {
             places.alert = alert.id.0;
-            if ended_by(&alert).is_some_and(|ended| ended < before) {
+            let Some(ended) = ended_by(&alert) else { continue };
+            if ended < before {
                 self.forget_alert(alert.id)?;
                 self.count_state(Some(&alert), None);
                 rows::delete_alert(self.conn, alert.id)?;
                 removed += 1;
+            } else if ended < texts && !alert.text.is_empty() {
+                self.blank_text(alert.id)?;
             }
         }
         Ok(removed)
+    }
+
+    fn blank_text(&mut self, id: AlertId) -> Result<(), StoreError> {
+        if let Some(mut row) = self.take_alert(id)? {
+            row.value.text.clear();
+            row.dirty = true;
+            self.put_alert(row);
+        }
+        Ok(())
     }
 
     fn prune_boxes(&mut self, places: &mut Places, before: Timestamp) -> Result<usize, StoreError> {
@@ -169,6 +190,12 @@ fn says_nothing(call_box: &CallBox, before: Timestamp) -> bool {
         rest.alerted_at = None;
         rest.today = None;
     }
+    // A day of the person's own calendar has ended everywhere a day and a half after it began in UTC.
+    rest.notified =
+        rest.notified.filter(|(day, _)| !old(Timestamp::from_millis(i64::from(*day) * 86_400_000 + 129_600_000)));
+    rest.awaiting.retain(|awaiting| !old(awaiting.at));
+    rest.reachable.retain(|reachable| !old(reachable.at));
+    rest.pending = rest.pending.filter(|pending| !old(pending.until));
     rest.replies = rest.replies.filter(|window| !old(window.since));
     rest == CallBox::empty(call_box.called)
 }

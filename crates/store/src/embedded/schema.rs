@@ -97,7 +97,7 @@ CREATE TABLE registry_change (  -- registrations since the last snapshot of the 
 );
 ";
 
-/// What people are asked and say, and the lists that they are on. Beside a database only `campaign_turn` and `erased` have rows.
+/// What people are asked and say, and the lists that they are on. Beside a database only `campaign_turn` has rows.
 const V3: &str = "
 CREATE TABLE listed (           -- numbers on the operator's lists
     number   INTEGER NOT NULL,    -- the number
@@ -129,7 +129,8 @@ CREATE TABLE erased (           -- people who were forgotten on request
     id       INTEGER PRIMARY KEY, -- in order
     number   INTEGER NOT NULL,    -- who
     at       INTEGER NOT NULL,    -- when, ms since 1970
-    reason   TEXT NOT NULL        -- why, as the operator wrote it
+    reason   TEXT NOT NULL,       -- why, as the operator wrote it
+    through  INTEGER              -- the end of the journal then, up to which events are still to be deleted; NULL: all are
 );
 ";
 
@@ -145,4 +146,35 @@ pub(super) fn migrate(conn: &Connection) -> Result<(), StoreError> {
         tracing::info!(version, "store schema brought up to date");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_any_earlier_version_is_brought_up_to_date_with_what_is_in_it() {
+        for steps in 1..STEPS.len() {
+            let conn = Connection::open_in_memory().unwrap();
+            for step in STEPS.iter().take(steps) {
+                conn.execute_batch(step).unwrap();
+            }
+            conn.execute_batch(&format!(
+                "PRAGMA user_version = {steps}; INSERT INTO subscriber VALUES (8613800000001, '{{}}'); INSERT INTO event VALUES (1, '{{}}')"
+            ))
+            .unwrap();
+            migrate(&conn).unwrap();
+            let version: usize = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            let kept: usize = conn
+                .query_row("SELECT (SELECT count(*) FROM subscriber) + (SELECT count(*) FROM event)", [], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            assert_eq!((version, kept), (STEPS.len(), 2));
+            for table in ["listed", "evidence", "campaign_count", "campaign_turn", "erased", "quarantine"] {
+                conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+            }
+            migrate(&conn).unwrap();
+        }
+    }
 }

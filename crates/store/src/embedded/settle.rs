@@ -194,7 +194,7 @@ impl Turn<'_> {
     }
 
     /// Applies what was decided; gives back what is to be handed over beside box and alerts, where there is somebody to hand it to.
-    fn apply(&mut self, decision: Decision, range: Option<&RangeName>) -> Result<Vec<Effect>, StoreError> {
+    pub(super) fn apply(&mut self, decision: Decision, range: Option<&RangeName>) -> Result<Vec<Effect>, StoreError> {
         let mut rest = Vec::new();
         let shared = self.memory.shared.is_some();
         for effect in decision.effects {

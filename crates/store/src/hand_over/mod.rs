@@ -11,6 +11,7 @@
 //! applies once whatever becomes of the answer, and so that a database which lost its newest transactions in a failover says by itself what to replay.
 
 mod drain;
+mod erase;
 mod lease;
 mod places;
 mod settle;

@@ -72,7 +72,7 @@ impl AddAssign for Imported {
 /// The registry in the database, for a command.
 pub struct Bulk {
     connector: Connector,
-    session: Option<Session>,
+    pub(super) session: Option<Session>,
 }
 
 /// Everybody who is registered, as of one moment, in the order of their numbers.
@@ -97,7 +97,7 @@ impl Bulk {
         Ok(bulk)
     }
 
-    async fn open(&mut self) -> Result<Session, Fault> {
+    pub(super) async fn open(&mut self) -> Result<Session, Fault> {
         if let Some(session) = self.session.take() {
             return Ok(session);
         }

@@ -3,6 +3,8 @@
 pub(crate) mod batch;
 mod bulk;
 mod connect;
+mod desk;
+pub(crate) mod erase;
 mod fault;
 pub(crate) mod feed;
 pub(crate) mod lists;

@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::batch::{Parameter, ask, begin, plain, together};
 use super::{Class, Fault};
+use crate::Retention;
 
 /// Days made ahead.
 const AHEAD: i64 = 4;
@@ -29,21 +30,30 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// One node at a time works at partitions. Another one waits for it as for any lock: when it has it, all is there.
 const ALONE: &str = "perform pg_advisory_xact_lock(7163841232);";
 
+/// What is looked at again for texts to blank.
+const AGAIN: Duration = Duration::from_secs(24 * 3600);
+
 /// How long it is kept who is no longer registered: a node that was away for longer reads everybody anew.
 const GONE_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Tables that have a partition a day.
 const TABLES: [&str; 2] = ["missed_call", "reply"];
 
-/// Makes the partitions of the next days, drops those older than the retention, removes other old rows.
+/// Makes the partitions of the next days, drops those older than the retention, blanks texts earlier, removes other old rows. `blanked` is up to where
+/// texts were blanked before, as far as is known.
 ///
 /// Traffic never waits for it longer than for a lock that is not got: a step that meets one is left for the next time.
 ///
 /// # Errors
 /// With the first step that failed; the others were done.
-pub(crate) async fn keep(client: &Client, now: Timestamp, retention: Duration) -> Result<(), Fault> {
+pub(crate) async fn keep(
+    client: &Client,
+    now: Timestamp,
+    retention: &Retention,
+    blanked: Option<Timestamp>,
+) -> Result<(), Fault> {
     let mut first = make_all(client, now).await.err();
-    let before = now - retention;
+    let before = now - retention.calls;
     for table in TABLES {
         note(&mut first, drop_old(client, table, day_of(before)).await)?;
         note(&mut first, remove(client, &old_strays(table), before).await)?;
@@ -52,6 +62,16 @@ pub(crate) async fn keep(client: &Client, now: Timestamp, retention: Duration) -
         note(&mut first, remove(client, sql, before).await)?;
     }
     note(&mut first, remove(client, OLD_GONE, now - GONE_FOR).await)?;
+    for sql in [OLD_EVIDENCE, OLD_ERASURES] {
+        note(&mut first, remove(client, sql, now - retention.evidence).await)?;
+    }
+    if retention.texts < retention.calls {
+        // A day more than was looked at before: what ended late is not missed.
+        let from = blanked.map_or(before, |blanked| blanked - AGAIN);
+        for sql in [BLANK_ALERTS, BLANK_REPLIES] {
+            note(&mut first, blank(client, sql, from, now - retention.texts).await)?;
+        }
+    }
     first.map_or(Ok(()), Err)
 }
 
@@ -134,6 +154,18 @@ const OLD_ALERTS: &str = "delete from alert where ctid = any(array(select ctid f
 const OLD_PARTS: &str = "delete from part where ctid = any(array(select ctid from part \
     where created_at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)) returning 1";
 
+const OLD_EVIDENCE: &str = "delete from evidence where (bucket, called, at, id) in (select bucket, called, at, id from evidence \
+    where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1";
+const OLD_ERASURES: &str = "delete from erasure where id in (select id from erasure \
+    where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1";
+
+const BLANK_ALERTS: &str = "update alert set body = jsonb_set(body::jsonb, '{text}', '\"\"')::json where ctid = any(array(select ctid from alert \
+    where created_at >= to_timestamp($3 / 1000.0) and created_at < to_timestamp($1 / 1000.0) and state not in ('queued', 'in_doubt') \
+      and body->>'text' <> '' limit $2 for update skip locked)) returning 1";
+const BLANK_REPLIES: &str = "update reply r set body = jsonb_set(r.body::jsonb, '{text}', '\"\"')::json from (select at, node, seq from reply \
+    where at >= to_timestamp($3 / 1000.0) and at < to_timestamp($1 / 1000.0) and body->>'text' <> '' limit $2 for update skip locked) o \
+    where r.at = o.at and r.node = o.node and r.seq = o.seq returning 1";
+
 const OLD_GONE: &str = "delete from subscriber_gone where ctid = any(array(select ctid from subscriber_gone \
     where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked)) returning 1";
 
@@ -145,12 +177,23 @@ fn old_strays(table: &str) -> String {
     )
 }
 
+/// Blanks texts between two times, some at a time.
+async fn blank(client: &Client, sql: &str, from: Timestamp, before: Timestamp) -> Result<(), Fault> {
+    let (from, before, begin) = (from.as_millis(), before.as_millis(), begin(DEADLINE));
+    let parameters: [Parameter<'_>; 3] = [(&before, Type::INT8), (&STEP, Type::INT8), (&from, Type::INT8)];
+    in_steps(client, sql, &begin, &parameters).await
+}
+
 /// Removes rows from before, some at a time.
 async fn remove(client: &Client, sql: &str, before: Timestamp) -> Result<(), Fault> {
     let (before, begin) = (before.as_millis(), begin(DEADLINE));
     let parameters: [Parameter<'_>; 2] = [(&before, Type::INT8), (&STEP, Type::INT8)];
+    in_steps(client, sql, &begin, &parameters).await
+}
+
+async fn in_steps(client: &Client, sql: &str, begin: &str, parameters: &[Parameter<'_>]) -> Result<(), Fault> {
     for _ in 0..STEPS {
-        let sent = vec![plain(client, &begin), ask(client, sql, &parameters), plain(client, "commit")];
+        let sent = vec![plain(client, begin), ask(client, sql, parameters), plain(client, "commit")];
         let removed = together(sent).await?.get(1).map_or(0, Vec::len);
         if i64::try_from(removed).unwrap_or(0) < STEP {
             break;

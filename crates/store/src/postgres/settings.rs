@@ -7,6 +7,8 @@ use model::Secret;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use crate::Retention;
+
 /// Where the database is, and how this node works with it.
 #[derive(Clone, Debug)]
 pub struct PostgresSettings {
@@ -26,8 +28,8 @@ pub struct PostgresSettings {
     pub migrate: bool,
     /// How long others wait before they take over what a silent node has not sent.
     pub lease: Duration,
-    /// How long calls and ended alerts are kept.
-    pub retention: Duration,
+    /// How long what was decided is kept.
+    pub retention: Retention,
 }
 
 /// Why an address can't be used. Never shows a password.

@@ -5,11 +5,11 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use model::{Language, Msisdn, Numbering, Timestamp};
-use routing::{Subscriber, SubscriberStatus};
+use routing::{ClockFace, DayWindow, Subscriber, SubscriberStatus};
 use store::Given;
 
 /// Columns of the list, and those that a file of refused rows has beside them, passed over here.
-const COLUMNS: &str = "number, status, language and time_zone";
+const COLUMNS: &str = "number, status, language, time_zone, clock, quiet and copy_to";
 
 /// Everybody of a list: sixteen octets each.
 #[derive(Debug, Default)]
@@ -32,6 +32,9 @@ struct Choice {
     status: SubscriberStatus,
     language: Option<Language>,
     time_zone: Option<String>,
+    clock: Option<ClockFace>,
+    quiet: Option<DayWindow>,
+    copy_to: Option<Msisdn>,
 }
 
 /// A row that can't be used.
@@ -61,6 +64,9 @@ struct Places {
     status: Option<usize>,
     language: Option<usize>,
     time_zone: Option<usize>,
+    clock: Option<usize>,
+    quiet: Option<usize>,
+    copy_to: Option<usize>,
 }
 
 /// Is told of rows that can't be used: first of the header, then of each.
@@ -79,14 +85,17 @@ pub(super) fn read(input: impl Read, numbering: &Numbering, refuse: &mut dyn Ref
         status: places.status.is_some(),
         language: places.language.is_some(),
         time_zone: places.time_zone.is_some(),
+        clock: places.clock.is_some(),
+        quiet: places.quiet.is_some(),
+        copy_to: places.copy_to.is_some(),
     };
     let mut list = List { given, ..List::default() };
-    let (mut known, mut key) = (HashMap::new(), String::new());
+    let mut choices = Choices::default();
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(unreadable)? {
         let row = shaped(&record, &header).and_then(|()| {
             let number = numbering.normalise(text(&record, Some(places.number))?).map_err(|error| error.to_string())?;
-            let choice = choice(&record, &places, &mut known, &mut key, &mut list.choices)?;
+            let choice = choices.place(&record, &places, numbering)?;
             Ok(Row { number, choice })
         });
         match row {
@@ -97,6 +106,7 @@ pub(super) fn read(input: impl Read, numbering: &Numbering, refuse: &mut dyn Ref
             }
         }
     }
+    list.choices = choices.made;
     Ok(list)
 }
 
@@ -114,6 +124,9 @@ fn places(header: &ByteRecord) -> Result<Places, String> {
             "status" => &mut places.status,
             "language" => &mut places.language,
             "time_zone" => &mut places.time_zone,
+            "clock" => &mut places.clock,
+            "quiet" => &mut places.quiet,
+            "copy_to" => &mut places.copy_to,
             // What a file of refused rows has beside them.
             "line" | "reason" => continue,
             _ => {
@@ -145,41 +158,63 @@ fn text(record: &ByteRecord, place: Option<usize>) -> Result<&str, String> {
     std::str::from_utf8(octets).map(str::trim).map_err(|_| "not UTF-8".to_owned())
 }
 
-/// The place among the choices of what a row says beside the number; each is checked when it is first met.
-fn choice(
-    record: &ByteRecord,
-    places: &Places,
-    known: &mut HashMap<String, u32>,
-    key: &mut String,
-    choices: &mut Vec<Choice>,
-) -> Result<u32, String> {
-    let (status, language) = (text(record, places.status)?, text(record, places.language)?);
-    let time_zone = text(record, places.time_zone)?;
-    key.clear();
-    key.extend([status, "\n", language, "\n", time_zone]);
-    if let Some(place) = known.get(key.as_str()) {
-        return Ok(*place);
+/// What rows have beside the number, each kept once.
+#[derive(Default)]
+struct Choices {
+    made: Vec<Choice>,
+    known: HashMap<String, u32>,
+    key: String,
+}
+
+impl Choices {
+    /// The place among the choices of what a row says beside the number; each is checked when it is first met.
+    fn place(&mut self, record: &ByteRecord, places: &Places, numbering: &Numbering) -> Result<u32, String> {
+        let columns = [places.status, places.language, places.time_zone, places.clock, places.quiet, places.copy_to];
+        self.key.clear();
+        for place in columns {
+            self.key.push_str(text(record, place)?);
+            self.key.push('\n');
+        }
+        if let Some(place) = self.known.get(self.key.as_str()) {
+            return Ok(*place);
+        }
+        let made = choice(record, places, numbering)?;
+        let place = u32::try_from(self.made.len()).map_err(|_| "too many different rows".to_owned())?;
+        self.made.push(made);
+        self.known.insert(self.key.clone(), place);
+        Ok(place)
     }
-    let made = Choice {
-        status: match status {
+}
+
+fn choice(record: &ByteRecord, places: &Places, numbering: &Numbering) -> Result<Choice, String> {
+    Ok(Choice {
+        status: match text(record, places.status)? {
             "" | "active" => SubscriberStatus::Active,
             "suspended" => SubscriberStatus::Suspended,
             _ => return Err("status is neither active nor suspended".to_owned()),
         },
-        language: match language {
+        language: match text(record, places.language)? {
             "" => None,
             tag => Some(tag.parse().map_err(|_| "language is not a tag like zh-CN or en".to_owned())?),
         },
-        time_zone: match time_zone {
+        time_zone: match text(record, places.time_zone)? {
             "" => None,
             name if routing::text::is_time_zone(name) => Some(name.to_owned()),
             _ => return Err("time_zone is not a name like Asia/Shanghai".to_owned()),
         },
-    };
-    let place = u32::try_from(choices.len()).map_err(|_| "too many different rows".to_owned())?;
-    choices.push(made);
-    known.insert(key.clone(), place);
-    Ok(place)
+        clock: match text(record, places.clock)? {
+            "" => None,
+            word => Some(ClockFace::parse(word).ok_or("clock is neither 12 nor 24")?),
+        },
+        quiet: match text(record, places.quiet)? {
+            "" => None,
+            window => Some(DayWindow::parse(window).map_err(|error| format!("quiet is {error}"))?),
+        },
+        copy_to: match text(record, places.copy_to)? {
+            "" => None,
+            number => Some(numbering.normalise(number).map_err(|error| format!("copy_to: {error}"))?),
+        },
+    })
 }
 
 impl List {
@@ -209,6 +244,9 @@ impl List {
             status: choice.status,
             language: choice.language.clone(),
             time_zone: choice.time_zone.clone(),
+            clock: choice.clock,
+            quiet: choice.quiet,
+            copy_to: choice.copy_to,
             ..Subscriber::new(row.number, now)
         })
     }
@@ -250,7 +288,7 @@ mod tests {
         let text = "\u{feff}Language, number ,STATUS\r\nen,+86 138-0000-0001,suspended\r\n,13800000002,\r\n\"zh-CN\",00447700900123,active\r\n";
         let (list, refused) = listed(text.as_bytes());
         assert_eq!(refused, []);
-        assert_eq!(list.given, Given { status: true, language: true, time_zone: false });
+        assert_eq!(list.given, Given { status: true, language: true, ..Given::default() });
         let found: Vec<_> =
             people(&list).iter().map(|one| (one.number.as_u64(), one.status, one.language.clone())).collect();
         assert_eq!(
@@ -282,6 +320,22 @@ mod tests {
             (7, "not UTF-8"),
             (8, "fewer than 7 digits"),
         ] {
+            assert!(refused[place].1.contains(words), "{:?}", refused[place]);
+        }
+    }
+
+    #[test]
+    fn what_people_chose_by_keyword_is_read_and_checked() {
+        let text = b"number,clock,quiet,copy_to\n+8613800000001,12,22-7,013800000002\n+8613800000003,,,\n+8613800000004,13,,\n\
+            +8613800000005,,22:00,\n+8613800000006,,,12\n";
+        let (list, refused) = listed(text);
+        let found: Vec<_> = people(&list).iter().map(|one| (one.clock, one.quiet, one.copy_to)).collect();
+        let other = Msisdn::try_from(8_613_800_000_002).unwrap();
+        assert_eq!(
+            found,
+            [(Some(ClockFace::Twelve), DayWindow::parse("22:00-07:00").ok(), Some(other)), (None, None, None)]
+        );
+        for (place, words) in [(0, "clock is neither 12 nor 24"), (1, "quiet is not a window"), (2, "copy_to: ")] {
             assert!(refused[place].1.contains(words), "{:?}", refused[place]);
         }
     }

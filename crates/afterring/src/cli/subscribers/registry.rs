@@ -46,6 +46,9 @@ pub(super) enum Trouble {
     NoStore(PathBuf),
     #[error("{}", with_causes(.0))]
     Store(StoreError),
+    /// The running gateway did not do it.
+    #[error("{0}")]
+    Gateway(String),
 }
 
 impl From<StoreError> for Trouble {
@@ -76,7 +79,10 @@ impl Registry {
         if act == Act::Compare && !dir.exists() {
             return Ok(Self::None(dir));
         }
-        Ok(Self::Store(Embedded::open(EmbeddedSettings::new(dir, retention), now)?))
+        Ok(Self::Store(Embedded::open(
+            EmbeddedSettings { retention, ..EmbeddedSettings::new(dir, retention.calls) },
+            now,
+        )?))
     }
 
     /// The order in which this registry takes people best: that of its key.
@@ -191,6 +197,15 @@ fn changed(known: &Subscriber, to: Subscriber, given: Given) -> Subscriber {
     }
     if given.time_zone {
         changed.time_zone = to.time_zone;
+    }
+    if given.clock {
+        changed.clock = to.clock;
+    }
+    if given.quiet {
+        changed.quiet = to.quiet;
+    }
+    if given.copy_to {
+        changed.copy_to = to.copy_to;
     }
     changed
 }

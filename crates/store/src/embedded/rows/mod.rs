@@ -1,5 +1,6 @@
 //! Rows and statements: what is asked of SQLite, and nothing decided.
 
+mod erase;
 mod old;
 mod people;
 mod receipts;
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 use super::memory::{Indexed, Row, Sharing};
 use crate::{Journaled, Seq, StoreError};
 
+pub(super) use erase::*;
 pub(super) use old::*;
 pub(super) use people::*;
 pub(super) use receipts::*;

@@ -5,7 +5,7 @@ use routing::{Alert, CallBox};
 use rusqlite::{Connection, params};
 use serde::de::DeserializeOwned;
 
-use super::{body, key};
+use super::{body, key, meta, set_meta};
 use crate::StoreError;
 
 /// Deletes the oldest decisions and their events up to the first one that is younger than the cutoff or undecided; how many.
@@ -29,6 +29,36 @@ pub(in crate::embedded) fn prune_history(
     let removed = conn.prepare_cached("DELETE FROM decision WHERE seq <= ?1")?.execute([newest])?;
     conn.prepare_cached("DELETE FROM event WHERE seq <= ?1")?.execute([newest])?;
     Ok(removed)
+}
+
+/// Blanks the texts of the oldest replies up to the first decision that is younger than the cutoff; whether that was reached.
+pub(in crate::embedded) fn blank_replies(
+    conn: &Connection,
+    before: Timestamp,
+    limit: usize,
+) -> Result<bool, StoreError> {
+    let after = meta(conn, "texts_through")?.unwrap_or(0);
+    let mut statement = conn.prepare_cached(
+        "SELECT e.seq, d.at, e.body LIKE '{\"reply\":%' FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2",
+    )?;
+    let mut found = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let (mut through, mut seen, mut reached) = (after, 0, false);
+    while let Some(row) = found.next()? {
+        // Undecided, or young.
+        if row.get::<_, Option<i64>>(1)?.is_none_or(|at| at >= before.as_millis()) {
+            reached = true;
+            break;
+        }
+        (through, seen) = (row.get(0)?, seen + 1);
+        if row.get(2)? {
+            conn.prepare_cached("UPDATE event SET body = json_set(body, '$.reply.text', '') WHERE seq = ?1")?
+                .execute([through])?;
+        }
+    }
+    if through > after {
+        set_meta(conn, "texts_through", through)?;
+    }
+    Ok(reached || seen < limit)
 }
 
 pub(in crate::embedded) fn prune_parked(

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use model::{Msisdn, Timestamp};
 use routing::{CampaignName, CampaignStep, Conversion, Evidence, List, Listed, RangeName};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::{body, key, write};
 use crate::{CampaignCount, ListEntry, StoreError};
@@ -139,10 +139,4 @@ pub(in crate::embedded) fn put_listed(conn: &Connection, entry: &ListEntry) -> R
 pub(in crate::embedded) fn delete_listed(conn: &Connection, list: List, number: Msisdn) -> Result<bool, StoreError> {
     let sql = "DELETE FROM listed WHERE number = ?1 AND list = ?2";
     Ok(conn.prepare_cached(sql)?.execute(params![key(number), list.as_str()])? > 0)
-}
-
-/// Whether a number is on a list.
-pub(in crate::embedded) fn is_listed(conn: &Connection, list: List, number: Msisdn) -> Result<bool, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT 1 FROM listed WHERE number = ?1 AND list = ?2")?;
-    Ok(statement.query_row(params![key(number), list.as_str()], |_| Ok(())).optional()?.is_some())
 }

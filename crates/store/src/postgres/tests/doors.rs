@@ -150,13 +150,13 @@ async fn pgbouncer_in_transaction_mode_will_do() {
     let bouncer = Bouncer::before(&cluster);
     let connector = connector(&bouncer.url());
     let (one, other) = tokio::join!(migrate::migrate(&connector), migrate::migrate(&connector));
-    assert_eq!((one.unwrap().to, other.unwrap().to), (1, 1));
+    assert_eq!((one.unwrap().to, other.unwrap().to), (2, 2));
     let mut probes: Vec<Probe> =
         (0..6).map(|node| Probe::new(connector.clone(), node, &settings(&bouncer.url()), clock)).collect();
     let retention = settings("").retention;
     for round in 0..10 {
         let session = connector.connect().await.unwrap();
-        partitions::keep(&session, Timestamp::from_millis(round * 86_400_000), retention).await.unwrap();
+        partitions::keep(&session, Timestamp::from_millis(round * 86_400_000), &retention, None).await.unwrap();
         let probing = probes.iter_mut().map(|probe| probe.once(std::time::Duration::from_secs(2)));
         for report in futures_util::future::join_all(probing).await {
             report.unwrap();

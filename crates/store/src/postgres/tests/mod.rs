@@ -35,7 +35,7 @@ fn settings(url: &str) -> PostgresSettings {
         timeout: Duration::from_secs(1),
         migrate: true,
         lease: Duration::from_secs(600),
-        retention: Duration::from_secs(30 * 86_400),
+        retention: crate::Retention::of(Duration::from_secs(30 * 86_400)),
     }
 }
 

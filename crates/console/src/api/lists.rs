@@ -1,0 +1,139 @@
+//! `/v1/lists/…`: the operator's lists, number by number; and `GET /v1/campaigns`.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use model::Timestamp;
+use routing::List;
+use serde::{Deserialize, Serialize};
+use store::{CampaignCount, ListEntry, Store as _};
+
+use super::Operators;
+use super::refusal::{Refusal, number};
+use super::view::rfc3339;
+
+/// Entries in one answer.
+const PAGE: usize = 1_000;
+
+/// An entry as the API shows it.
+#[derive(Serialize)]
+struct EntryView {
+    number: String,
+    list: &'static str,
+    source: String,
+    #[serde(serialize_with = "rfc3339")]
+    at: Timestamp,
+}
+
+impl From<ListEntry> for EntryView {
+    fn from(entry: ListEntry) -> Self {
+        let number = format!("+{}", entry.number.reveal());
+        Self { number, list: entry.list.as_str(), source: entry.source, at: entry.at }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Entries {
+    entries: Vec<EntryView>,
+}
+
+fn list(word: &str) -> Result<List, Refusal> {
+    let why = "the lists are consent, customers and do_not_contact";
+    List::parse(&word.replace('-', "_")).ok_or(Refusal::Field { field: "list", why })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    after: Option<String>,
+}
+
+/// Entries in the order of numbers, those after a number; none where there are no more.
+pub(super) async fn page(
+    State(operators): State<Operators>,
+    Path(word): Path<String>,
+    Query(page): Query<Page>,
+) -> Result<Json<Entries>, Refusal> {
+    let list = list(&word)?;
+    let after = page.after.map(|text| number(&operators.numbering, &text)).transpose()?;
+    let entries = operators.store.list(list, after, PAGE).await?;
+    Ok(Json(Entries { entries: entries.into_iter().map(EntryView::from).collect() }))
+}
+
+pub(super) async fn get(
+    State(operators): State<Operators>,
+    Path((word, text)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
+    let found = operators.store.entries_of(number).await?.into_iter().find(|entry| entry.list == list);
+    Ok(Json(EntryView::from(found.ok_or(Refusal::NotListed)?)).into_response())
+}
+
+/// Puts a number on a list; who is on it stays as they are.
+pub(super) async fn put(
+    State(operators): State<Operators>,
+    Path((word, text)): Path<(String, String)>,
+) -> Result<StatusCode, Refusal> {
+    let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
+    let entry = ListEntry { number, list, source: "api".to_owned(), at: (operators.clock)() };
+    let new = operators.store.put_listed(vec![entry]).await?;
+    Ok(if new > 0 { StatusCode::CREATED } else { StatusCode::OK })
+}
+
+pub(super) async fn delete(
+    State(operators): State<Operators>,
+    Path((word, text)): Path<(String, String)>,
+) -> Result<StatusCode, Refusal> {
+    let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
+    let was = operators.store.delete_listed(list, number).await?;
+    if was { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::NotListed) }
+}
+
+/// One campaign in one range.
+#[derive(Serialize)]
+struct CampaignView {
+    campaign: String,
+    range: String,
+    teased: u64,
+    fetched: u64,
+    subscribed: u64,
+    /// Of those teased, how many fetched the list: 0 to 1, to four digits.
+    fetch_rate: f64,
+    /// Of those teased, how many subscribed.
+    subscribe_rate: f64,
+}
+
+impl From<CampaignCount> for CampaignView {
+    fn from(count: CampaignCount) -> Self {
+        let CampaignCount { campaign, range, teased, fetched, subscribed } = count;
+        let (fetch_rate, subscribe_rate) = (rate(fetched, teased), rate(subscribed, teased));
+        Self { campaign: campaign.0, range: range.0, teased, fetched, subscribed, fetch_rate, subscribe_rate }
+    }
+}
+
+/// A share to four digits; nothing of nothing is none.
+fn rate(of: u64, all: u64) -> f64 {
+    let shares = of.saturating_mul(10_000).checked_div(all).unwrap_or(0);
+    f64::from(u32::try_from(shares).unwrap_or(u32::MAX)) / 10_000.0
+}
+
+#[derive(Serialize)]
+pub(super) struct CampaignsView {
+    campaigns: Vec<CampaignView>,
+}
+
+pub(super) async fn campaigns(State(operators): State<Operators>) -> Result<Json<CampaignsView>, Refusal> {
+    let campaigns = operators.store.campaigns().await?;
+    Ok(Json(CampaignsView { campaigns: campaigns.into_iter().map(CampaignView::from).collect() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_shares_and_nothing_of_nothing_is_none() {
+        let shares = [(0, 0), (1, 3), (3, 3), (6, 3)].map(|(of, all)| format!("{:.4}", rate(of, all)));
+        assert_eq!(shares, ["0.0000", "0.3333", "1.0000", "2.0000"]);
+    }
+}

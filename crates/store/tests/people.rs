@@ -1,0 +1,381 @@
+//! Lists, and one person who is told what is known or forgotten: in a store that is alone, and in a database with two nodes.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Msisdn, Secret, Timestamp};
+use routing::{Condition, Database, Event, List, Subscriber};
+use rusqlite::Connection;
+use store::{
+    Context, DatabaseHealth, Embedded, EmbeddedSettings, Erased, HandOver, ListEntry, PostgresSettings, Retention,
+    Step, Store, migrate_now,
+};
+use support::{
+    accepted, call, context, happen, now, open, policy, prospect, receipt, register, reply, settings, subscriber,
+    verdicts,
+};
+use throwaway_postgres::{Cluster, sql};
+
+fn entry(number: Msisdn, list: List) -> ListEntry {
+    ListEntry { number, list, source: "import all.csv".to_owned(), at: now() }
+}
+
+/// What every store does with lists.
+async fn lists(store: &impl Store) {
+    let all = |from: u64| (from..from + 150).map(|n| entry(prospect(n), List::Consent));
+    assert_eq!(store.put_listed(all(0).collect()).await.unwrap(), 150);
+    assert_eq!(store.put_listed(all(100).collect()).await.unwrap(), 100, "fifty are on it already");
+    assert_eq!(store.put_listed(vec![entry(prospect(7), List::DoNotContact)]).await.unwrap(), 1);
+    let (mut numbers, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(List::Consent, after, 70).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.number);
+        numbers.extend(page.iter().map(|entry| entry.number));
+    }
+    assert_eq!(numbers, (0..250).map(prospect).collect::<Vec<_>>(), "in the order of numbers, each once");
+    let found = store.entries_of(prospect(7)).await.unwrap();
+    assert_eq!(found, [entry(prospect(7), List::Consent), entry(prospect(7), List::DoNotContact)]);
+    assert!(store.delete_listed(List::Consent, prospect(7)).await.unwrap());
+    assert!(!store.delete_listed(List::Consent, prospect(7)).await.unwrap());
+    assert_eq!(store.entries_of(prospect(7)).await.unwrap(), [entry(prospect(7), List::DoNotContact)]);
+}
+
+/// How many rows of a store's file hold these digits, by table. The store must not be open.
+fn traces(dir: &Path, number: Msisdn) -> Vec<(String, i64)> {
+    let file = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let file = file
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|ending| ending == "db" || ending == "sqlite"))
+        .unwrap();
+    let conn = Connection::open(file).unwrap();
+    let columns = "SELECT m.name, group_concat('instr(coalesce(' || quote(p.name) || ', ''''), ?1) > 0', ' OR ') \
+        FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' GROUP BY 1 ORDER BY 1";
+    let mut statement = conn.prepare(columns).unwrap();
+    let tables: Vec<(String, String)> =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
+    let count = |(table, any): (String, String)| {
+        // Names of columns, not texts.
+        let any = any.replace('\'', "\"").replace("\"\"\"\"", "''");
+        let sql = format!("SELECT count(*) FROM {table} WHERE {any}");
+        let count: i64 = conn.query_row(&sql, [number.as_u64().to_string()], |row| row.get(0)).unwrap();
+        (count > 0).then_some((table, count))
+    };
+    tables.into_iter().filter_map(count).collect()
+}
+
+#[tokio::test]
+async fn lists_are_kept_in_the_local_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    lists(&store).await;
+    store.close().await;
+}
+
+/// A subscriber with a call, its alert and receipt; a prospect who is teased, fetches and refuses; and somebody whom both rang.
+async fn play(store: &Embedded) {
+    register(store, [subscriber(1), subscriber(2)]).await;
+    let copies = Subscriber { copy_to: Some(prospect(1)), ..Subscriber::new(subscriber(2), now()) };
+    store.put_subscriber(copies).await.unwrap();
+    let calls = vec![call("a", subscriber(1)), call("b", prospect(1)), call("c", subscriber(2))];
+    assert_eq!(verdicts(&happen(store, calls).await), ["send detail", "send teaser", "send detail"]);
+    let submits = store.lease(10, &context(now())).await.unwrap();
+    assert_eq!(submits.len(), 3);
+    happen(store, submits.iter().map(|submit| accepted(submit, &[&format!("{}", submit.alert.0)])).collect()).await;
+    happen(store, vec![receipt(&submits[0].alert.0.to_string(), Some(submits[0].destination))]).await;
+    let said =
+        happen(store, vec![reply(prospect(1), "C"), reply(prospect(1), "R"), receipt("stray", Some(prospect(1)))])
+            .await;
+    assert_eq!(verdicts(&said)[..2], ["reply granted", "reply refused"]);
+    store.put_listed(vec![entry(prospect(1), List::Consent), entry(subscriber(1), List::Customers)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_erased_leaves_nothing_but_charges_and_the_wish_not_to_be_contacted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    play(&store).await;
+    let known = store.person(prospect(1)).await.unwrap();
+    assert!(known.call_box.is_some() && known.events.len() >= 4 && known.alerts.len() >= 2 && known.lists.len() == 1);
+    assert_eq!(known.charges.len(), 1);
+    // What is undecided is decided first: erasing waits for it.
+    store.append(vec![call("late", prospect(1))]).await.unwrap();
+    let (erasing, settled) = tokio::join!(store.erase(prospect(1), "asked by letter", now()), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        support::settle(&store, &context(now())).await.unwrap()
+    });
+    assert_eq!(verdicts(&settled), ["nothing refused"]);
+    let erased = erasing.unwrap();
+    assert!(erased.events >= 5 && erased.alerts >= 2, "{erased:?}");
+    assert_eq!((erased.lists, erased.do_not_contact, erased.charges_kept, erased.subscriber), (1, true, 1, false));
+
+    let left = store.person(prospect(1)).await.unwrap();
+    assert!(left.call_box.is_none() && left.events.is_empty() && left.alerts.is_empty() && left.evidence.is_empty());
+    assert_eq!(left.charges, known.charges);
+    let lists: Vec<_> = left.lists.iter().map(|entry| (entry.list, entry.source.as_str())).collect();
+    assert_eq!(lists, [(List::DoNotContact, "erased")]);
+    assert_eq!(store.subscriber(subscriber(2)).await.unwrap().unwrap().copy_to, None, "copies to nobody");
+    assert_eq!(store.timeline(subscriber(1), 100).await.unwrap().len(), 3, "others keep what is theirs");
+
+    // Somebody who never refused is not on the list afterwards; and erasing again does nothing more.
+    let erased = store.erase(subscriber(1), "asked", now()).await.unwrap();
+    assert!(erased.subscriber && !erased.do_not_contact);
+    assert!(store.person(subscriber(1)).await.unwrap().is_nobody());
+    let nothing = Erased { do_not_contact: true, charges_kept: 1, ..Erased::default() };
+    assert_eq!(store.erase(prospect(1), "asked again", now()).await.unwrap(), nothing);
+    let counts = store.alert_counts();
+    assert_eq!(counts.queued + counts.accepted + counts.delivered, 1, "that of the one who is left: {counts:?}");
+    store.close().await;
+    let tables: Vec<_> = traces(dir.path(), subscriber(1)).into_iter().map(|(table, _)| table).collect();
+    assert_eq!(tables, ["erased"], "only the erasure itself");
+    let tables: Vec<_> = traces(dir.path(), prospect(1)).into_iter().map(|(table, _)| table).collect();
+    assert_eq!(tables, ["charge", "erased", "listed"]);
+}
+
+#[tokio::test]
+async fn an_erasure_that_died_in_the_middle_is_finished_by_the_next_life() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    play(&store).await;
+    store.close().await;
+    // As if it died between the transaction that takes the box away and the events.
+    let path = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let path = path
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|ending| ending == "db" || ending == "sqlite"))
+        .unwrap();
+    let conn = Connection::open(path).unwrap();
+    let number = prospect(1).as_u64();
+    conn.execute(
+        "INSERT INTO erased (number, at, reason, through) SELECT ?1, 1, 'asked', max(seq) FROM event",
+        [number.to_string()],
+    )
+    .unwrap();
+    drop(conn);
+    let store = open(dir.path());
+    let alone = HandOver::alone(store.clone());
+    let looking = tokio::spawn(alone.upkeep());
+    for _ in 0..500 {
+        if store.timeline(prospect(1), 10).await.unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(store.timeline(prospect(1), 10).await.unwrap().is_empty());
+    assert!(!store.timeline(subscriber(1), 10).await.unwrap().is_empty());
+    looking.abort();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn texts_go_before_the_calls_and_evidence_stays_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let day = support::DAY;
+    let retention = Retention { calls: day * 30, texts: day * 2, evidence: day * 60 };
+    let store = Embedded::open(EmbeddedSettings { retention, ..settings(dir.path()) }, now()).unwrap();
+    play(&store).await;
+    let texts = async || {
+        let person = store.person(prospect(1)).await.unwrap();
+        let replies = person.events.iter().filter_map(|entry| match &entry.event {
+            Event::Reply(reply) => Some(reply.text.clone()),
+            _ => None,
+        });
+        let ended = person.alerts.iter().filter(|alert| alert.state.is_final()).map(|alert| alert.text.clone());
+        replies.chain(ended).collect::<Vec<_>>()
+    };
+    let prune = async |at: Timestamp| while !store.prune(at).await.unwrap().done {};
+    prune(now() + day).await;
+    assert_eq!(texts().await[..2], ["C", "R"]);
+    // The message's own life is over by then, receipt or not.
+    prune(now() + day * 20).await;
+    let left = texts().await;
+    assert!(left.len() >= 2 && left.iter().all(String::is_empty), "{left:?}");
+    assert_eq!(happen(&store, vec![reply(prospect(1), "HELP")]).await.outcomes.len(), 1);
+    prune(now() + day * 20).await;
+    prune(now() + day * 40).await;
+    assert!(store.person(subscriber(1)).await.unwrap().events.is_empty(), "calls are gone after their time");
+    store.close().await;
+}
+
+fn clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+fn database(url: &str, name: &str) -> PostgresSettings {
+    PostgresSettings {
+        url: Secret::new(url.to_owned()),
+        ca: None,
+        node_name: name.to_owned(),
+        pool: 2,
+        interval: Duration::from_millis(100),
+        timeout: Duration::from_secs(10),
+        migrate: true,
+        lease: Duration::from_secs(600),
+        retention: Retention::of(support::DAY * 30),
+    }
+}
+
+struct Node {
+    store: HandOver,
+    health: DatabaseHealth,
+    loops: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Node {
+    async fn start(dir: &Path, url: &str, name: &str) -> Self {
+        let local = Embedded::open(EmbeddedSettings { shared: true, ..settings(dir) }, clock()).unwrap();
+        let health = DatabaseHealth::starting(clock);
+        let store = HandOver::beside(local, database(url, name), health.clone(), clock).await.unwrap();
+        let loops = vec![tokio::spawn(store.clone().probe())];
+        let node = Self { store, health, loops };
+        while node.health.now().machine.condition() != Condition::Normal || node.store.is_behind() {
+            if node.store.hand_over(&node.context()).await.unwrap() != Step::Moved {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        node
+    }
+
+    fn context(&self) -> Context {
+        Context { policy: Arc::new(policy()), database: self.health.decides_by(), now: clock() }
+    }
+
+    async fn happen(&self, events: Vec<Event>) -> Vec<String> {
+        let mut left = events.len();
+        self.store.local().append(events).await.unwrap();
+        let mut said = Vec::new();
+        while left > 0 {
+            let batch = self.store.local().next(100).await;
+            left = left.saturating_sub(batch.len());
+            said.extend(verdicts(&self.store.settle(batch, self.context()).await.unwrap()));
+        }
+        said
+    }
+
+    async fn stop(self) {
+        for task in self.loops {
+            task.abort();
+        }
+        self.store.local().clone().close().await;
+    }
+}
+
+/// Rows of the database that hold these digits, by table.
+fn rows(url: &str, number: Msisdn) -> String {
+    let tables = sql(
+        url,
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1",
+    );
+    let mut found = Vec::new();
+    for table in tables.lines() {
+        let count = sql(url, &format!("select count(*) from {table} t where t::text like '%{}%'", number.as_u64()));
+        if count.trim() != "0" {
+            found.push(table);
+        }
+    }
+    found.join(" ")
+}
+
+fn fresh(id: &str, called: Msisdn) -> Event {
+    support::call_at(id, called, clock())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_erased_in_the_database_is_erased_in_every_nodes_store() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    migrate_now(&database(&url, "migrates")).await.unwrap();
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let one = Node::start(here.path(), &url, "one").await;
+    let two = Node::start(there.path(), &url, "two").await;
+    lists(&one.store).await;
+    let (gone, other) = (prospect(500), prospect(600));
+    assert_eq!(one.happen(vec![fresh("a", gone), fresh("b", other)]).await, ["send teaser", "send teaser"]);
+    let submits = one.store.lease(10, &one.context()).await.unwrap();
+    one.happen(submits.iter().map(|submit| accepted(submit, &[&format!("{}", submit.alert.0 % 1_000_000)])).collect())
+        .await;
+    assert_eq!(two.happen(vec![reply(gone, "C"), reply(gone, "R")]).await, ["reply granted", "reply refused"]);
+    two.store.put_listed(vec![entry(gone, List::Consent)]).await.unwrap();
+    let known = two.store.person(gone).await.unwrap();
+    assert_eq!((known.events.len(), known.charges.len(), known.lists.len()), (3, 1, 1));
+
+    let erased = one.store.erase(gone, "asked by letter", clock()).await.unwrap();
+    assert_eq!((erased.events, erased.charges_kept, erased.do_not_contact, erased.lists), (3, 1, true, 1));
+    assert!(erased.alerts >= 2, "{erased:?}");
+    assert_eq!(rows(&url, gone), "charge erasure listed");
+    assert_eq!(sql(&url, "select count(*) from erasure_done").trim(), "1", "who was asked has done it");
+    // The other node, which was away meanwhile and comes back.
+    let upkeep = tokio::spawn(two.store.clone().upkeep());
+    for _ in 0..1_000 {
+        if sql(&url, "select count(*) from erasure_done").trim() == "2" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(sql(&url, "select count(*) from erasure_done").trim(), "2");
+    upkeep.abort();
+    assert_eq!(rows(&url, gone), "charge erasure listed");
+    assert!(!two.store.person(other).await.unwrap().is_nobody(), "others keep what is theirs");
+    // A receipt for what was erased is nobody's; a call is a new beginning, by the list.
+    let id = submits.iter().find(|submit| submit.destination == gone).map(|submit| submit.alert.0 % 1_000_000).unwrap();
+    assert_eq!(one.happen(vec![receipt(&id.to_string(), None)]).await, ["nothing unmatched"]);
+    let again = one.store.erase(gone, "again", clock()).await.unwrap();
+    assert_eq!(again, Erased { do_not_contact: true, charges_kept: 1, ..Erased::default() });
+    one.stop().await;
+    two.stop().await;
+    for dir in [here, there] {
+        let left: Vec<_> = traces(dir.path(), gone).into_iter().map(|(table, _)| table).collect();
+        assert!(left.is_empty() || left == ["charge"], "{left:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_that_was_away_brings_back_of_an_erased_person_is_erased_too_and_a_new_life_stays() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    migrate_now(&database(&url, "migrates")).await.unwrap();
+    let one = Node::start(here.path(), &url, "one").await;
+    let two = Node::start(there.path(), &url, "two").await;
+    let gone = prospect(700);
+    // It counts this call and knows nothing of the erasure.
+    two.health
+        .tell(routing::HealthEvent::Force { until: clock() + Duration::from_secs(600), reason: "test".to_owned() });
+    assert_eq!(two.health.decides_by(), Database::Abnormal);
+    assert_eq!(
+        two.happen(vec![fresh("away", gone), reply(gone, "R")]).await,
+        ["nothing abnormal_no_registry", "reply refused"]
+    );
+    one.store.erase(gone, "asked", clock()).await.unwrap();
+    assert_eq!(rows(&url, gone), "erasure");
+    two.health.tell(routing::HealthEvent::Lift);
+    while two.health.now().machine.condition() != Condition::Normal || two.store.is_behind() {
+        if two.store.hand_over(&two.context()).await.unwrap() != Step::Moved {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    assert!(rows(&url, gone).contains("missed_call"), "it was brought back");
+    // Meanwhile the number registers anew.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    one.store.put_subscriber(Subscriber::new(gone, clock())).await.unwrap();
+    let upkeep = tokio::spawn(two.store.clone().upkeep());
+    for _ in 0..1_000 {
+        if sql(&url, "select count(*) from erasure_done").trim() == "2" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    upkeep.abort();
+    assert_eq!(
+        rows(&url, gone),
+        "erasure listed subscriber",
+        "the refusal is kept by number, the new registration whole"
+    );
+    one.stop().await;
+    two.stop().await;
+}
