@@ -164,13 +164,13 @@ mod tests {
             ))
             .unwrap();
             migrate(&conn).unwrap();
-            let version: usize = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-            let kept: usize = conn
+            let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            let kept: i64 = conn
                 .query_row("SELECT (SELECT count(*) FROM subscriber) + (SELECT count(*) FROM event)", [], |row| {
                     row.get(0)
                 })
                 .unwrap();
-            assert_eq!((version, kept), (STEPS.len(), 2));
+            assert_eq!((version, kept), (i64::try_from(STEPS.len()).unwrap(), 2));
             for table in ["listed", "evidence", "campaign_count", "campaign_turn", "erased", "quarantine"] {
                 conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
             }
