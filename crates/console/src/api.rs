@@ -24,6 +24,7 @@ pub use self::force::{ForceError, ForceRequest};
 use self::refusal::Refusal;
 pub use self::view::{
     AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SipPeerView, SipView, SpanView, Status,
+    TermsView,
 };
 use crate::health::{self, Check};
 

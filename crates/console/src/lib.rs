@@ -10,7 +10,7 @@ pub mod phones;
 
 pub use api::{
     AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
-    SipPeerView, SipView, SpanView, Status, router,
+    SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use health::{Check, Condition};
 pub use language::PageLanguage;

@@ -80,7 +80,7 @@ fn status() -> Status {
 }
 
 fn ranges() -> Ranges {
-    Ranges::parse("north=8613700000000-8613700999999:3;south=86136*:1000000").unwrap()
+    Ranges::parse("north=8613700000000-8613700999999:3;south=86136*:1000000?consent=explicit&quiet=21-8&clock=12&campaigns=summer").unwrap()
 }
 
 struct Gateway {
@@ -262,9 +262,11 @@ async fn ranges_show_quota_and_usage() {
         *north,
         json!({
             "name": "north", "spans": [{"first": "+8613700000000", "last": "+8613700999999"}], "quota": 3, "used": 2,
-            "in_force": true,
+            "in_force": true, "terms": {"consent": "none"},
         })
     );
+    let terms = json!({"consent": "explicit", "quiet": "21:00-08:00", "clock": "12", "campaigns": ["summer"]});
+    assert_eq!(south["terms"], terms);
     assert_eq!((&south["name"], &south["quota"], &south["used"]), (&json!("south"), &json!(1_000_000), &json!(0)));
     let thirteen_digits = json!({"first": "+8613600000000", "last": "+8613699999999"});
     assert!(south["spans"].as_array().unwrap().contains(&thirteen_digits), "{south}");

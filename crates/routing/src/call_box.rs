@@ -1,5 +1,7 @@
 //! The call box: all that is remembered of one called person.
 
+use std::time::Duration;
+
 use model::{AlertId, Caller, Msisdn, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,18 @@ pub struct Offer {
     /// Set once it was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<Fetched>,
+    /// Until when it keeps the next teaser away, where that is sooner than usual: the person answered by a keyword, or certainly never got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_until: Option<Timestamp>,
+}
+
+impl Offer {
+    /// Until when it keeps the next teaser away: for the usual time, unless the person did something about it.
+    #[must_use]
+    pub fn silence_ends(&self, usual: Duration) -> Timestamp {
+        let sooner = self.fetched.as_ref().map(|fetched| fetched.at).into_iter().chain(self.silent_until);
+        sooner.fold(self.teased_at + usual, Timestamp::min)
+    }
 }
 
 /// A fetch that was granted: what was told, to be told again on request.

@@ -11,10 +11,41 @@ pub enum ConsentRule {
     /// Nothing.
     #[default]
     None,
-    /// They are on the list of existing customers.
+    /// They are on the list of existing customers, or on that of those who consented.
     ExistingCustomers,
     /// They are on the list of those who consented.
     Explicit,
+}
+
+impl ConsentRule {
+    /// Every rule, in the order of the documents.
+    pub const ALL: [Self; 3] = [Self::None, Self::ExistingCustomers, Self::Explicit];
+
+    /// The word used in settings and pages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ExistingCustomers => "existing_customers",
+            Self::Explicit => "explicit",
+        }
+    }
+
+    /// Reads that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == word)
+    }
+
+    /// Whether a person on these lists may be teased. Who consented expressly may be where less is asked.
+    #[must_use]
+    pub const fn met_by(self, listed: Listed) -> bool {
+        match self {
+            Self::None => true,
+            Self::ExistingCustomers => listed.customers || listed.consent,
+            Self::Explicit => listed.consent,
+        }
+    }
 }
 
 /// A list of numbers that operators keep.

@@ -31,6 +31,12 @@ impl DayWindow {
         if from == until { Err(DayWindowError) } else { Ok(Self { from, until }) }
     }
 
+    /// The minute of the day at which it begins.
+    #[must_use]
+    pub const fn begins(self) -> u16 {
+        self.from
+    }
+
     /// Minutes that are left of it at a minute of the day; `None` outside.
     #[must_use]
     pub const fn left(self, minute: u16) -> Option<u16> {

@@ -23,7 +23,7 @@ pub struct View {
     pub range_used: u64,
     /// The lists that they are on; nothing is known of them while the database is abnormal, and then nobody is teased.
     pub listed: Listed,
-    /// Teasers with a campaign that this node has queued for that range: whose turn it is.
+    /// Teasers with a campaign that this node has queued for that range, whether or not they left: whose turn it is.
     pub campaign_turn: u64,
     /// Whether the database can be asked.
     pub database: Database,

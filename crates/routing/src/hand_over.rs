@@ -282,10 +282,12 @@ impl Sides<'_> {
     fn offer(&self) -> Option<Offer> {
         whose(&self.base.offer, &self.mine.offer, &self.theirs.offer, || {
             let mut offer = self.mine.offer.clone()?;
-            if let Some(theirs) = self.theirs.offer.as_ref().filter(|theirs| theirs.teased_at == offer.teased_at)
-                && theirs.fetched.is_some()
-            {
-                offer.fetched.clone_from(&theirs.fetched);
+            if let Some(theirs) = self.theirs.offer.as_ref().filter(|theirs| theirs.teased_at == offer.teased_at) {
+                if theirs.fetched.is_some() {
+                    offer.fetched.clone_from(&theirs.fetched);
+                }
+                // Whichever side was acted on first ends the silence.
+                offer.silent_until = offer.silent_until.into_iter().chain(theirs.silent_until).min();
             }
             Some(offer)
         })
@@ -457,6 +459,7 @@ mod tests {
             expires_at: at(minute + 60),
             campaign: None,
             fetched: fetched(taken),
+            silent_until: None,
         }))
     }
 
@@ -715,6 +718,7 @@ mod tests {
             expires_at: at(60),
             campaign: None,
             fetched,
+            silent_until: None,
         };
         let granted = Some(Fetched { at: at(3), list: Vec::new(), more: 2 });
         let mut base = empty();
@@ -900,6 +904,7 @@ mod tests {
             expires_at: NOW + MINUTE,
             campaign: None,
             fetched: None,
+            silent_until: None,
         });
         (before, after)
     }
@@ -912,6 +917,7 @@ mod tests {
             expires_at: at(-1),
             campaign: None,
             fetched: None,
+            silent_until: None,
         };
         let counted_in = vec![RangeName("south".to_owned())];
         let known = CallBox { counted_in, offer: Some(earlier), alerted_at: Some(at(-9)), ..empty() };

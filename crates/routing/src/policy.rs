@@ -131,7 +131,7 @@ pub struct Limits {
     pub validity: Validity,
     /// A teaser that could not be sent within this time is dropped: a late one is worse than none.
     pub teaser_patience: Duration,
-    /// At most one teaser per person in this time.
+    /// No further teaser in this time after one, unless the person did something about it.
     pub teaser_interval: Duration,
     /// How long a fetch is granted after a teaser.
     pub offer_validity: Duration,
@@ -161,7 +161,7 @@ impl Default for Limits {
             daily_cap: 20,
             validity: Validity { alert: DAY, teaser: DAY, notice: DAY, notify: MINUTE.saturating_mul(120) },
             teaser_patience: MINUTE.saturating_mul(15),
-            teaser_interval: DAY,
+            teaser_interval: DAY.saturating_mul(7),
             offer_validity: DAY,
             max_age: DAY.saturating_mul(7),
             dedup_window: DAY,

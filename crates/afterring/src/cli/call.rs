@@ -119,12 +119,19 @@ fn in_words(what: &str, why: &str) -> String {
         ("nothing", "too_old") => "not told: too long ago (alert.max_age)",
         ("nothing", "suspended") => "not told: the subscriber is suspended",
         ("nothing", "refused") => "not told: the person refused such messages",
+        ("nothing", "do_not_contact") => "not told: the person is on the do-not-contact list",
+        ("nothing", "no_consent") => "not told: the range asks for consent that the person has not given (ranges)",
+        ("nothing", "quiet_hours") => {
+            "not told: it is in the quiet hours of the range (ranges); the next teaser counts it"
+        }
         ("nothing", "not_subscribed") => {
             "not told: not registered, and the number it was forwarded to serves subscribers only (service.numbers)"
         }
         ("nothing", "outside_ranges") => "not told: not registered, and in no range that is in force (ranges)",
         ("nothing", "quota_used_up") => "not told: the quota of the range is used up (ranges)",
-        ("nothing", "teaser_capped") => "not told: a teaser went out lately (teaser.interval)",
+        ("nothing", "teaser_capped") => {
+            "not told: a teaser went out lately, and the person did not answer it (teaser.interval)"
+        }
         ("nothing", "daily_cap") => "not told: as many messages as a day may have (alert.daily_cap)",
         ("nothing", "abnormal_not_registered") => {
             "not told: the database is abnormal, and the person is not registered"

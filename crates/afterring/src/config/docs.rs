@@ -28,7 +28,7 @@ Settings come from, weakest first: the defaults, a file of TOML, the environment
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
     for section in keys::sections() {
-        let title = if section.name.is_empty() { "ranges" } else { section.name };
+        let title = if section.name.is_empty() { "ranges and campaigns" } else { section.name };
         let _ = writeln!(page, "\n## {title}\n");
         if !section.name.is_empty() {
             let _ = writeln!(page, "{}\n", section.meaning);

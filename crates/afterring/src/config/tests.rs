@@ -77,6 +77,20 @@ fn the_named_file_is_used_and_must_exist() {
 }
 
 #[test]
+fn campaigns_that_ranges_name_must_exist() {
+    let campaigns = ("AFTERRING_CAMPAIGNS", "summer:3@2026-12-01/2027-01-01;autumn:1");
+    let found = faults(&[campaigns, ("AFTERRING_RANGES", "a=86138*:5?campaigns=summer+spring;b=86139*:5")]);
+    let [fault] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(fault.key, "ranges");
+    assert_eq!(fault.problem, "range 'a' has the campaign 'spring', which campaigns doesn't name");
+    let found =
+        faults(&[("AFTERRING_CAMPAIGNS", "summer"), ("AFTERRING_RANGES", "a=86138*:5?campaigns=summer&quite=1")]);
+    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(keys, ["campaigns", "ranges"]);
+    assert!(found[1].problem.contains("there is no parameter 'quite'"), "{}", found[1].problem);
+}
+
+#[test]
 fn all_faults_are_told_together_with_key_place_value_and_what_is_valid() {
     let given = [
         ("AFTERRING_RANGES", "a=8613900000009-8613900000001:5;b=86138*:5;c=861380*:5"),

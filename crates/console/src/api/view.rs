@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use routing::{Change, Condition, RangeName, Ranges};
+use routing::{Change, ClockFace, Condition, RangeName, Ranges, Terms};
 use serde::{Serialize, Serializer};
 
 /// Writes a time as RFC 3339 in UTC.
@@ -192,6 +192,43 @@ pub struct RangeView {
     /// In force until then.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
     pub until: Option<Timestamp>,
+    /// What else it says of its people.
+    pub terms: TermsView,
+}
+
+/// What a range says of its people, in the words of the settings; what is absent is as usual.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TermsView {
+    /// What is asked of a person before they are teased: `none`, `existing_customers` or `explicit`.
+    pub consent: &'static str,
+    /// When no teaser is sent, in the person's local time: `21:00-08:00`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<String>,
+    /// Their time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Their language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// How they read a clock: `12` or `24`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<&'static str>,
+    /// The campaigns of its teasers; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub campaigns: Vec<String>,
+}
+
+impl From<&Terms> for TermsView {
+    fn from(terms: &Terms) -> Self {
+        Self {
+            consent: terms.consent.as_str(),
+            quiet: terms.quiet.map(|window| window.to_string()),
+            time_zone: terms.time_zone.clone(),
+            language: terms.language.as_ref().map(ToString::to_string),
+            clock: terms.clock.map(ClockFace::as_str),
+            campaigns: terms.campaigns.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// Consecutive numbers.
@@ -220,6 +257,7 @@ pub(super) fn range_views(ranges: &Ranges, usage: &[(RangeName, u64)], now: Time
             in_force: range.in_force(now),
             from: range.from,
             until: range.until,
+            terms: TermsView::from(&range.terms),
         });
     }
     views

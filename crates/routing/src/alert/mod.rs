@@ -266,7 +266,8 @@ impl Alert {
         })
     }
 
-    fn is_too_late(&self, limits: &Limits, now: Timestamp) -> bool {
+    /// Whether a queued alert has waited longer than it is worth.
+    pub(crate) fn is_too_late(&self, limits: &Limits, now: Timestamp) -> bool {
         let patience = match self.kind {
             Kind::Teaser => limits.teaser_patience.min(self.validity),
             Kind::Fallback | Kind::Detail | Kind::Notice | Kind::Notify => self.validity,

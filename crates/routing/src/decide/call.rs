@@ -1,12 +1,14 @@
 //! A call was missed.
 
+use std::time::Duration;
+
 use model::{Caller, Kind, MissedCall};
 
-use super::case::{Case, NewAlert};
-use super::{forget, tell, update};
+use super::case::Case;
+use super::{courtesy, forget, tell, update};
 use crate::text::local_day;
 use crate::{
-    Alert, AlertState, Audience, Deferred, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus,
+    AlertState, Audience, Deferred, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus,
     Verdict,
 };
 
@@ -35,6 +37,10 @@ fn normal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
             }
         }
         None if case.call_box.refused_at.is_some() => Verdict::Nothing(NothingWhy::Refused),
+        None if case.view.listed.do_not_contact => {
+            courtesy::keep_away(case);
+            Verdict::Nothing(NothingWhy::DoNotContact)
+        }
         None if audience(case, call) == Some(Audience::Subscribers) => Verdict::Nothing(NothingWhy::NotSubscribed),
         None => {
             forget::stale(case);
@@ -82,12 +88,16 @@ fn audience(case: &Case<'_>, call: &MissedCall) -> Option<Audience> {
     call.service_number.as_ref().and_then(|number| case.policy.service.numbers.get(number)).copied()
 }
 
-/// Teases at most once in a while, and never late; calls in between are part of the offer, or wait for the next teaser ([`forget::stale`]).
+/// Teases at most once in a while, and never late; calls in between are part of the offer, or wait for the next teaser ([`forget::stale`]). First comes
+/// whether this person may be teased at all, then whether it is the time for it.
 fn prospect(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
-    let ranges = &case.policy.ranges;
-    let Some(range) = ranges.find(call.called).filter(|range| range.in_force(case.now)) else {
+    let Some(range) = case.range().filter(|range| range.in_force(case.now)) else {
         return Verdict::Nothing(NothingWhy::OutsideRanges);
     };
+    if let Some(why) = courtesy::barred(case) {
+        courtesy::keep_away(case);
+        return Verdict::Nothing(why);
+    }
     let counted = case.call_box.counted_in.contains(&range.name);
     if !counted && case.view.range_used >= range.quota {
         return Verdict::Nothing(NothingWhy::QuotaUsedUp);
@@ -96,49 +106,72 @@ fn prospect(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
     if let Some(verdict) = join_teaser(case) {
         return verdict;
     }
-    let limits = &case.policy.limits;
-    let lately =
-        case.call_box.offer.as_ref().is_some_and(|offer| case.now.since(offer.teased_at) < limits.teaser_interval);
-    if lately || (case.call_box.open.is_some() && !tell::waited_enough(case)) {
-        return Verdict::Nothing(NothingWhy::TeaserCapped);
+    match when(case, call, range) {
+        Ok(worth) => {
+            tease(case, range, counted, worth);
+            Verdict::Send(Kind::Teaser)
+        }
+        Err(why) => Verdict::Nothing(why),
     }
-    if case.now.since(call.at) >= limits.teaser_patience {
-        return Verdict::Nothing(NothingWhy::TooOld);
-    }
-    if tell::day_is_full(case) {
-        return Verdict::Nothing(NothingWhy::DailyCap);
-    }
-    tease(case, range, counted)
 }
 
-fn tease(case: &mut Case<'_>, range: &Range, counted: bool) -> Verdict {
+/// How long a teaser is worth sending now, or why none is made now.
+fn when(case: &mut Case<'_>, call: &MissedCall, range: &Range) -> Result<Duration, NothingWhy> {
+    if courtesy::silent(case) || tell::told_lately(case) || (case.call_box.open.is_some() && !tell::waited_enough(case))
+    {
+        return Err(NothingWhy::TeaserCapped);
+    }
+    let worth = courtesy::worth(case, range).ok_or(NothingWhy::QuietHours)?;
+    if case.now.since(call.at) >= case.policy.limits.teaser_patience {
+        return Err(NothingWhy::TooOld);
+    }
+    if tell::day_is_full(case) {
+        return Err(NothingWhy::DailyCap);
+    }
+    Ok(worth)
+}
+
+fn tease(case: &mut Case<'_>, range: &Range, counted: bool, worth: Duration) {
     if !counted {
         case.effect(Effect::Count(range.name.clone()));
         case.call_box.counted_in.push(range.name.clone());
     }
-    let text = teaser_text(case);
-    let id = case.queue(NewAlert { kind: Kind::Teaser, text, told: Vec::new(), more: 0 });
-    case.call_box.open = Some(id);
-    tell::note_alert(case);
+    let (policy, turn) = (case.policy, case.view.campaign_turn);
+    let campaign =
+        policy.campaigns.choose(&range.terms.campaigns, turn, case.now).map(|campaign| campaign.name.clone());
+    // The text depends on the offer's campaign.
     case.call_box.offer = Some(Offer {
         range: range.name.clone(),
         teased_at: case.now,
-        expires_at: case.now + case.policy.limits.offer_validity,
-        campaign: None,
+        expires_at: case.now + policy.limits.offer_validity,
+        campaign: campaign.clone(),
         fetched: None,
+        silent_until: None,
     });
-    Verdict::Send(Kind::Teaser)
+    let text = teaser_text(case);
+    let id = case.queue_teaser(text, campaign, worth);
+    case.call_box.open = Some(id);
+    tell::note_alert(case);
 }
 
-/// A teaser that has not left yet, or that the SMSC still has, tells of this call too.
+/// A teaser that has not left yet and still may, or that the SMSC still has, tells of this call too.
 fn join_teaser(case: &mut Case<'_>) -> Option<Verdict> {
-    let queued = |state: &AlertState| matches!(state, AlertState::Queued { .. });
-    let joinable = |alert: &&mut Alert| alert.kind == Kind::Teaser && alert.doubts == 0 && queued(&alert.state);
-    if case.open_alert().filter(joinable).is_none() {
+    let (limits, now) = (&case.policy.limits, case.now);
+    let teaser = case.open_alert().filter(|alert| alert.kind == Kind::Teaser)?;
+    // One that is worth nothing any more is not brought up to date: it would be revived.
+    if now.since(teaser.created_at) >= teaser.validity {
+        return None;
+    }
+    if !matches!(teaser.state, AlertState::Queued { .. }) {
         return update::teaser(case);
     }
+    if teaser.doubts > 0 || teaser.is_too_late(limits, now) {
+        return None;
+    }
     let text = teaser_text(case);
-    case.open_alert()?.text = text;
+    if let Some(alert) = case.open_alert() {
+        alert.text = text;
+    }
     Some(Verdict::Joined(Kind::Teaser))
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use model::{AlertId, Kind, Language, Timestamp};
+use model::{AlertId, Kind, Reply, Timestamp};
 
 use crate::parts;
 use crate::text::Reader;
 use crate::{
-    Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, ReplyVerdict, Subscriber,
-    SubscriberStatus, Tally, Verdict, View,
+    Alert, AlertState, CallBox, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range,
+    ReplyVerdict, Subscriber, SubscriberStatus, Tally, Verdict, View,
 };
 
 /// The least time until a box is looked at again: bounds what one box can cost, whatever the limits are set to.
@@ -25,6 +25,10 @@ pub(super) struct Case<'a> {
     pub(super) alert: Option<Alert>,
     /// Whether this decision registers the person.
     pub(super) registered: bool,
+    /// The reply that is decided, or its last part.
+    pub(super) reply: Option<&'a Reply>,
+    /// What was texted, as a whole, where this decision answers a text.
+    pub(super) said: Option<String>,
     effects: Vec<Effect>,
     next_alert: AlertId,
 }
@@ -46,6 +50,8 @@ impl<'a> Case<'a> {
             call_box: view.call_box.clone(),
             alert: view.alert.clone(),
             registered: false,
+            reply: None,
+            said: None,
             effects: Vec::new(),
             next_alert: view.next_alert,
         }
@@ -71,10 +77,19 @@ impl<'a> Case<'a> {
 
     /// Queues a new alert and names it.
     pub(super) fn queue(&mut self, new: NewAlert) -> AlertId {
-        let id = self.next_alert;
-        self.next_alert = AlertId(id.0.saturating_add(1));
-        self.effects.push(Effect::Alert(Alert {
-            id,
+        let alert = self.new_alert(new);
+        self.add(alert)
+    }
+
+    /// Queues a teaser and names it; it is worth no more than `validity`.
+    pub(super) fn queue_teaser(&mut self, text: String, campaign: Option<CampaignName>, validity: Duration) -> AlertId {
+        let alert = self.new_alert(NewAlert { kind: Kind::Teaser, text, told: Vec::new(), more: 0 });
+        self.add(Alert { campaign, validity, ..alert })
+    }
+
+    fn new_alert(&self, new: NewAlert) -> Alert {
+        Alert {
+            id: self.next_alert,
             to: self.call_box.called,
             kind: new.kind,
             source: self.policy.service.source(new.kind, &new.told, new.more),
@@ -89,8 +104,19 @@ impl<'a> Case<'a> {
             avoid: None,
             campaign: None,
             state: AlertState::Queued { not_before: self.now },
-        }));
+        }
+    }
+
+    fn add(&mut self, alert: Alert) -> AlertId {
+        let id = alert.id;
+        self.next_alert = AlertId(id.0.saturating_add(1));
+        self.effects.push(Effect::Alert(alert));
         id
+    }
+
+    /// The last alert that this decision queued.
+    pub(super) fn answer(&self) -> Option<AlertId> {
+        (self.next_alert > self.view.next_alert).then(|| AlertId(self.next_alert.0 - 1))
     }
 
     /// Queues the answer to a reply, where that verdict has one.
@@ -114,18 +140,25 @@ impl<'a> Case<'a> {
         self.view.subscriber.as_ref().filter(|subscriber| subscriber.status == SubscriberStatus::Active)
     }
 
-    /// The language and time zone of the called person.
-    pub(super) fn reader(&self) -> Reader<'a> {
-        let subscriber = self.view.subscriber.as_ref();
-        let language: &Language =
-            subscriber.and_then(|subscriber| subscriber.language.as_ref()).unwrap_or(&self.policy.language);
-        let clock = subscriber.and_then(|subscriber| subscriber.clock).unwrap_or(self.policy.clock);
-        Reader { language, time_zone: self.time_zone(), clock, range: None, campaign: None }
+    /// For whom texts are written: what the called person chose, else what their range says, else the default.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        let (subscriber, range) = (self.view.subscriber.as_ref(), self.range());
+        let language = subscriber.and_then(|subscriber| subscriber.language.as_ref());
+        let language = language.or_else(|| range?.terms.language.as_ref()).unwrap_or(&self.policy.language);
+        let clock = subscriber.and_then(|subscriber| subscriber.clock);
+        let clock = clock.or_else(|| range?.terms.clock).unwrap_or(self.policy.clock);
+        let campaign = self.call_box.offer.as_ref().and_then(|offer| offer.campaign.as_ref());
+        Reader { language, time_zone: self.time_zone(), clock, range: range.map(|range| &range.name), campaign }
     }
 
     pub(super) fn time_zone(&self) -> &'a str {
-        let subscriber = self.view.subscriber.as_ref();
-        subscriber.and_then(|subscriber| subscriber.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
+        let chosen = self.view.subscriber.as_ref().and_then(|subscriber| subscriber.time_zone.as_deref());
+        chosen.or_else(|| self.range()?.terms.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
+    }
+
+    /// The range that the person is in, whether it is in force or not.
+    pub(super) fn range(&self) -> Option<&'a Range> {
+        self.policy.ranges.find(self.call_box.called)
     }
 
     /// The open alert of the box, if the view holds it.

@@ -3,9 +3,10 @@
 use model::Timestamp;
 
 use super::case::Case;
+use super::courtesy;
 use crate::Offer;
 
-/// Calls of a person who is not registered are kept while an offer holds them, else as long as an offer would hold them: the next teaser counts them.
+/// A teaser that the person may not get any more is taken back. Calls of a person who is not registered are kept while an offer holds them, else as long as an offer would hold them: the next teaser counts them.
 /// An offer is remembered longer than it can be taken, to say that it is over. While nobody can say whether the person is registered, or something
 /// of theirs is deferred, all of it stays.
 pub(super) fn stale(case: &mut Case<'_>) {
@@ -13,6 +14,7 @@ pub(super) fn stale(case: &mut Case<'_>) {
     if registered || case.in_the_dark() || !case.call_box.deferred.is_empty() {
         return;
     }
+    courtesy::keep_away(case);
     if case.call_box.refused_at.is_some() {
         case.call_box.clear_untold();
     }
@@ -49,5 +51,5 @@ fn forget_calls(case: &mut Case<'_>) {
 /// When an offer can no longer be taken, keeps no teaser away, and was over for as long as it lasted.
 fn forgotten_at(case: &Case<'_>, offer: &Offer) -> Timestamp {
     let limits = &case.policy.limits;
-    offer.expires_at.max(offer.teased_at + limits.teaser_interval) + limits.offer_validity
+    offer.expires_at.max(offer.silence_ends(limits.teaser_interval)) + limits.offer_validity
 }

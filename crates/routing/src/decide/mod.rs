@@ -2,8 +2,10 @@
 
 mod call;
 mod case;
+mod courtesy;
 mod due;
 mod forget;
+mod record;
 mod reply;
 mod sent;
 mod tell;
@@ -27,7 +29,10 @@ pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> De
         Event::Submitted { alert, attempt, outcome } => sent::submitted(&mut case, *alert, *attempt, outcome),
         Event::Updated { alert, attempt, outcome } => update::updated(&mut case, *alert, *attempt, outcome),
         Event::Receipt(receipt) => sent::receipt(&mut case, receipt),
-        Event::Reply(reply) => reply::replied(&mut case, reply),
+        Event::Reply(reply) => {
+            case.reply = Some(reply);
+            reply::replied(&mut case, reply)
+        }
         Event::Word(word) => word::heard(&mut case, word),
         Event::Dropped { alert } => sent::dropped(&mut case, *alert),
         Event::Due { .. } => due::looked_at(&mut case),

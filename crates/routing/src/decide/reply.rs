@@ -4,10 +4,11 @@ use model::{Kind, Reply};
 
 use super::case::{Case, NewAlert};
 use super::tell::list_text;
+use super::{courtesy, record};
 use crate::parts::{self, Collected};
 use crate::{
-    Action, Charge, Deferred, Effect, Fetched, NothingWhy, RateWindow, ReplyVerdict, Subscriber, SubscriberStatus,
-    Verdict,
+    Action, Charge, Conversion, Deferred, Effect, EvidenceOf, Fetched, NothingWhy, RateWindow, ReplyVerdict,
+    Subscriber, SubscriberStatus, Verdict,
 };
 
 pub(super) fn replied(case: &mut Case<'_>, reply: &Reply) -> Verdict {
@@ -28,6 +29,10 @@ pub(super) fn replied(case: &mut Case<'_>, reply: &Reply) -> Verdict {
 /// Decides the text of a whole message, or what came of it in time.
 pub(super) fn answer(case: &mut Case<'_>, text: &str) -> ReplyVerdict {
     let action = case.policy.keywords.action(text);
+    case.said = Some(text.to_owned());
+    if action.is_some() {
+        courtesy::acted(case);
+    }
     let over = over_the_limit(case);
     match action {
         // A refusal always counts, whatever the rate and whatever the database.
@@ -150,6 +155,8 @@ fn grant(case: &mut Case<'_>) {
         offer.fetched = Some(Fetched { at, list: told, more });
         let charge = Charge { called, at, alert, teased_at: offer.teased_at, range: offer.range.clone() };
         case.effect(Effect::Charge(charge));
+        record::evidence(case, EvidenceOf::Fetched);
+        record::converted(case, Conversion::Fetched);
     }
 }
 
@@ -175,6 +182,9 @@ fn refuse(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
     if first && !over {
         case.notice(ReplyVerdict::Refused);
     }
+    if first {
+        record::evidence(case, EvidenceOf::Refused);
+    }
     ReplyVerdict::Refused
 }
 
@@ -182,8 +192,13 @@ fn refuse(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
 /// are told as a subscriber's, a little later.
 pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
     if case.abnormal() {
+        let first = !case.call_box.deferred.contains(&Deferred::Subscribe);
         case.defer(Deferred::Subscribe);
         case.notice(ReplyVerdict::Deferred);
+        // Their words: what is decided after recovery has none.
+        if first {
+            record::evidence(case, EvidenceOf::SubscriptionAsked);
+        }
         return ReplyVerdict::Deferred;
     }
     if suspended(case) {
@@ -194,6 +209,7 @@ pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
     if case.view.subscriber.is_none() {
         case.withdraw(&[Kind::Teaser]);
         case.effect(Effect::Subscribe(Subscriber::new(called, case.now)));
+        record::converted(case, Conversion::Subscribed);
         case.call_box.refused_at = None;
         case.call_box.offer = None;
         case.registered = true;
@@ -202,6 +218,9 @@ pub(super) fn subscribe(case: &mut Case<'_>) -> ReplyVerdict {
         }
     }
     case.notice(ReplyVerdict::Subscribed);
+    if case.view.subscriber.is_none() {
+        record::evidence(case, EvidenceOf::Subscribed);
+    }
     ReplyVerdict::Subscribed
 }
 
@@ -218,6 +237,10 @@ fn unsubscribe(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
     }
     if !over {
         case.notice(ReplyVerdict::Unsubscribed);
+    }
+    // Where nobody can say whether they are registered, a robot's many requests are many nothings.
+    if case.view.subscriber.is_some() || (case.abnormal() && !over) {
+        record::evidence(case, EvidenceOf::Unsubscribed);
     }
     ReplyVerdict::Unsubscribed
 }

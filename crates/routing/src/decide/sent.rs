@@ -3,11 +3,11 @@
 use model::{AlertId, Kind, Receipt, ReceiptState, SubmitOutcome};
 
 use super::case::Case;
-use super::{tell, update};
+use super::{courtesy, record, tell, update};
 use crate::{Alert, AlertState, CallBox, Calls, FailedWhy, NothingWhy, Offer, Verdict};
 
 pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &SubmitOutcome) -> Verdict {
-    let (policy, now) = (case.policy, case.now);
+    let (policy, now, barred) = (case.policy, case.now, courtesy::barred(case).is_some());
     let Some(alert) = case.alert.as_mut().filter(|alert| alert.id == id) else {
         return Verdict::Nothing(NothingWhy::Unmatched);
     };
@@ -15,10 +15,13 @@ pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome:
     if alert.submitted(attempt, outcome, policy.in_doubt, &policy.limits, now).is_err() {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
-    if alert.kind == Kind::Teaser && (case.view.subscriber.is_some() || !promises(alert, &case.call_box)) {
+    if alert.kind == Kind::Teaser && (case.view.subscriber.is_some() || barred || !promises(alert, &case.call_box)) {
         alert.withdraw(now);
     }
     let alert = alert.clone();
+    if matches!(outcome, SubmitOutcome::Accepted { .. }) {
+        record::teased(case, &alert);
+    }
     after(case, &alert, &before);
     Verdict::Alert
 }
@@ -70,6 +73,7 @@ pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
         AlertState::Superseded { .. } => closed_quietly(case, alert),
         AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
             untell_all(case, alert);
+            courtesy::never_seen(case, alert);
             closed_quietly(case, alert);
         }
         AlertState::Failed { why, .. } => {
@@ -115,7 +119,10 @@ pub(super) fn failed(case: &mut Case<'_>, alert: &Alert, why: FailedWhy) {
         Kind::Detail | Kind::Fallback => untell_all(case, alert),
         Kind::Teaser => {
             // Nobody can take an offer that never arrived. One that receipts call undelivered stays to its end: it keeps the next teaser away.
-            let never_arrived = alert.doubts == 0 && matches!(why, FailedWhy::Refused(_) | FailedWhy::TooLate);
+            let never_arrived = alert.doubts == 0
+                && match why {
+                    FailedWhy::Refused(_) | FailedWhy::TooLate | FailedWhy::Withdrawn => true,
+                };
             let own = |offer: &mut Offer| offer.teased_at == alert.created_at && offer.fetched.is_none();
             if never_arrived {
                 case.call_box.offer.take_if(own);

@@ -113,6 +113,11 @@ pub(super) fn note_alert(case: &mut Case<'_>) {
     };
 }
 
+/// Whether the last alert about calls was too short ago for another.
+pub(super) fn told_lately(case: &Case<'_>) -> bool {
+    case.call_box.alerted_at.is_some_and(|last| case.now.since(last) < case.policy.limits.min_interval)
+}
+
 /// Whether the day has as many alerts about calls as it may.
 pub(super) fn day_is_full(case: &Case<'_>) -> bool {
     let today = today(case);

@@ -2,6 +2,7 @@
 
 mod alert;
 mod cells;
+mod courtesy;
 mod parts;
 mod stories;
 mod updates;
@@ -104,6 +105,7 @@ fn offer() -> Offer {
         expires_at: teased_at + DAY,
         campaign: None,
         fetched: None,
+        silent_until: None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Caller, Kind, Msisdn, Timestamp, UpdateOutcome};
 use routing::{
-    Alert, AlertState, CallBox, Database, Decision, Effect, Event, FailedWhy, InDoubtPolicy, MAX_CALLERS, MAX_MESSAGES,
-    MAX_SEEN, NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
+    Alert, AlertState, CallBox, Database, Decision, Effect, Event, InDoubtPolicy, MAX_CALLERS, MAX_EFFECTS,
+    MAX_MESSAGES, MAX_SEEN, NothingWhy, Policy, ReplyVerdict, Tally, Verdict, View,
 };
 
 /// One decision and what it was taken on.
@@ -28,7 +28,8 @@ pub(crate) struct Ledger {
     pub(crate) doubted: BTreeMap<Msisdn, u32>,
     charged: BTreeSet<(Msisdn, Timestamp)>,
     alerted: BTreeMap<Msisdn, Timestamp>,
-    teased: BTreeMap<Msisdn, Timestamp>,
+    /// Until when nobody is teased again.
+    silent: BTreeMap<Msisdn, Timestamp>,
     per_day: BTreeMap<(Msisdn, i64), u32>,
 }
 
@@ -141,34 +142,54 @@ impl Ledger {
         }
     }
 
-    /// Alerts that nobody asked for keep their distance and the day's number. Lists that were asked for (grants) are free of both, by design; a teaser
-    /// that certainly never left, or a subscription, frees the next teaser.
-    fn intervals(&mut self, step: &Step<'_>) {
-        let (called, limits) = (step.after.called, &step.policy.limits);
-        for alert in step.decision.alerts().filter(|alert| alert.kind == Kind::Teaser && alert.doubts == 0) {
-            let never_left = FailedWhy::Refused(0x0b);
-            if matches!(alert.state, AlertState::Failed { why, .. } if why == never_left || why == FailedWhy::TooLate) {
-                self.teased.remove(&called);
+    /// The silence after a teaser ends when the person texts something of ours, and when the teaser certainly never left; with its offer, when the network
+    /// gave it up.
+    fn silences(&mut self, step: &Step<'_>) {
+        let called = step.after.called;
+        for alert in step.decision.alerts().filter(|alert| alert.kind == Kind::Teaser) {
+            match alert.state {
+                AlertState::Failed { .. } if alert.doubts == 0 => drop(self.silent.remove(&called)),
+                AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
+                    let end = alert.created_at + step.policy.limits.offer_validity;
+                    self.silent.entry(called).and_modify(|until| *until = end.min(*until));
+                }
+                _ => {}
             }
         }
-        if step.decision.effects.iter().any(|effect| matches!(effect, Effect::Subscribe(_))) {
-            self.teased.remove(&called);
+        if acted(step) {
+            self.silent.remove(&called);
         }
+    }
+
+    /// Alerts that nobody asked for keep their distance and the day's number. Lists that were asked for (grants) are free of both, by design.
+    fn intervals(&mut self, step: &Step<'_>) {
+        let (called, limits) = (step.after.called, &step.policy.limits);
+        self.silences(step);
         for alert in new(step).filter(|alert| alert.kind != Kind::Notice) {
             if alert.kind == Kind::Teaser {
-                let last = self.teased.insert(called, step.now);
-                assert!(last.is_none_or(|last| step.now.since(last) >= limits.teaser_interval), "teased too often");
+                let until = self.silent.insert(called, step.now + limits.teaser_interval);
+                assert!(until.is_none_or(|until| until <= step.now), "teased too often");
             }
             if asked_for(step) || takes_a_place(step) {
                 continue;
             }
-            let last = self.alerted.insert(called, step.now).filter(|_| alert.kind != Kind::Teaser);
+            let last = self.alerted.insert(called, step.now);
             assert!(last.is_none_or(|last| step.now.since(last) >= limits.min_interval), "alerted too often");
             let day = step.now.as_millis().div_euclid(24 * 3_600_000);
             let today = self.per_day.entry((called, day)).or_default();
             *today += 1;
             assert!(*today <= limits.daily_cap, "more alerts than a day may have");
         }
+    }
+}
+
+/// Whether a person texted something of ours.
+fn acted(step: &Step<'_>) -> bool {
+    match step.decision.verdict {
+        Verdict::Reply(verdict) => {
+            !matches!(verdict, ReplyVerdict::WrongKeyword | ReplyVerdict::NotOurNumber | ReplyVerdict::Waiting)
+        }
+        _ => false,
     }
 }
 
@@ -229,7 +250,7 @@ fn bounded(step: &Step<'_>) {
     assert!(call_box.untold.len() <= MAX_CALLERS && call_box.seen.len() <= MAX_SEEN);
     assert!(call_box.deferred.len() <= 4 && call_box.counted_in.len() <= 1);
     assert!(call_box.messages.len() <= MAX_MESSAGES);
-    assert!(step.decision.effects.len() <= 8);
+    assert!(step.decision.effects.len() <= MAX_EFFECTS);
 }
 
 /// What was made may go where it goes.

@@ -1,5 +1,6 @@
 //! What decisions are taken by: ranges, keywords, our numbers, texts and limits, with the faults that `routing` finds told by their keys.
 
+mod campaigns;
 mod keywords;
 mod service;
 mod texts;
@@ -8,13 +9,13 @@ use std::time::Duration;
 
 use model::Numbering;
 use routing::text::is_time_zone;
-use routing::{InDoubtPolicy, Limits, Policy, Ranges, Validity};
+use routing::{InDoubtPolicy, Limits, Policy, Validity};
 
 use super::fault::Problems;
 use super::form::{self, DAY, HOUR, MINUTE};
-use super::layer::Raw;
 use super::reader::Reader;
 use super::time;
+use campaigns::{campaigns, ranges};
 use keywords::keywords;
 use service::service;
 use texts::texts;
@@ -68,7 +69,8 @@ pub(super) fn country_code(text: &str) -> Result<String, Problems> {
 
 /// All that decisions depend on.
 pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<Policy> {
-    let ranges = reader.take("ranges", ranges);
+    let campaigns = campaigns(reader);
+    let ranges = ranges(reader, campaigns.as_ref());
     let keywords = keywords(reader);
     let service = service(reader, numbering);
     let texts = texts(reader);
@@ -95,17 +97,8 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         time_zone: time_zone?,
         limits: limits?,
         in_doubt: in_doubt?,
+        campaigns: campaigns?,
         ..Policy::new(service?, texts)
-    })
-}
-
-fn ranges(raw: &Raw) -> Result<Ranges, Problems> {
-    let written = form::list(raw, ';').join(";");
-    Ranges::parse(&written).map_err(|errors| {
-        let mut problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        // Two prefixes overlap once for each length of number.
-        problems.dedup();
-        Problems(problems)
     })
 }
 

@@ -17,6 +17,10 @@ pub(super) fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Opt
         "" => Err("missing: without it nobody can answer a message".into()),
         text => ShortNumber::parse(text).map_err(|_| "not 1 to 15 digits".into()),
     });
+    let commercial_code = reader.text("service.commercial_code", |text| match text {
+        "" => Ok(None),
+        text => ShortNumber::parse(text).map(Some).map_err(|_| "not 1 to 15 digits".into()),
+    });
     let numbers = numbers(reader, numbering);
     let originators = [(Kind::Detail, "service.originator_detail"), (Kind::Fallback, "service.originator_fallback")]
         .map(|(kind, path)| (kind, reader.text(path, originator)));
@@ -26,7 +30,7 @@ pub(super) fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Opt
             chosen.insert(kind, address);
         }
     }
-    Some(Service { numbers: numbers?, originators: chosen, ..Service::new(code?) })
+    Some(Service { commercial_code: commercial_code?, numbers: numbers?, originators: chosen, ..Service::new(code?) })
 }
 
 fn originator(text: &str) -> Result<Option<Originator>, Problems> {

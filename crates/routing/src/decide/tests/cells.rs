@@ -47,6 +47,47 @@ enum Place {
     Full,
     Counted,
     Outside,
+    /// On the do-not-contact list.
+    Unwanted,
+    /// In a range that asks for consent, which nobody gave.
+    NoConsent,
+    /// In a range whose quiet hours it is.
+    Quiet,
+}
+
+impl Place {
+    const ALL: [Self; 7] =
+        [Self::Room, Self::Full, Self::Counted, Self::Outside, Self::Unwanted, Self::NoConsent, Self::Quiet];
+
+    fn policy(self) -> Policy {
+        let ranges = match self {
+            Self::Room | Self::Full | Self::Counted | Self::Unwanted => "north=86139*:5",
+            Self::Outside => "south=86138*:5",
+            Self::NoConsent => "north=86139*:5?consent=explicit",
+            Self::Quiet => "north=86139*:5?quiet=07:30-09:00",
+        };
+        Policy { ranges: Ranges::parse(ranges).unwrap(), ..policy() }
+    }
+
+    /// Whether an event may be decided otherwise here than where there is room.
+    fn concerned_by(self, event: &Event) -> bool {
+        matches!(
+            (self, event),
+            (Self::Room, _)
+                | (_, Event::Call(_))
+                | (Self::Unwanted, Event::Submitted { .. } | Event::Dropped { .. } | Event::Due { .. })
+                | (Self::NoConsent, Event::Due { .. })
+        )
+    }
+
+    /// Why nobody here is ever teased.
+    const fn bars(self) -> Option<NothingWhy> {
+        match self {
+            Self::Room | Self::Full | Self::Counted | Self::Outside | Self::Quiet => None,
+            Self::Unwanted => Some(NothingWhy::DoNotContact),
+            Self::NoConsent => Some(NothingWhy::NoConsent),
+        }
+    }
 }
 
 /// One cell: all that the view is made of.
@@ -89,7 +130,7 @@ impl Cell {
         ];
         let kinds = [Kind::Detail, Kind::Fallback, Kind::Teaser];
         let offers = [Offered::Nothing, Offered::Open, Offered::Fetched, Offered::Expired];
-        let places = [Place::Room, Place::Full, Place::Counted, Place::Outside];
+        let places = Place::ALL;
         let databases = [Database::Normal, Database::Abnormal];
         let sizes = [whos.len(), pendings.len(), kinds.len(), offers.len(), 2, databases.len(), places.len(), 2];
         (0..sizes.iter().product())
@@ -134,7 +175,8 @@ impl Cell {
             Who::Paused => Some(Subscriber { paused_until: Some(NOW + HOUR), ..subscriber() }),
             Who::Suspended => Some(Subscriber { status: SubscriberStatus::Suspended, ..subscriber() }),
         };
-        view.range_used = if self.place == Place::Room { 4 } else { 5 };
+        view.range_used = if matches!(self.place, Place::Full | Place::Counted) { 5 } else { 4 };
+        view.listed.do_not_contact = self.place == Place::Unwanted;
         view.alert = self.alert();
         let call_box = &mut view.call_box;
         call_box.untold = vec![tally(2, 2)];
@@ -256,9 +298,9 @@ impl Step<'_> {
         self.decision.effects.iter().filter(|effect| which(effect)).count()
     }
 
-    /// At most eight effects, one box, each alert once, new ids in order, everything to the called person.
+    /// As many effects as there may be, one box, each alert once, new ids in order, everything to the called person.
     fn is_well_formed(&self) {
-        assert!(self.decision.effects.len() <= 8);
+        assert!(self.decision.effects.len() <= MAX_EFFECTS);
         assert!(self.count_effects(|effect| matches!(effect, Effect::CallBox(_))) <= 1);
         let made: Vec<_> = self.made().map(|alert| alert.id.0).collect();
         assert_eq!(made, (NEXT.0..).take(made.len()).collect::<Vec<_>>());
@@ -291,6 +333,31 @@ impl Step<'_> {
             assert!(alert.told.is_empty() && alert.more == 0);
             assert!(!alert.text.contains("86137"), "a caller's number in {}", alert.text);
         }
+    }
+
+    /// What bars a person from teasers is said, and takes one out of the queue that was made before; not while nobody can know it.
+    fn keeps_away(&self) {
+        let Cell { who, refused, database, place, .. } = self.cell;
+        let Some(why) = place.bars().filter(|_| who == Who::Stranger && database == Database::Normal) else { return };
+        let decided = match self.event {
+            Event::Call(_) if refused => return,
+            Event::Call(call) if call.service_number.as_ref().is_some_and(|number| *number == short("1")) => {
+                if why == NothingWhy::NoConsent {
+                    assert_eq!(self.decision.verdict, Verdict::Nothing(NothingWhy::NotSubscribed));
+                    return;
+                }
+                assert_eq!(self.decision.verdict, Verdict::Nothing(why));
+                true
+            }
+            Event::Call(_) => {
+                assert_eq!(self.decision.verdict, Verdict::Nothing(why));
+                true
+            }
+            Event::Due { .. } => true,
+            _ => self.decision.verdict == Verdict::Alert,
+        };
+        let queued = |alert: &Alert| alert.kind == Kind::Teaser && matches!(alert.state, AlertState::Queued { .. });
+        assert!(!decided || !self.after.alert.as_ref().is_some_and(queued), "a teaser stays in the queue");
     }
 
     /// A person is counted in a quota exactly when first teased, and never above it.
@@ -330,7 +397,10 @@ impl Step<'_> {
         match self.decision.verdict {
             Verdict::Send(_) | Verdict::Joined(_) | Verdict::Held(_) => true,
             Verdict::Nothing(why) => match why {
-                NothingWhy::TeaserCapped | NothingWhy::DailyCap | NothingWhy::AbnormalNoRegistry => true,
+                NothingWhy::TeaserCapped
+                | NothingWhy::QuietHours
+                | NothingWhy::DailyCap
+                | NothingWhy::AbnormalNoRegistry => true,
                 NothingWhy::AbnormalNotRegistered => !self.cell.refused,
                 _ => false,
             },
@@ -419,19 +489,17 @@ impl Drop for Guard<'_> {
 #[test]
 fn the_rules_hold_in_every_cell() {
     let events = events();
-    let inside = policy();
-    let outside = Policy { ranges: Ranges::parse("south=86138*:5").unwrap(), ..policy() };
+    let policies = Place::ALL.map(|place| (place, place.policy()));
     let mut decisions = 0;
     for cell in Cell::all() {
-        let policy = if cell.place == Place::Outside { &outside } else { &inside };
+        let Some((_, policy)) = policies.iter().find(|(place, _)| *place == cell.place) else { panic!("{cell:?}") };
         let before = cell.view();
-        // Ranges and quotas concern calls only.
+        // Outcomes of updates concern alerts that have one, or might.
         let concerned = |event: &&Event| match event {
-            Event::Call(_) => true,
             Event::Updated { .. } => {
                 cell.place == Place::Room && (cell.is_updated() || cell.pending == Waits::Accepted)
             }
-            _ => cell.place == Place::Room,
+            event => cell.place.concerned_by(event),
         };
         for event in events.iter().filter(concerned) {
             let _guard = Guard(cell, event);
@@ -440,6 +508,7 @@ fn the_rules_hold_in_every_cell() {
             let step = Step { cell, event, policy, before: before.clone(), after, decision };
             step.is_well_formed();
             step.keeps_to_its_kind();
+            step.keeps_away();
             step.keeps_the_quota();
             step.charges_grants_only();
             step.loses_no_call();
@@ -450,7 +519,7 @@ fn the_rules_hold_in_every_cell() {
             decisions += 1;
         }
     }
-    let (each, with_calls_elsewhere, outcomes) = (4 * 2 * 2, events.len() + 3 * 3, update_outcomes().len());
+    let (each, with_calls_elsewhere, outcomes) = (4 * 2 * 2, events.len() + 6 * 3 + 7 + 1, update_outcomes().len());
     let (others, updated) = (3 * 4 * 2, 2 * 2);
     let plain = each * others * (10 * (with_calls_elsewhere - outcomes) + outcomes);
     assert_eq!(decisions, plain + each * updated * 9 * with_calls_elsewhere);

@@ -212,8 +212,10 @@ fn a_teaser_without_receipt_does_not_keep_the_next_away_for_ever() {
     let mut story = Story::new();
     story.call("c1");
     story.send(taken(&["t"]));
-    story.now = NOW + DAY * 2;
-    assert_eq!(story.call("c2"), "send teaser");
+    story.now = NOW + DAY * 7 - MINUTE;
+    assert_eq!(story.call("c2"), "nothing teaser_capped");
+    story.now = NOW + DAY * 7;
+    assert_eq!(story.call("c3"), "send teaser");
 }
 
 #[test]

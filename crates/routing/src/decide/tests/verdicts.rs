@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Database, who, quota and service number, event, verdict. `loaded` and `dark` say whether the registry was ever loaded.
+/// Database, who, circumstances, event, verdict. `dark` says that the registry was never loaded.
 const TABLE: &str = "
 normal   active     -          call       send detail
 normal   active     full       call       send detail
@@ -17,7 +17,47 @@ normal   stranger   outside    call       nothing outside_ranges
 normal   stranger   room       call:1     nothing not_subscribed
 normal   stranger   room       call:2     send teaser
 normal   stranger   teased     call       nothing teaser_capped
-normal   stranger   expired    call       send teaser
+normal   stranger   expired    call       nothing teaser_capped
+normal   stranger   long_ago   call       send teaser
+normal   stranger   fetched    call       send teaser
+normal   stranger   acted      call       send teaser
+normal   stranger   unseen     call       nothing teaser_capped
+normal   stranger   unreached  call       send teaser
+normal   stranger   told       call       nothing teaser_capped
+normal   stranger   dnc        call       nothing do_not_contact
+normal   stranger   explicit   call       nothing no_consent
+normal   stranger   customers  call       nothing no_consent
+normal   stranger   quiet      call       nothing quiet_hours
+normal   stranger   dusk       call       nothing quiet_hours
+normal   stranger   awake      call       send teaser
+normal   stranger   explicit+consented    call       send teaser
+normal   stranger   explicit+customer     call       nothing no_consent
+normal   stranger   customers+customer    call       send teaser
+normal   stranger   customers+consented   call       send teaser
+normal   stranger   explicit+consented+dnc call      nothing do_not_contact
+normal   stranger   refused+dnc           call       nothing refused
+normal   stranger   dnc                   call:1     nothing do_not_contact
+normal   stranger   dnc+outside           call       nothing do_not_contact
+normal   stranger   explicit              call:1     nothing not_subscribed
+normal   stranger   explicit+consented    call:1     nothing not_subscribed
+normal   stranger   explicit+over         call       nothing outside_ranges
+normal   stranger   explicit+full         call       nothing no_consent
+normal   stranger   quiet+explicit        call       nothing no_consent
+normal   stranger   quiet+full            call       nothing quota_used_up
+normal   stranger   quiet+teased          call       nothing teaser_capped
+normal   stranger   quiet                 late_call  nothing quiet_hours
+normal   stranger   capped                late_call  nothing too_old
+normal   stranger   quiet+capped          call       nothing quiet_hours
+normal   stranger   teaser+dnc            call       nothing do_not_contact
+normal   stranger   teaser+explicit       call       nothing no_consent
+normal   stranger   teaser+quiet          call       joined teaser
+normal   active     dnc                   call       send detail
+normal   active     quiet+explicit        call       send detail
+normal   stranger   teased+dnc            C          reply granted
+normal   stranger   teased+explicit       C          reply granted
+abnormal stranger   dnc                   call       nothing abnormal_not_registered
+abnormal stranger   explicit+quiet        call       nothing abnormal_not_registered
+abnormal active     dnc+quiet             call       send fallback
 normal   stranger   capped     call       nothing daily_cap
 normal   active     capped     call       nothing daily_cap
 normal   stranger   room       late_call  nothing too_old
@@ -93,6 +133,19 @@ abnormal active     queued     call       joined fallback
 normal   stranger   teaser     call       joined teaser
 ";
 
+/// What a circumstance says of the range, as it is written.
+fn terms(word: &str) -> Option<&'static str> {
+    match word {
+        "explicit" => Some("consent=explicit"),
+        "customers" => Some("consent=existing_customers"),
+        // It is eight o'clock in UTC.
+        "quiet" => Some("quiet=07:59-08:01"),
+        "dusk" => Some("quiet=17:00-8&time_zone=Asia/Tokyo"),
+        "awake" => Some("quiet=17:00-8"),
+        _ => None,
+    }
+}
+
 fn set(view: &mut View, policy: &mut Policy, word: &str) {
     let call_box = &mut view.call_box;
     let accepted = |at| AlertState::Accepted {
@@ -113,13 +166,17 @@ fn set(view: &mut View, policy: &mut Policy, word: &str) {
         view.alert = Some(Alert { attempts: 1, ..alert(Kind::Detail, state) });
     };
     match word {
-        "-" | "room" => {}
+        "-" | "room" | "explicit" | "customers" | "quiet" | "dusk" | "awake" => {}
+        "dnc" => view.listed.do_not_contact = true,
+        "consented" => view.listed.consent = true,
+        "customer" => view.listed.customers = true,
         "full" => view.range_used = 5,
         "counted" => {
             view.range_used = 5;
             call_box.counted_in.push(RangeName("north".to_owned()));
         }
         "outside" => policy.ranges = Ranges::parse("south=86138*:5").unwrap(),
+        "over" => policy.ranges = Ranges::parse("north=86139*:5@/2026-11-23?consent=explicit").unwrap(),
         "refused" => call_box.refused_at = Some(NOW - DAY),
         "dark" => view.registry_loaded = false,
         "capped" => {
@@ -143,6 +200,16 @@ fn set(view: &mut View, policy: &mut Policy, word: &str) {
         "expired" => {
             call_box.untold = vec![tally(2, 1)];
             call_box.offer = Some(Offer { teased_at: NOW - DAY, expires_at: NOW, ..offer() });
+        }
+        "long_ago" => call_box.offer = Some(Offer { teased_at: NOW - DAY * 7, expires_at: NOW - DAY * 6, ..offer() }),
+        "acted" => call_box.offer = Some(Offer { silent_until: Some(NOW - MINUTE), ..offer() }),
+        "unseen" => call_box.offer = Some(Offer { silent_until: Some(offer().expires_at), ..offer() }),
+        "unreached" => {
+            call_box.offer = Some(Offer { teased_at: NOW - DAY, expires_at: NOW, silent_until: Some(NOW), ..offer() });
+        }
+        "told" => {
+            call_box.offer = Some(Offer { silent_until: Some(NOW - MINUTE), ..offer() });
+            call_box.alerted_at = Some(NOW - MINUTE / 2);
         }
         "queued" => open(AlertState::Queued { not_before: NOW + MINUTE }),
         "sending" => open(AlertState::Sending { since: NOW }),
@@ -214,7 +281,11 @@ fn the_verdicts_are_those_of_the_tables() {
             "suspended" => Some(Subscriber { status: SubscriberStatus::Suspended, ..subscriber() }),
             other => panic!("nobody is {other}"),
         };
-        set(&mut view, &mut policy, circumstance);
+        let said: Vec<&str> = circumstance.split('+').filter_map(terms).collect();
+        if !said.is_empty() {
+            policy.ranges = Ranges::parse(&format!("north=86139*:5?{}", said.join("&"))).unwrap();
+        }
+        circumstance.split('+').for_each(|word| set(&mut view, &mut policy, word));
         if *happened == "twice" {
             view = apply(&view, &decide(&policy, &view, &call("c1"), NOW));
         }
