@@ -31,7 +31,20 @@ impl Alert {
             return Err(Refusal::Unchanged);
         };
         if !counts(update, attempt, outcome) {
-            return Err(Refusal::Unchanged);
+            return match outcome {
+                // It says nothing new of the calls, but by which id receipts may come.
+                UpdateOutcome::Replaced { message_id: Some(id) }
+                    if (1..=update.attempts).contains(&attempt) && !update.aliases.contains(id) =>
+                {
+                    if take_id(parts, &mut update.aliases, id) { Ok(Calls::default()) } else { Err(Refusal::Unchanged) }
+                }
+                UpdateOutcome::Replaced { .. }
+                | UpdateOutcome::Cancelled
+                | UpdateOutcome::TooLate { .. }
+                | UpdateOutcome::Impossible
+                | UpdateOutcome::NotNow
+                | UpdateOutcome::InDoubt(_) => Err(Refusal::Unchanged),
+            };
         }
         if matches!(update.state, UpdateState::Wanted { .. }) {
             // The answer came after all: no doubt is left about that attempt.
@@ -91,13 +104,8 @@ impl Alert {
     /// The SMSC has the new text: it tells all of it.
     fn replaced(&mut self, id: Option<&str>, now: Timestamp) -> Calls {
         let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
-        if let ([part], Some(id)) = (parts.as_mut_slice(), id)
-            && part.id != id
-        {
-            update.aliases.retain(|alias| alias != id);
-            update.aliases.push(std::mem::replace(&mut part.id, id.to_owned()));
-            let forgotten = update.aliases.len().saturating_sub(MAX_ALIASES);
-            update.aliases.drain(..forgotten);
+        if let Some(id) = id {
+            take_id(parts, &mut update.aliases, id);
         }
         let added = Calls { told: std::mem::take(&mut update.added), more: std::mem::take(&mut update.added_more) };
         self.text.clone_from(&update.text);
@@ -197,4 +205,17 @@ fn counts(update: &Update, attempt: u32, outcome: &UpdateOutcome) -> bool {
         UpdateState::Wanted { .. } => update.doubts > 0 && !matches!(outcome, UpdateOutcome::InDoubt(_)),
         UpdateState::Done { .. } | UpdateState::GivenUp => false,
     }
+}
+
+/// Notes another id of a message of one part; whether it is another than the last.
+fn take_id(parts: &mut [Part], aliases: &mut Vec<String>, id: &str) -> bool {
+    let [part] = parts else { return false };
+    if part.id == id {
+        return false;
+    }
+    aliases.retain(|alias| alias != id);
+    aliases.push(std::mem::replace(&mut part.id, id.to_owned()));
+    let forgotten = aliases.len().saturating_sub(MAX_ALIASES);
+    aliases.drain(..forgotten);
+    true
 }

@@ -157,12 +157,15 @@ impl Network {
         Some((order, outcome))
     }
 
+    /// Some are never given, but for those that tell an id: receipts by one that nobody told could not be matched.
     pub(crate) fn late_update(&mut self, rng: &mut Rng) -> Option<(UpdateOrder, UpdateOutcome)> {
-        if self.late_updates.is_empty() {
-            return None;
+        while !self.late_updates.is_empty() {
+            let answer = self.late_updates.swap_remove(rng.place(self.late_updates.len()));
+            if matches!(answer.1, UpdateOutcome::Replaced { message_id: Some(_) }) || rng.percent(40) {
+                return Some(answer);
+            }
         }
-        let answer = self.late_updates.swap_remove(rng.place(self.late_updates.len()));
-        rng.percent(40).then_some(answer)
+        None
     }
 
     /// Updates that were asked long ago were done by now or never are; nobody is told in time, or at all.

@@ -202,6 +202,30 @@ fn receipts_under_old_and_new_ids_end_an_alert_that_was_replaced() {
 }
 
 #[test]
+fn a_late_answer_of_an_earlier_attempt_still_tells_the_id_that_receipts_may_use() {
+    let mut alert = in_state("done");
+    let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { panic!("not accepted") };
+    update.attempts = 2;
+    let late = UpdateOutcome::Replaced { message_id: Some("late".to_owned()) };
+    let hear = |alert: &mut Alert| alert.updated(1, &late, InDoubtPolicy::Hold, &Limits::default(), NOW);
+    assert_eq!((hear(&mut alert), hear(&mut alert)), (Ok(Calls::default()), Err(Refusal::Unchanged)));
+    assert_eq!(word(&alert), "done");
+    for id in ["a", "late"] {
+        assert!(
+            alert
+                .clone()
+                .receipt(&Receipt { message_id: id.to_owned(), ..delivered() }, InDoubtPolicy::Hold, NOW)
+                .is_ok()
+        );
+    }
+}
+
+fn delivered() -> Receipt {
+    let Event::Receipt(receipt) = receipt(ReceiptState::Delivered) else { panic!("not a receipt") };
+    receipt
+}
+
+#[test]
 fn a_node_learns_of_an_update_of_another_but_not_of_one_that_is_older_than_its_own() {
     let mut mine = in_state("none");
     assert!(mine.learn(&in_state("wanted")));
