@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use model::{AlertId, Kind, Language, Timestamp};
+use model::{AlertId, Kind, Timestamp};
 
 use crate::parts;
 use crate::text::Reader;
 use crate::{
-    Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, ReplyVerdict, Subscriber,
-    SubscriberStatus, Tally, Verdict, View,
+    Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range, ReplyVerdict,
+    Subscriber, SubscriberStatus, Tally, Verdict, View,
 };
 
 /// The least time until a box is looked at again: bounds what one box can cost, whatever the limits are set to.
@@ -114,18 +114,24 @@ impl<'a> Case<'a> {
         self.view.subscriber.as_ref().filter(|subscriber| subscriber.status == SubscriberStatus::Active)
     }
 
-    /// The language and time zone of the called person.
-    pub(super) fn reader(&self) -> Reader<'a> {
-        let subscriber = self.view.subscriber.as_ref();
-        let language: &Language =
-            subscriber.and_then(|subscriber| subscriber.language.as_ref()).unwrap_or(&self.policy.language);
-        let clock = subscriber.and_then(|subscriber| subscriber.clock).unwrap_or(self.policy.clock);
-        Reader { language, time_zone: self.time_zone(), clock, range: None, campaign: None }
+    /// For whom texts are written: what the called person chose, else what their range says, else the default.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        let (subscriber, range) = (self.view.subscriber.as_ref(), self.range());
+        let language = subscriber.and_then(|subscriber| subscriber.language.as_ref());
+        let language = language.or_else(|| range?.terms.language.as_ref()).unwrap_or(&self.policy.language);
+        let clock = subscriber.and_then(|subscriber| subscriber.clock);
+        let clock = clock.or_else(|| range?.terms.clock).unwrap_or(self.policy.clock);
+        let campaign = self.call_box.offer.as_ref().and_then(|offer| offer.campaign.as_ref());
+        Reader { language, time_zone: self.time_zone(), clock, range: range.map(|range| &range.name), campaign }
     }
 
     pub(super) fn time_zone(&self) -> &'a str {
-        let subscriber = self.view.subscriber.as_ref();
-        subscriber.and_then(|subscriber| subscriber.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
+        let chosen = self.view.subscriber.as_ref().and_then(|subscriber| subscriber.time_zone.as_deref());
+        chosen.or_else(|| self.range()?.terms.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
+    }
+
+    fn range(&self) -> Option<&'a Range> {
+        self.policy.ranges.find(self.call_box.called)
     }
 
     /// The open alert of the box, if the view holds it.
