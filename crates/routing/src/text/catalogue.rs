@@ -68,6 +68,7 @@ pub enum Text {
     CopyQuestion,
     CopyAgreed,
     CopyBegins,
+    CopyOf,
     CopyEnded,
     Reachable,
 }
@@ -151,7 +152,7 @@ use Text as T;
 
 /// Every text, in the order of files and documents.
 #[rustfmt::skip]
-pub(super) const CATALOGUE: [Entry; 62] = [
+pub(super) const CATALOGUE: [Entry; 63] = [
     plain(T::TimeFormat, "time_format", R::Form, &["half"], "How a time is written on a 24-hour clock, in strftime's letters (`%m-%d %H:%M`)."),
     plain(T::TimeFormat12, "time_format_12", R::Form, &["half"], "The same on a 12-hour clock (`%m-%d {half}%-I:%M`)."),
     plain(T::Am, "am", R::Mark, &[], "What `{half}` is before noon."),
@@ -213,6 +214,7 @@ pub(super) const CATALOGUE: [Entry; 62] = [
     asked(T::CopyQuestion, "copy_question", A::Copy, &["number"], "To who would get copies: whether they want those of this number."),
     asked(T::CopyAgreed, "copy_agreed", A::Copy, &["number"], "To who agreed: copies of this number come from now on."),
     asked(T::CopyBegins, "copy_begins", A::Copy, &["number"], "To who sends copies: the number agreed."),
+    asked(T::CopyOf, "copy_of", A::Copy, &["number"], "First line of a copy, above the list: whose calls they are."),
     asked(T::CopyEnded, "copy_ended", A::Copy, &["number"], "No more copies."),
     Entry { text: T::Reachable, key: "reachable", role: R::Message(Kind::Notify), fills: &["number", "time"], offers: Offers::Yes, only_with: None,
         about: "Notify-me: the person with this number can be reached again, since this time." },
@@ -304,12 +306,6 @@ impl Entry {
             Offers::No => &[],
         };
         self.fills.iter().chain(offered).copied().collect()
-    }
-
-    /// Those of them that are its own, and whether keywords and prices may stand in it as well.
-    #[cfg(test)]
-    pub(super) const fn documented(&self) -> (&'static [&'static str], bool) {
-        (self.fills, matches!(self.offers, Offers::Yes))
     }
 }
 

@@ -12,6 +12,7 @@ mod template;
 mod wording;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use jiff::tz::TimeZone;
 use model::{Language, Msisdn, Timestamp, split};
@@ -33,11 +34,11 @@ pub const SHIPPED: [(&str, &str); 2] =
 #[derive(Clone, Debug)]
 pub struct Texts {
     /// Each complete.
-    languages: BTreeMap<Language, Wording>,
+    languages: BTreeMap<Language, Arc<Wording>>,
     ranges: BTreeMap<RangeName, BTreeMap<Language, Wording>>,
     campaigns: BTreeMap<CampaignName, BTreeMap<Language, Wording>>,
     /// English, for readers of a language that there are no texts in.
-    fallback: Wording,
+    fallback: Arc<Wording>,
     /// What one look at the list costs, as the operator words it; empty where it is free.
     pub fetch_price: String,
     /// What a subscription costs, as the operator words it; empty where it is free.
@@ -98,6 +99,8 @@ pub enum Say {
     CopyQuestion,
     /// To the one who asked: `number` agreed.
     CopyBegins,
+    /// Above the calls of a copy: whose they are, `number`.
+    CopyOf,
     /// Notify-me: `number` can be reached again since `time`.
     Reachable,
 }
@@ -130,24 +133,19 @@ impl Texts {
     /// # Errors
     /// With every fault found.
     pub fn read(files: &[File]) -> Result<Self, Faults> {
-        let mut faults = Vec::new();
+        let (languages, faults) = shipped();
+        let mut faults = faults.clone();
         let mut texts = Self {
-            languages: BTreeMap::new(),
+            languages: languages.clone(),
             ranges: BTreeMap::new(),
             campaigns: BTreeMap::new(),
-            fallback: Wording::default(),
+            fallback: languages.get(&Language::en()).map(Arc::clone).unwrap_or_default(),
             fetch_price: String::new(),
             subscribe_price: String::new(),
             numbers: NumberForm::International,
             help_parts: 3,
             unmentioned: Vec::new(),
         };
-        for file in shipped_files() {
-            let (wording, mut found) = file::read(&file);
-            faults.append(&mut found);
-            texts.languages.insert(file.language, wording);
-        }
-        texts.fallback = texts.languages.get(&Language::en()).cloned().unwrap_or_default();
         let usual = files.iter().filter(|file| file.scope == Scope::All);
         let scoped = files.iter().filter(|file| file.scope != Scope::All);
         for file in usual.chain(scoped) {
@@ -167,7 +165,7 @@ impl Texts {
         let known = self.languages.get(&language);
         match (&file.scope, known) {
             (Scope::All, Some(below)) => {
-                let wording = wording.over(below);
+                let wording = Arc::new(wording.over(below));
                 if language == Language::en() {
                     self.fallback = wording.clone();
                 }
@@ -184,7 +182,7 @@ impl Texts {
                         ),
                     });
                 }
-                self.languages.insert(language, wording);
+                self.languages.insert(language, Arc::new(wording));
             }
             (Scope::Range(_) | Scope::Campaign(_), None) => fault(format!(
                 "there are no texts in '{language}': write {language}.toml with every text first, or rename this file to a language there is ({})",
@@ -307,6 +305,7 @@ impl Texts {
             Say::PausedDaily => Text::PausedDaily,
             Say::CopyQuestion => Text::CopyQuestion,
             Say::CopyBegins => Text::CopyBegins,
+            Say::CopyOf => Text::CopyOf,
             Say::Reachable => Text::Reachable,
         };
         self.fill(voice, voice.template(text), keywords, values)
@@ -369,13 +368,23 @@ const fn answer(verdict: ReplyVerdict, one: bool) -> Option<Text> {
     })
 }
 
-fn shipped_files() -> impl Iterator<Item = File> {
-    SHIPPED.into_iter().zip([Language::en(), Language::zh_cn()]).map(|((name, content), language)| File {
-        name: format!("shipped {name}"),
-        scope: Scope::All,
-        language,
-        content: content.to_owned(),
-    })
+/// What the shipped files say, and what is wrong with them: nothing, as a test proves.
+type Shipped = (BTreeMap<Language, Arc<Wording>>, Vec<Fault>);
+
+/// The shipped files, read once: what is part of the program never changes.
+fn shipped() -> &'static Shipped {
+    static SHIPPED_TEXTS: LazyLock<Shipped> = LazyLock::new(|| {
+        let (mut languages, mut faults) = (BTreeMap::new(), Vec::new());
+        for ((name, content), language) in SHIPPED.into_iter().zip([Language::en(), Language::zh_cn()]) {
+            let name = format!("shipped {name}");
+            let file = File { name, scope: Scope::All, language: language.clone(), content: content.to_owned() };
+            let (wording, mut found) = file::read(&file);
+            faults.append(&mut found);
+            languages.insert(language, Arc::new(wording));
+        }
+        (languages, faults)
+    });
+    &SHIPPED_TEXTS
 }
 
 /// The texts that a language lacks. A campaign is its own to word.

@@ -443,3 +443,35 @@ proptest! {
         let _ = faults(&[("en.toml", &content)]);
     }
 }
+
+/// The tables of docs/texts.md.
+fn tables() -> String {
+    use std::fmt::Write;
+    let mut page = String::from("| key | what it is for | what may stand in it |\n|---|---|---|\n");
+    for text in Text::all() {
+        let known = text.placeholders();
+        let mut names: Vec<String> = Vec::new();
+        for name in &known {
+            let offered = name.ends_with("_price") || catalogue::action(name).is_some();
+            if !offered {
+                names.push(format!("`{{{name}}}`"));
+            }
+        }
+        if known.contains(&"fetch_price") {
+            names.push("keywords, prices".to_owned());
+        }
+        let _ = writeln!(page, "| `{}` | {} | {} |", text.key(), text.about(), names.join(", "));
+    }
+    page.push_str("\n| placeholder | stands for |\n|---|---|\n");
+    for (name, meaning) in PLACEHOLDERS {
+        let _ = writeln!(page, "| `{{{name}}}` | {meaning} |");
+    }
+    page
+}
+
+#[test]
+fn the_documents_tables_are_those_of_the_program() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/texts.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(page.contains(&tables()), "docs/texts.md differs from these tables:\n\n{}", tables());
+}
