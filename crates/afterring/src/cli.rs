@@ -7,6 +7,7 @@ mod migrate;
 mod sip;
 mod smsc;
 mod subscribers;
+mod texts;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -17,7 +18,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use model::{Clock, Kind, Language, Reason};
-use routing::List;
+use routing::{ClockFace, List};
 
 use crate::config::{self, Settings, Sources};
 use crate::metrics;
@@ -96,6 +97,9 @@ pub enum Command {
     /// Look into SMSCs
     #[command(subcommand)]
     Smsc(Smsc),
+    /// Look at the texts of messages, or write your own
+    #[command(subcommand)]
+    Texts(Texts),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -365,6 +369,58 @@ pub struct SmscTest {
     pub json: bool,
 }
 
+/// What is done with the texts of messages.
+#[derive(Subcommand, Debug)]
+pub enum Texts {
+    /// Print every text as phones would show it, with its coding, length and parts, and what would make it cheaper
+    #[command(after_help = PREVIEW_HELP)]
+    Preview(Preview),
+    /// Write the shipped texts into a folder, to start your own from; files that are there stay as they are
+    Export {
+        /// The folder, made when it is missing
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+const PREVIEW_HELP: &str = "\
+Shows the texts of text.dir over the shipped ones, filled with made-up calls and the keywords and prices in force. A text that can't be used is told as
+'afterring check' tells it. What each text is for, and what may stand in it: docs/texts.md.
+
+Exit codes: 0 when every text can be used; 64 for a language, range or campaign that isn't there; 78 when a text or a setting can't be used.
+
+Examples:
+  afterring texts preview --language en --kind teaser
+  afterring texts preview --range north --campaign summer
+  afterring --set text.dir=./texts texts preview --json";
+
+/// Which texts are shown.
+#[derive(Args, Debug)]
+pub struct Preview {
+    /// In this language only
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<Language>,
+    /// As people in this range get them
+    #[arg(long, value_name = "NAME")]
+    pub range: Option<String>,
+    /// As people get them whose teaser carries this campaign
+    #[arg(long, value_name = "NAME")]
+    pub campaign: Option<String>,
+    /// Of this kind only: fallback, detail, teaser, notice or notify
+    #[arg(long, value_parser = kind)]
+    pub kind: Option<Kind>,
+    /// With times on this clock: 24 or 12 [default: the range's, else text.clock]
+    #[arg(long, value_name = "HOURS", value_parser = clock_face)]
+    pub clock: Option<ClockFace>,
+    /// Print each text as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn clock_face(word: &str) -> Result<ClockFace, &'static str> {
+    ClockFace::parse(word).ok_or("not a clock: 24 or 12")
+}
+
 /// Longer than a day nobody looks at a terminal.
 fn patience(text: &str) -> Result<Duration, String> {
     config::length_of_time(text, Duration::from_millis(100), Duration::from_secs(24 * 3600))
@@ -372,7 +428,7 @@ fn patience(text: &str) -> Result<Duration, String> {
 
 fn kind(word: &str) -> Result<Kind, &'static str> {
     let found = Kind::ALL.into_iter().find(|kind| kind.as_str() == word);
-    found.ok_or("not a kind of message: fallback, detail, teaser or notice")
+    found.ok_or("not a kind of message: fallback, detail, teaser, notice or notify")
 }
 
 fn reason(word: &str) -> Result<Reason, &'static str> {
@@ -449,6 +505,8 @@ pub fn answer(
         Command::Person(asked) => subscribers::person::run(&asked, &sources, clock, terminal)?,
         Command::Smsc(Smsc::Test(asked)) => smsc::test(&asked, &sources, clock, terminal)?,
         Command::Sip(Sip::Explain(asked)) => sip::explain(&asked, &sources, terminal)?,
+        Command::Texts(Texts::Preview(asked)) => texts::preview(&asked, &sources, terminal)?,
+        Command::Texts(Texts::Export { dir }) => texts::export(&dir, terminal)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "afterring", &mut script);

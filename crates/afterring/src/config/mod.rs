@@ -27,8 +27,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingress::sip::SipSettings;
-use model::{Numbering, Secret, ShortNumber};
-use routing::{Audience, Policy};
+use model::{Language, Numbering, Secret, ShortNumber};
+use routing::text::Texts;
+use routing::{Audience, ClockFace, Keywords, Policy, Ranges};
 use smpp_client::LinkSettings;
 use store::{PostgresSettings, Retention};
 
@@ -143,6 +144,25 @@ pub struct SipReading {
     pub numbers: BTreeMap<ShortNumber, Audience>,
 }
 
+/// What a command needs that shows texts.
+#[derive(Clone, Debug)]
+pub struct Writing {
+    /// The ranges, which may have texts of their own.
+    pub ranges: Ranges,
+    /// What people may text.
+    pub keywords: Keywords,
+    /// Most parts of one message.
+    pub max_parts: usize,
+    /// What we write.
+    pub texts: Texts,
+    /// For people who chose none.
+    pub language: Language,
+    /// For people of whom no other is known.
+    pub time_zone: String,
+    /// How times are written for people of whom nothing else is known.
+    pub clock: ClockFace,
+}
+
 /// What a command needs that works with the registry itself.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -205,6 +225,21 @@ impl SipReading {
         let numbers = policy::numbers(&mut reader, numbering.as_ref());
         match (sip, numbers) {
             (Some(sip), Some(numbers)) if reader.is_sound() => Ok(Self { sip, numbers }),
+            _ => Err(reader.faults()),
+        }
+    }
+}
+
+impl Writing {
+    /// Reads what a command needs that shows texts; other settings may be missing or wrong.
+    ///
+    /// # Errors
+    /// With the faults of these settings and of the layers themselves.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut reader = Reader::open(sources);
+        let writing = policy::writing(&mut reader);
+        match writing {
+            Some(writing) if reader.is_sound() => Ok(writing),
             _ => Err(reader.faults()),
         }
     }

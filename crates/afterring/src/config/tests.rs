@@ -114,9 +114,9 @@ fn all_faults_are_told_together_with_key_place_value_and_what_is_valid() {
             "ranges",
             "keywords.refuse",
             "keywords.help",
-            "text.time_zone",
             "alert.min_interval",
             "alert.update",
+            "text.time_zone",
             "ingress.acknowledge_after",
         ]
     );
@@ -306,4 +306,120 @@ fn no_secret_is_in_anything_printed() {
             hidden(&in_file);
         }
     }
+}
+
+/// A folder of texts with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn texts_of_the_operators_own_are_read_for_everybody_a_range_and_a_campaign() {
+    let dir = folder(&[
+        ("en.toml", "withheld = \"hidden\""),
+        ("notes.txt", "not read"),
+        (".git/config", "not read"),
+        ("ranges/north/en.toml", "refused = \"Done.\""),
+    ]);
+    let path = dir.path().to_str().unwrap();
+    let settings = Settings::load(&with_code(&[
+        ("AFTERRING_RANGES", "north=86139*:5"),
+        ("AFTERRING_TEXT__DIR", path),
+        ("AFTERRING_TEXT__CLOCK", "12"),
+        ("AFTERRING_TEXT__NUMBERS", "national"),
+    ]))
+    .unwrap();
+    let policy = settings.policy;
+    assert_eq!(policy.clock, ClockFace::Twelve);
+    let number = model::Msisdn::international("8613911112222").unwrap();
+    assert_eq!(policy.texts.number(number), "13911112222");
+    let (north, english) = (routing::RangeName("north".to_owned()), Language::en());
+    let reader = routing::text::Reader { range: Some(&north), ..routing::text::Reader::new(&english, "UTC") };
+    let notice = policy.texts.notice(reader, routing::ReplyVerdict::Refused, &policy.keywords, &[]);
+    assert_eq!(notice.as_deref(), Some("Done."));
+}
+
+#[test]
+fn faults_of_texts_are_told_with_all_others_by_file_line_and_key() {
+    let dir = folder(&[
+        ("en.toml", "refused = \"No more.\"\n\nteaser_one = \"{caller} rang\"\n"),
+        ("zh.toml.bak", ""),
+        ("not a language.toml", ""),
+        ("campaign/a/en.toml", ""),
+        ("ranges/south/en.toml", ""),
+        ("ranges/en.toml", ""),
+        ("ranges/north/deeper/en.toml", ""),
+    ]);
+    let path = dir.path().to_str().unwrap();
+    let faults = faults(&[
+        ("AFTERRING_RANGES", "north=86139*:5"),
+        ("AFTERRING_TEXT__DIR", path),
+        ("AFTERRING_TEXT__CLOCK", "13"),
+        ("AFTERRING_TEXT__NUMBERS", "short"),
+        ("AFTERRING_TEXT__WITHOUT_PREFIX", "+86"),
+        ("AFTERRING_TEASER__REQUIRE", "refuse,stop"),
+    ]);
+    let of = |key: &str| -> Vec<String> {
+        faults.iter().filter(|fault| fault.key == key).map(|fault| fault.problem.clone()).collect()
+    };
+    let expected = [
+        "campaign: not a folder that is read",
+        "not a language.toml: not the name of a language",
+        "ranges/en.toml: not a folder",
+        "ranges/north/deeper: a folder where files are read",
+        "ranges/south: no range of the setting ranges is called so",
+        "en.toml:3: teaser_one: unknown placeholder {caller}: known here are {count}",
+    ];
+    let found = of("text.dir");
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+    assert_eq!(of("teaser.require"), ["'stop' is not one of the words known here"]);
+    for key in ["text.clock", "text.numbers", "text.without_prefix"] {
+        assert_eq!(of(key).len(), 1, "{key}");
+    }
+    let missing = self::faults(&[("AFTERRING_TEXT__DIR", "/nowhere/at/all")]);
+    assert!(missing.len() == 1 && missing[0].problem.starts_with("can't be read: "), "{missing:?}");
+}
+
+#[test]
+fn a_teaser_holds_what_the_operator_requires() {
+    let dir = folder(&[("zh-CN.toml", "teaser_one = \"有人找您。\"")]);
+    let path = dir.path().to_str().unwrap();
+    let faults = faults(&[("AFTERRING_TEXT__DIR", path), ("AFTERRING_TEASER__REQUIRE", "refuse,fetch_price")]);
+    let told: Vec<_> = faults.iter().map(|fault| (fault.key.as_str(), fault.problem.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("teaser.require", "fetch_price is required, but teaser.fetch_price is empty: word it, or require it not"),
+            (
+                "text.dir",
+                "zh-CN.toml:1: teaser_one: {fetch_price} is missing: put it in, or take it out of teaser.require"
+            ),
+            ("text.dir", "zh-CN.toml:1: teaser_one: {refuse} is missing: put it in, or take it out of teaser.require"),
+        ]
+    );
+    let nothing = [("AFTERRING_TEXT__DIR", path), ("AFTERRING_TEASER__REQUIRE", "")];
+    assert!(Settings::load(&with_code(&nothing)).is_ok());
+}
+
+#[test]
+fn alerts_about_calls_may_come_from_the_caller_and_others_not() {
+    let caller =
+        [("AFTERRING_SERVICE__ORIGINATOR_DETAIL", "caller"), ("AFTERRING_SERVICE__ORIGINATOR_NOTIFY", "Afterring")];
+    let service = Settings::load(&with_code(&caller)).unwrap().policy.service;
+    assert_eq!(service.originators.get(&model::Kind::Detail), Some(&routing::Originator::Caller));
+    let named = model::Address::Alphanumeric("Afterring".to_owned());
+    assert_eq!(service.originators.get(&model::Kind::Notify), Some(&routing::Originator::Address(named)));
+    let other = Settings::load(&with_code(&[("AFTERRING_SERVICE__ORIGINATOR_FALLBACK", "+8613911112222")])).unwrap();
+    let number = model::Address::International(model::Msisdn::international("8613911112222").unwrap());
+    let chosen = other.policy.service.originators.get(&model::Kind::Fallback).cloned();
+    assert_eq!(chosen, Some(routing::Originator::Address(number)));
 }

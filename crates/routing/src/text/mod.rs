@@ -1,28 +1,70 @@
 //! What we write: the texts of alerts, teasers and answers, in the reader's language and local time.
+//!
+//! Texts are files of TOML (the shipped ones as well), read by [`Texts::read`] and checked by [`Texts::check`]. One table, [`Text`], says which there are and what may
+//! stand in each; what a reader gets is the text of the campaign, else of the range, else of the language.
 
-mod shipped;
+mod catalogue;
+mod check;
+mod file;
+mod help;
+mod sample;
 mod template;
 mod wording;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use jiff::tz::TimeZone;
-use model::{Caller, Language, Timestamp, split};
+use model::{Language, Msisdn, Timestamp, split};
 
 use crate::{Action, CampaignName, ClockFace, Keywords, RangeName, ReplyVerdict, Tally};
 
+pub use catalogue::{PLACEHOLDERS, Text};
+pub use check::{REQUIRABLE, Rules};
+pub use file::{Fault, File, Scope};
+pub use sample::Sample;
 pub use template::{Template, TemplateError};
-pub use wording::Wording;
+use wording::{Voice, Wording};
 
-/// All wordings, by language, and what they are filled with.
+/// The files that are shipped: their names, and what is in them.
+pub const SHIPPED: [(&str, &str); 2] =
+    [("en.toml", include_str!("en.toml")), ("zh-CN.toml", include_str!("zh-CN.toml"))];
+
+/// All texts, by language, range and campaign, and what they are filled with.
 #[derive(Clone, Debug)]
 pub struct Texts {
-    wordings: BTreeMap<Language, Wording>,
-    fallback: Wording,
+    /// Each complete.
+    languages: BTreeMap<Language, Arc<Wording>>,
+    ranges: BTreeMap<RangeName, BTreeMap<Language, Wording>>,
+    campaigns: BTreeMap<CampaignName, BTreeMap<Language, Wording>>,
+    /// English, for readers of a language that there are no texts in.
+    fallback: Arc<Wording>,
     /// What one look at the list costs, as the operator words it; empty where it is free.
     pub fetch_price: String,
     /// What a subscription costs, as the operator words it; empty where it is free.
     pub subscribe_price: String,
+    /// How numbers are written.
+    pub numbers: NumberForm,
+    /// Most parts of help; keywords that don't fit are left out, the last first.
+    pub help_parts: usize,
+    /// What help says nothing of, though it has keywords: it is switched off otherwise.
+    pub unmentioned: Vec<Action>,
+}
+
+/// How numbers are written for readers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NumberForm {
+    /// `+` and all digits, so that every phone can dial it and find the contact.
+    International,
+    /// Numbers of the own country as they are dialled within it; others with `+`.
+    National {
+        /// The own country code.
+        country_code: String,
+        /// What precedes a national number.
+        prefix: String,
+        /// Beginnings (with the country code) of numbers that nothing precedes.
+        without_prefix: Vec<String>,
+    },
 }
 
 /// For whom a text is written.
@@ -57,6 +99,8 @@ pub enum Say {
     CopyQuestion,
     /// To the one who asked: `number` agreed.
     CopyBegins,
+    /// Above the calls of a copy: whose they are, `number`.
+    CopyOf,
     /// Notify-me: `number` can be reached again since `time`.
     Reachable,
 }
@@ -70,43 +114,149 @@ pub enum ListKind {
     Fallback,
 }
 
+/// Why files of texts can't be used: every fault found.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct Faults(pub Vec<Fault>);
+
 impl Texts {
-    /// The shipped wordings, zh-CN and en.
+    /// The shipped texts, zh-CN and en.
     ///
     /// # Errors
-    /// When a shipped text is not a template; a test proves that none is.
-    pub fn shipped() -> Result<Self, TemplateError> {
-        let en = shipped::en()?;
-        let wordings = BTreeMap::from([(Language::zh_cn(), shipped::zh_cn()?), (Language::en(), en.clone())]);
-        Ok(Self { wordings, fallback: en, fetch_price: String::new(), subscribe_price: String::new() })
+    /// When one of them can't be used; a test proves that all can.
+    pub fn shipped() -> Result<Self, Faults> {
+        Self::read(&[])
+    }
+
+    /// Reads the operator's files over the shipped ones.
+    ///
+    /// # Errors
+    /// With every fault found.
+    pub fn read(files: &[File]) -> Result<Self, Faults> {
+        let (languages, faults) = shipped();
+        let mut faults = faults.clone();
+        let mut texts = Self {
+            languages: languages.clone(),
+            ranges: BTreeMap::new(),
+            campaigns: BTreeMap::new(),
+            fallback: languages.get(&Language::en()).map(Arc::clone).unwrap_or_default(),
+            fetch_price: String::new(),
+            subscribe_price: String::new(),
+            numbers: NumberForm::International,
+            help_parts: 3,
+            unmentioned: Vec::new(),
+        };
+        let usual = files.iter().filter(|file| file.scope == Scope::All);
+        let scoped = files.iter().filter(|file| file.scope != Scope::All);
+        for file in usual.chain(scoped) {
+            texts.put(file, &mut faults);
+        }
+        faults.sort();
+        if faults.is_empty() { Ok(texts) } else { Err(Faults(faults)) }
+    }
+
+    /// Puts an operator's file over what is there.
+    fn put(&mut self, file: &File, faults: &mut Vec<Fault>) {
+        let (wording, mut found) = file::read(file);
+        let sound = found.is_empty();
+        faults.append(&mut found);
+        let mut fault = |problem: String| faults.push(Fault { place: file.name.clone(), key: String::new(), problem });
+        let language = file.language.clone();
+        let known = self.languages.get(&language);
+        match (&file.scope, known) {
+            (Scope::All, Some(below)) => {
+                let wording = Arc::new(wording.over(below));
+                if language == Language::en() {
+                    self.fallback = wording.clone();
+                }
+                self.languages.insert(language, wording);
+            }
+            (Scope::All, None) => {
+                let missing = missing(&wording);
+                if sound && !missing.is_empty() {
+                    fault(match self.differs_in_case(&language) {
+                        Some(meant) => format!("did you mean {meant}.toml?"),
+                        None => format!(
+                            "a language that isn't shipped needs every text, and these are missing: {}; `afterring texts export` writes files to start from",
+                            missing.join(", ")
+                        ),
+                    });
+                }
+                self.languages.insert(language, Arc::new(wording));
+            }
+            (Scope::Range(_) | Scope::Campaign(_), None) => fault(format!(
+                "there are no texts in '{language}': write {language}.toml with every text first, or rename this file to a language there is ({})",
+                self.language_list()
+            )),
+            (Scope::Range(name), Some(_)) => {
+                self.ranges.entry(name.clone()).or_default().insert(language, wording);
+            }
+            (Scope::Campaign(name), Some(_)) => {
+                self.campaigns.entry(name.clone()).or_default().insert(language, wording);
+            }
+        }
+    }
+
+    fn differs_in_case(&self, language: &Language) -> Option<&Language> {
+        self.languages.keys().find(|known| known.as_str().eq_ignore_ascii_case(language.as_str()))
     }
 
     /// Whether there are texts in this language.
     #[must_use]
     pub fn speaks(&self, language: &Language) -> bool {
-        self.wordings.contains_key(language)
+        self.languages.contains_key(language)
     }
 
     /// The languages there are texts in.
     pub fn languages(&self) -> impl Iterator<Item = &Language> {
-        self.wordings.keys()
+        self.languages.keys()
     }
 
-    fn wording(&self, language: &Language) -> &Wording {
-        self.wordings.get(language).unwrap_or(&self.fallback)
+    /// The same, as texts list them.
+    #[must_use]
+    pub fn language_list(&self) -> String {
+        self.languages().map(Language::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The ranges that have texts of their own.
+    pub fn ranges(&self) -> impl Iterator<Item = &RangeName> {
+        self.ranges.keys()
+    }
+
+    /// The campaigns that have texts.
+    pub fn campaigns(&self) -> impl Iterator<Item = &CampaignName> {
+        self.campaigns.keys()
+    }
+
+    /// A number as texts show it.
+    #[must_use]
+    pub fn number(&self, number: Msisdn) -> String {
+        self.numbers.write(number)
+    }
+
+    fn voice(&self, reader: Reader<'_>) -> Voice<'_> {
+        let language = reader.language;
+        Voice {
+            campaign: reader.campaign.and_then(|name| self.campaigns.get(name)?.get(language)),
+            range: reader.range.and_then(|name| self.ranges.get(name)?.get(language)),
+            language: self.languages.get(language).unwrap_or(&self.fallback),
+            clock: reader.clock,
+            numbers: &self.numbers,
+        }
     }
 
     /// The list of calls: each caller, the last time, the count; as many callers as fit into `max_parts`, the others as a number.
     #[must_use]
     pub fn list(&self, kind: ListKind, reader: Reader<'_>, told: &[Tally], more: u32, max_parts: usize) -> String {
-        let wording = self.wording(reader.language);
+        let voice = self.voice(reader);
         let zone = zone(reader.time_zone);
         let total = told.iter().fold(more, |sum, tally| sum.saturating_add(tally.count));
-        let lines: Vec<String> = told.iter().map(|tally| wording.line(tally, &zone)).collect();
+        let lines: Vec<String> = told.iter().map(|tally| voice.line(tally, &zone)).collect();
         let mut shown = lines.len();
         loop {
             let hidden = told.iter().skip(shown).fold(more, |sum, tally| sum.saturating_add(tally.count));
-            let text = wording.list(kind, total, lines.get(..shown).unwrap_or(&lines), hidden);
+            let text = voice.list(kind, total, lines.get(..shown).unwrap_or(&lines), hidden);
+            // One caller is shown whatever it takes: `check` proves that it fits for texts and numbers as long as they come.
             if shown <= 1 || split(&text).parts.len() <= max_parts {
                 return text;
             }
@@ -117,10 +267,16 @@ impl Texts {
     /// The teaser: how many calls, the last time, and the offer. It is given no caller, so it can't tell one.
     #[must_use]
     pub fn teaser(&self, reader: Reader<'_>, count: u32, last_at: Timestamp, keywords: &Keywords) -> String {
-        let wording = self.wording(reader.language);
-        let time = wording.time(last_at, &zone(reader.time_zone));
-        let template = if count == 1 { &wording.teaser_one } else { &wording.teaser_many };
-        self.fill(template, wording, keywords, &[("count", &count.to_string()), ("time", &time)])
+        let voice = self.voice(reader);
+        let time = voice.time(last_at, &zone(reader.time_zone));
+        let text = if count == 1 { Text::TeaserOne } else { Text::TeaserMany };
+        self.offer(voice, text, keywords, &count.to_string(), &time)
+    }
+
+    fn offer(&self, voice: Voice<'_>, text: Text, keywords: &Keywords, count: &str, time: &str) -> String {
+        let campaign = self.fill(voice, voice.template(Text::Campaign), keywords, &[]);
+        let values = [("count", count), ("time", time), ("campaign", campaign.as_str())];
+        self.fill(voice, voice.template(text), keywords, &values)
     }
 
     /// The answer to a reply; `None` for verdicts that are answered by a list or not at all. `values` fill the placeholders that this verdict has.
@@ -132,88 +288,108 @@ impl Texts {
         keywords: &Keywords,
         values: &[(&str, &str)],
     ) -> Option<String> {
-        let wording = self.wording(reader.language);
-        let template = match verdict {
-            ReplyVerdict::NoOffer => &wording.no_offer,
-            ReplyVerdict::OfferExpired => &wording.offer_expired,
-            ReplyVerdict::RefusedEarlier => &wording.refused_earlier,
-            ReplyVerdict::WrongKeyword => &wording.wrong_keyword,
-            ReplyVerdict::RateLimited => &wording.rate_limited,
-            ReplyVerdict::Deferred => &wording.deferred,
-            ReplyVerdict::Refused => &wording.refused,
-            ReplyVerdict::Subscribed => &wording.subscribed,
-            ReplyVerdict::Unsubscribed => &wording.unsubscribed,
-            ReplyVerdict::Help => &wording.help,
-            ReplyVerdict::Suspended => &wording.suspended,
-            ReplyVerdict::ConfirmationAsked => &wording.confirmation_asked,
-            ReplyVerdict::NothingToConfirm => &wording.nothing_to_confirm,
-            ReplyVerdict::Paused => &wording.paused,
-            ReplyVerdict::Resumed => &wording.resumed,
-            ReplyVerdict::NotifyOn => &wording.notify_on,
-            ReplyVerdict::NotifyOff => &wording.notify_off,
-            ReplyVerdict::Hidden => &wording.hidden,
-            ReplyVerdict::Shown => &wording.shown,
-            ReplyVerdict::LanguageSet => &wording.language_set,
-            ReplyVerdict::LanguageUnknown => &wording.language_unknown,
-            ReplyVerdict::CopyAsked => &wording.copy_asked,
-            ReplyVerdict::CopyAgreed => &wording.copy_agreed,
-            ReplyVerdict::CopyEnded => &wording.copy_ended,
-            ReplyVerdict::NotSubscribed => &wording.not_subscribed,
-            ReplyVerdict::BadArgument => &wording.bad_argument,
-            ReplyVerdict::Granted
-            | ReplyVerdict::AlreadyFetched
-            | ReplyVerdict::NotOurNumber
-            | ReplyVerdict::Waiting => return None,
-        };
-        Some(self.fill(template, wording, keywords, values))
+        let voice = self.voice(reader);
+        let one = values.iter().any(|(name, value)| *name == "number" && !value.is_empty());
+        let text = answer(verdict, one)?;
+        if text == Text::Help {
+            return Some(self.help(voice, keywords));
+        }
+        Some(self.fill(voice, voice.template(text), keywords, values))
     }
 
     /// A text beside the answers to replies.
     #[must_use]
     pub fn say(&self, reader: Reader<'_>, what: Say, keywords: &Keywords, values: &[(&str, &str)]) -> String {
-        let wording = self.wording(reader.language);
-        let template = match what {
-            Say::PausedDaily => &wording.paused_daily,
-            Say::CopyQuestion => &wording.copy_question,
-            Say::CopyBegins => &wording.copy_begins,
-            Say::Reachable => &wording.reachable,
+        let voice = self.voice(reader);
+        let text = match what {
+            Say::PausedDaily => Text::PausedDaily,
+            Say::CopyQuestion => Text::CopyQuestion,
+            Say::CopyBegins => Text::CopyBegins,
+            Say::CopyOf => Text::CopyOf,
+            Say::Reachable => Text::Reachable,
         };
-        self.fill(template, wording, keywords, values)
+        self.fill(voice, voice.template(text), keywords, values)
     }
 
     /// A time as this reader reads it.
     #[must_use]
     pub fn time(&self, reader: Reader<'_>, at: Timestamp) -> String {
-        self.wording(reader.language).time(at, &zone(reader.time_zone))
+        self.voice(reader).time(at, &zone(reader.time_zone))
     }
 
-    fn fill(&self, template: &Template, wording: &Wording, keywords: &Keywords, more: &[(&str, &str)]) -> String {
+    fn fill(&self, voice: Voice<'_>, template: &Template, keywords: &Keywords, more: &[(&str, &str)]) -> String {
         let price = |text: &str| match text {
             "" => String::new(),
-            text => wording.price.render(&[("price", text)]),
+            text => voice.template(Text::Price).render(&[("price", text)]),
         };
         let (fetch_price, subscribe_price) = (price(&self.fetch_price), price(&self.subscribe_price));
-        let mut values = vec![
-            ("fetch", keywords.shown(Action::Fetch)),
-            ("subscribe", keywords.shown(Action::Subscribe)),
-            ("unsubscribe", keywords.shown(Action::Unsubscribe)),
-            ("refuse", keywords.shown(Action::Refuse)),
-            ("help", keywords.shown(Action::Help)),
-            ("confirm", keywords.shown(Action::Confirm)),
-            ("pause", keywords.shown(Action::Pause)),
-            ("resume", keywords.shown(Action::Resume)),
-            ("notify_on", keywords.shown(Action::NotifyOn)),
-            ("notify_off", keywords.shown(Action::NotifyOff)),
-            ("hide", keywords.shown(Action::Hide)),
-            ("show", keywords.shown(Action::Show)),
-            ("language", keywords.shown(Action::Language)),
-            ("copy", keywords.shown(Action::Copy)),
-            ("fetch_price", fetch_price.as_str()),
-            ("subscribe_price", subscribe_price.as_str()),
-        ];
+        let mut values: Vec<(&str, &str)> =
+            Action::ALL.iter().map(|action| (action.as_str(), keywords.shown(*action))).collect();
+        values.extend([("fetch_price", fetch_price.as_str()), ("subscribe_price", subscribe_price.as_str())]);
         values.extend_from_slice(more);
         template.render(&values)
     }
+}
+
+/// The text that answers a reply; some have another form where it is about `one` number.
+const fn answer(verdict: ReplyVerdict, one: bool) -> Option<Text> {
+    Some(match verdict {
+        ReplyVerdict::NoOffer => Text::NoOffer,
+        ReplyVerdict::OfferExpired => Text::OfferExpired,
+        ReplyVerdict::RefusedEarlier => Text::RefusedEarlier,
+        ReplyVerdict::WrongKeyword => Text::WrongKeyword,
+        ReplyVerdict::RateLimited => Text::RateLimited,
+        ReplyVerdict::Deferred => Text::Deferred,
+        ReplyVerdict::Refused => Text::Refused,
+        ReplyVerdict::Subscribed => Text::Subscribed,
+        ReplyVerdict::Unsubscribed => Text::Unsubscribed,
+        ReplyVerdict::Help => Text::Help,
+        ReplyVerdict::Suspended => Text::Suspended,
+        ReplyVerdict::ConfirmationAsked => Text::ConfirmationAsked,
+        ReplyVerdict::NothingToConfirm => Text::NothingToConfirm,
+        ReplyVerdict::Paused => Text::Paused,
+        ReplyVerdict::Resumed => Text::Resumed,
+        ReplyVerdict::NotifyOn => Text::NotifyOn,
+        ReplyVerdict::NotifyOff => Text::NotifyOff,
+        ReplyVerdict::Hidden if one => Text::HiddenOne,
+        ReplyVerdict::Hidden => Text::Hidden,
+        ReplyVerdict::Shown if one => Text::ShownOne,
+        ReplyVerdict::Shown => Text::Shown,
+        ReplyVerdict::LanguageSet => Text::LanguageSet,
+        ReplyVerdict::LanguageUnknown => Text::LanguageUnknown,
+        ReplyVerdict::CopyAsked => Text::CopyAsked,
+        ReplyVerdict::CopyAgreed => Text::CopyAgreed,
+        ReplyVerdict::CopyEnded => Text::CopyEnded,
+        ReplyVerdict::NotSubscribed => Text::NotSubscribed,
+        ReplyVerdict::BadArgument => Text::BadArgument,
+        ReplyVerdict::Granted | ReplyVerdict::AlreadyFetched | ReplyVerdict::NotOurNumber | ReplyVerdict::Waiting => {
+            return None;
+        }
+    })
+}
+
+/// What the shipped files say, and what is wrong with them: nothing, as a test proves.
+type Shipped = (BTreeMap<Language, Arc<Wording>>, Vec<Fault>);
+
+/// The shipped files, read once: what is part of the program never changes.
+fn shipped() -> &'static Shipped {
+    static SHIPPED_TEXTS: LazyLock<Shipped> = LazyLock::new(|| {
+        let (mut languages, mut faults) = (BTreeMap::new(), Vec::new());
+        for ((name, content), language) in SHIPPED.into_iter().zip([Language::en(), Language::zh_cn()]) {
+            let name = format!("shipped {name}");
+            let file = File { name, scope: Scope::All, language: language.clone(), content: content.to_owned() };
+            let (wording, mut found) = file::read(&file);
+            faults.append(&mut found);
+            languages.insert(language, Arc::new(wording));
+        }
+        (languages, faults)
+    });
+    &SHIPPED_TEXTS
+}
+
+/// The texts that a language lacks. A campaign is its own to word.
+fn missing(wording: &Wording) -> Vec<&'static str> {
+    Text::all().filter(|text| *text != Text::Campaign && wording.get(*text).is_none()).map(Text::key).collect()
 }
 
 /// A time zone by its IANA name; UTC for a name nobody knows (names are checked where they come in).
@@ -236,172 +412,5 @@ pub fn local_day(at: Timestamp, time_zone: &str) -> i32 {
     i32::try_from(days).unwrap_or(i32::MAX)
 }
 
-/// How a caller is shown: in international form with `+`, so that every phone can dial it and find the contact.
-fn shown<'a>(caller: &'a Caller, wording: &'a Wording) -> std::borrow::Cow<'a, str> {
-    match caller {
-        Caller::Number(number) => format!("+{}", number.reveal()).into(),
-        Caller::Short(number) => number.as_str().into(),
-        Caller::Withheld => wording.withheld.as_str().into(),
-        Caller::Unknown => wording.unknown.as_str().into(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::{Coding, Msisdn};
-    use proptest::prelude::*;
-    use std::str::FromStr;
-
-    fn tally(last: u64, count: u32, at: &str) -> Tally {
-        let caller = Caller::Number(Msisdn::try_from(8_613_911_110_000 + last).unwrap());
-        Tally { caller, count, last_at: Timestamp::parse(at).unwrap() }
-    }
-
-    fn zh() -> Language {
-        Language::zh_cn()
-    }
-
-    #[test]
-    fn a_detail_tells_each_caller_count_and_local_time() {
-        let texts = Texts::shipped().unwrap();
-        let told = [tally(1, 2, "2026-11-23T08:05:00Z"), tally(2, 1, "2026-11-23T07:59:00Z")];
-        let reader = Reader::new(Box::leak(Box::new(zh())), "Asia/Shanghai");
-        assert_eq!(
-            texts.list(ListKind::Detail, reader, &told, 0, 3),
-            "您有3个未接来电：\n+8613911110001 2次 11-23 16:05\n+8613911110002 11-23 15:59"
-        );
-        let reader = Reader::new(Box::leak(Box::new(Language::en())), "Europe/Copenhagen");
-        assert_eq!(
-            texts.list(ListKind::Fallback, reader, &told[1..], 0, 3),
-            "Missed call:\n+8613911110002 23 Nov 08:59"
-        );
-    }
-
-    #[test]
-    fn what_does_not_fit_is_told_as_a_number() {
-        let texts = Texts::shipped().unwrap();
-        let told: Vec<_> = (0..50).map(|n| tally(n, 2, "2026-11-23T08:05:00Z")).collect();
-        let reader = Reader::new(Box::leak(Box::new(zh())), "Asia/Shanghai");
-        let text = texts.list(ListKind::Detail, reader, &told, 7, 3);
-        assert_eq!(split(&text).parts.len(), 3);
-        let lines = text.lines().count() - 2;
-        assert!(text.starts_with("您有107个未接来电"), "{text}");
-        assert!(text.ends_with(&format!("另有{}个", 107 - 2 * lines)), "{text}");
-    }
-
-    #[test]
-    fn english_stays_in_the_gsm_alphabet_and_one_part() {
-        let mut texts = Texts::shipped().unwrap();
-        texts.fetch_price = "0.50".to_owned();
-        texts.subscribe_price = "3.00 a month".to_owned();
-        let reader = Reader::new(Box::leak(Box::new(Language::en())), "UTC");
-        let text = texts.teaser(reader, 12, Timestamp::parse("2026-11-23T08:05:00Z").unwrap(), &Keywords::shipped());
-        assert_eq!(
-            text,
-            "12 missed calls, last 23 Nov 08:05. Reply C to see who called (0.50), KT to subscribe (3.00 a month), R to \
-             get no more of these. This message is free."
-        );
-        let segments = split(&text);
-        assert_eq!((segments.coding, segments.parts.len()), (Coding::Gsm7, 1));
-    }
-
-    #[test]
-    fn chinese_teaser_fits_one_part() {
-        let texts = Texts::shipped().unwrap();
-        let reader = Reader::new(Box::leak(Box::new(zh())), "Asia/Shanghai");
-        let text = texts.teaser(reader, 2, Timestamp::parse("2026-11-23T08:05:00Z").unwrap(), &Keywords::shipped());
-        assert_eq!(text, "您有2个未接来电，最近一次11-23 16:05。回复C查看来电号码，KT开通提醒，R不再提醒。本条免费。");
-        assert_eq!(split(&text).parts.len(), 1);
-    }
-
-    #[test]
-    fn every_answer_is_worded_in_every_language() {
-        let texts = Texts::shipped().unwrap();
-        for language in texts.languages() {
-            let reader = Reader::new(language, "UTC");
-            for verdict in ReplyVerdict::ALL {
-                let notice = texts.notice(reader, verdict, &Keywords::shipped(), &[]);
-                let list = matches!(
-                    verdict,
-                    ReplyVerdict::Granted
-                        | ReplyVerdict::AlreadyFetched
-                        | ReplyVerdict::NotOurNumber
-                        | ReplyVerdict::Waiting
-                );
-                assert_eq!(notice.is_none(), list);
-                assert!(notice.is_none_or(|text| !text.contains(['{', '}'])));
-            }
-        }
-    }
-
-    #[test]
-    fn withheld_and_unknown_callers_are_shown_by_a_word() {
-        let texts = Texts::shipped().unwrap();
-        let told = [Tally { caller: Caller::Withheld, count: 1, last_at: Timestamp::from_millis(0) }];
-        let reader = Reader::new(Box::leak(Box::new(Language::from_str("fr").unwrap())), "Nowhere/Land");
-        assert_eq!(texts.list(ListKind::Detail, reader, &told, 0, 1), "1 missed call:\nwithheld 1 Jan 00:00");
-    }
-
-    #[test]
-    fn a_day_is_the_persons_own() {
-        let at = Timestamp::parse("2026-11-23T16:30:00Z").unwrap();
-        assert_eq!(local_day(at, "Asia/Shanghai") - local_day(at, "UTC"), 1);
-    }
-
-    fn any_tally() -> impl Strategy<Value = Tally> {
-        let caller = prop_oneof![
-            8 => (10_000_000_u64..999_999_999_999_999).prop_map(|n| Caller::Number(Msisdn::try_from(n).unwrap())),
-            1 => Just(Caller::Withheld),
-            1 => Just(Caller::Unknown),
-        ];
-        let at = 1_700_000_000_000_i64..1_900_000_000_000;
-        (caller, 1_u32..200, at).prop_map(|(caller, count, at)| Tally {
-            caller,
-            count,
-            last_at: Timestamp::from_millis(at),
-        })
-    }
-
-    /// The count that a line of the English list tells: `(n)`, `+n more`, else one call.
-    fn told_by(line: &str) -> u32 {
-        if let Some(more) = line.strip_suffix(" more") {
-            return more[1..].parse().unwrap();
-        }
-        line.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(1, |(count, _)| count.parse().unwrap())
-    }
-
-    proptest! {
-        #[test]
-        fn a_list_fits_its_parts_and_its_lines_add_up(
-            told in prop::collection::vec(any_tally(), 1..51),
-            more in prop_oneof![Just(0_u32), 1_u32..500],
-            max_parts in 1_usize..5,
-        ) {
-            let texts = Texts::shipped().unwrap();
-            let total: u32 = told.iter().map(|tally| tally.count).sum::<u32>() + more;
-            for (language, kind) in [(zh(), ListKind::Detail), (zh(), ListKind::Fallback), (Language::en(), ListKind::Detail)] {
-                let reader = Reader::new(&language, "Asia/Shanghai");
-                let text = texts.list(kind, reader, &told, more, max_parts);
-                prop_assert!(split(&text).parts.len() <= max_parts, "{}", text);
-                prop_assert!(text.lines().next().is_some_and(|head| total == 1 || kind == ListKind::Fallback || head.contains(&total.to_string())));
-            }
-            let reader = Reader::new(Box::leak(Box::new(Language::en())), "UTC");
-            let text = texts.list(ListKind::Detail, reader, &told, more, max_parts);
-            prop_assert_eq!(text.lines().skip(1).map(told_by).sum::<u32>(), total, "{}", text);
-        }
-
-        #[test]
-        fn a_teaser_fits_two_parts_in_every_language_and_holds_every_keyword(count in 1_u32.., at in 0_i64..4_000_000_000_000) {
-            let (texts, keywords) = (Texts::shipped().unwrap(), Keywords::shipped());
-            for language in texts.languages() {
-                let reader = Reader::new(language, "Asia/Shanghai");
-                let text = texts.teaser(reader, count, Timestamp::from_millis(at), &keywords);
-                prop_assert!(split(&text).parts.len() <= 2);
-                for action in [Action::Fetch, Action::Subscribe, Action::Refuse] {
-                    prop_assert!(text.contains(keywords.shown(action)));
-                }
-            }
-        }
-    }
-}
+mod tests;

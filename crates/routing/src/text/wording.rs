@@ -1,133 +1,144 @@
-//! All texts of one language.
+//! The texts of one file or language, and how calls and times are written with them.
 
 use jiff::tz::TimeZone;
-use model::Timestamp;
+use model::{Caller, Msisdn, Timestamp};
 
-use super::{ListKind, Template, shown};
-use crate::Tally;
+use super::catalogue::CATALOGUE;
+use super::{ListKind, NumberForm, Template, Text};
+use crate::{ClockFace, Tally};
 
-/// All texts of one language. A missing one does not compile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wording {
-    /// How a time is written, in strftime's letters.
-    pub time_format: String,
-    /// Shown for a caller who withheld the number.
-    pub withheld: String,
-    /// Shown for a caller the network did not name.
-    pub unknown: String,
-    /// Head of a detail of one call: `{count}`.
-    pub detail_one: Template,
-    /// Head of a detail of several calls: `{count}`.
-    pub detail_many: Template,
-    /// Head of a fallback of one call: `{count}`.
-    pub fallback_one: Template,
-    /// Head of a fallback of several calls: `{count}`.
-    pub fallback_many: Template,
-    /// A caller who rang once: `{caller}`, `{time}`.
-    pub line_one: Template,
-    /// A caller who rang several times: `{caller}`, `{count}`, `{time}`.
-    pub line_many: Template,
-    /// Calls that are told as a number only: `{count}`.
-    pub more: Template,
-    /// The teaser for one call: `{count}`, `{time}` and the keywords and prices.
-    pub teaser_one: Template,
-    /// The teaser for several calls: `{count}`, `{time}` and the keywords and prices.
-    pub teaser_many: Template,
-    /// How a price is put behind what it is for: `{price}`.
-    pub price: Template,
-    /// There was no offer.
-    pub no_offer: Template,
-    /// The offer is past its time.
-    pub offer_expired: Template,
-    /// The person refused earlier.
-    pub refused_earlier: Template,
-    /// The text is no keyword.
-    pub wrong_keyword: Template,
-    /// Too many replies.
-    pub rate_limited: Template,
-    /// The answer will follow.
-    pub deferred: Template,
-    /// Never a teaser again.
-    pub refused: Template,
-    /// Registered; holds the stop keyword.
-    pub subscribed: Template,
-    /// No longer registered.
-    pub unsubscribed: Template,
-    /// The keywords.
-    pub help: Template,
-    /// Registered, and not served for now.
-    pub suspended: Template,
-    /// Asks whether they want to be registered.
-    pub confirmation_asked: Template,
-    /// Nothing was asked.
-    pub nothing_to_confirm: Template,
-    /// Alerts are held: `{until}`.
-    pub paused: Template,
-    /// Alerts are held in a window of every day: `{window}`.
-    pub paused_daily: Template,
-    /// Alerts are no longer held.
-    pub resumed: Template,
-    /// Told when others can be reached again.
-    pub notify_on: Template,
-    /// No longer told.
-    pub notify_off: Template,
-    /// Nobody, or not this `{number}`, is told that they can be reached again.
-    pub hidden: Template,
-    /// Others are told again.
-    pub shown: Template,
-    /// This language from now on.
-    pub language_set: Template,
-    /// There are no texts in that language: `{languages}`.
-    pub language_unknown: Template,
-    /// The other number is asked: `{number}`.
-    pub copy_asked: Template,
-    /// Asks the other number: `{number}` wants to send copies.
-    pub copy_question: Template,
-    /// To the one who agreed: copies of `{number}`.
-    pub copy_agreed: Template,
-    /// To the one who asked: `{number}` agreed.
-    pub copy_begins: Template,
-    /// No more copies.
-    pub copy_ended: Template,
-    /// For subscribers only.
-    pub not_subscribed: Template,
-    /// What follows the keyword is not understood.
-    pub bad_argument: Template,
-    /// Notify-me: `{number}` can be reached again, since `{time}`.
-    pub reachable: Template,
+/// A text, and where it was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Said {
+    pub(super) template: Template,
+    /// File and line.
+    pub(super) place: String,
 }
 
+/// Some texts or all of them, by their place in the catalogue.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Wording(Vec<Option<Said>>);
+
 impl Wording {
-    pub(super) fn time(&self, at: Timestamp, zone: &TimeZone) -> String {
-        at.to_jiff()
-            .and_then(|at| jiff::fmt::strtime::format(&self.time_format, &at.to_zoned(zone.clone())).ok())
-            .unwrap_or_default()
+    pub(super) fn put(&mut self, text: Text, said: Said) {
+        self.0.resize(CATALOGUE.len(), None);
+        if let Some(slot) = self.0.get_mut(text as usize) {
+            *slot = Some(said);
+        }
     }
 
-    pub(super) fn line(&self, tally: &Tally, zone: &TimeZone) -> String {
-        let time = self.time(tally.last_at, zone);
-        let template = if tally.count == 1 { &self.line_one } else { &self.line_many };
-        let values =
-            [("caller", &*shown(&tally.caller, self)), ("count", &*tally.count.to_string()), ("time", time.as_str())];
-        template.render(&values)
+    pub(super) fn get(&self, text: Text) -> Option<&Said> {
+        self.0.get(text as usize)?.as_ref()
     }
 
-    pub(super) fn list(&self, kind: ListKind, total: u32, lines: &[String], hidden: u32) -> String {
-        let head = match (kind, total) {
-            (ListKind::Detail, 1) => &self.detail_one,
-            (ListKind::Detail, _) => &self.detail_many,
-            (ListKind::Fallback, 1) => &self.fallback_one,
-            (ListKind::Fallback, _) => &self.fallback_many,
+    /// Puts these texts over those.
+    pub(super) fn over(mut self, below: &Self) -> Self {
+        self.0.resize(CATALOGUE.len(), None);
+        for (slot, usual) in self.0.iter_mut().zip(&below.0) {
+            if slot.is_none() {
+                slot.clone_from(usual);
+            }
+        }
+        self
+    }
+}
+
+/// The texts that one reader gets: the campaign's, else the range's, else the language's.
+#[derive(Clone, Copy)]
+pub(super) struct Voice<'a> {
+    pub(super) campaign: Option<&'a Wording>,
+    pub(super) range: Option<&'a Wording>,
+    pub(super) language: &'a Wording,
+    pub(super) clock: ClockFace,
+    pub(super) numbers: &'a NumberForm,
+}
+
+/// Says nothing; stands for a text that no file has, which only an optional one may be.
+static NOTHING: Template = Template::nothing();
+
+impl<'a> Voice<'a> {
+    pub(super) fn said(self, text: Text) -> Option<&'a Said> {
+        let of = |wording: Option<&'a Wording>| wording.and_then(|wording| wording.get(text));
+        of(self.campaign).or_else(|| of(self.range)).or_else(|| self.language.get(text))
+    }
+
+    pub(super) fn template(self, text: Text) -> &'a Template {
+        self.said(text).map_or(&NOTHING, |said| &said.template)
+    }
+
+    /// A text in which nothing stands for anything.
+    fn word(self, text: Text) -> String {
+        self.template(text).render(&[])
+    }
+
+    /// A time as this reader reads it.
+    pub(super) fn time(self, at: Timestamp, zone: &TimeZone) -> String {
+        let form = match self.clock {
+            ClockFace::TwentyFour => Text::TimeFormat,
+            ClockFace::Twelve => Text::TimeFormat12,
         };
-        let mut text = head.render(&[("count", &total.to_string())]);
+        let morning = at.to_jiff().is_some_and(|at| at.to_zoned(zone.clone()).hour() < 12);
+        let half = self.word(if morning { Text::Am } else { Text::Pm });
+        written(self.template(form), &half, at, zone).unwrap_or_default()
+    }
+
+    /// How a caller is shown.
+    fn caller(self, caller: &Caller) -> String {
+        match caller {
+            Caller::Number(number) => self.numbers.write(*number),
+            Caller::Short(number) => number.as_str().to_owned(),
+            Caller::Withheld => self.word(Text::Withheld),
+            Caller::Unknown => self.word(Text::Unknown),
+        }
+    }
+
+    /// A caller's line of a list.
+    pub(super) fn line(self, tally: &Tally, zone: &TimeZone) -> String {
+        let text = if tally.count == 1 { Text::LineOne } else { Text::LineMany };
+        let (caller, time, count) =
+            (self.caller(&tally.caller), self.time(tally.last_at, zone), tally.count.to_string());
+        self.template(text).render(&[("caller", &caller), ("count", &count), ("time", &time)])
+    }
+
+    /// A list: its first line, callers' lines, and how many calls are not shown.
+    pub(super) fn list(self, kind: ListKind, total: u32, lines: &[String], hidden: u32) -> String {
+        let head = match (kind, total) {
+            (ListKind::Detail, 1) => Text::DetailOne,
+            (ListKind::Detail, _) => Text::DetailMany,
+            (ListKind::Fallback, 1) => Text::FallbackOne,
+            (ListKind::Fallback, _) => Text::FallbackMany,
+        };
+        let mut text = self.template(head).render(&[("count", &total.to_string())]);
         for line in lines {
             text.push('\n');
             text.push_str(line);
         }
         if hidden > 0 {
             text.push('\n');
-            text.push_str(&self.more.render(&[("count", &hidden.to_string())]));
+            text.push_str(&self.template(Text::More).render(&[("count", &hidden.to_string())]));
         }
         text
+    }
+}
+
+/// A time in a form of strftime; `None` where it is none.
+pub(super) fn written(form: &Template, half: &str, at: Timestamp, zone: &TimeZone) -> Option<String> {
+    let form = form.render(&[("half", &half.replace('%', "%%"))]);
+    jiff::fmt::strtime::format(&form, &at.to_jiff()?.to_zoned(zone.clone())).ok()
+}
+
+impl NumberForm {
+    /// A number as readers see it.
+    #[must_use]
+    pub fn write(&self, number: Msisdn) -> String {
+        let digits = number.reveal();
+        let Self::National { country_code, prefix, without_prefix } = self else { return format!("+{digits}") };
+        match digits.strip_prefix(country_code.as_str()) {
+            Some(national) if without_prefix.iter().any(|beginning| digits.starts_with(beginning.as_str())) => {
+                national.to_owned()
+            }
+            Some(national) => format!("{prefix}{national}"),
+            None => format!("+{digits}"),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What decisions are taken by: ranges, keywords, our numbers, texts and limits, with the faults that `routing` finds told by their keys.
 
 mod campaigns;
+mod folder;
 mod keywords;
 mod service;
 mod texts;
@@ -8,17 +9,16 @@ mod texts;
 use std::time::Duration;
 
 use model::Numbering;
-use routing::text::is_time_zone;
-use routing::{InDoubtPolicy, Limits, Policy, Validity};
+use routing::{Action, InDoubtPolicy, Limits, Policy, Validity};
 
 use super::fault::Problems;
 use super::form::{self, DAY, HOUR, MINUTE};
 use super::reader::Reader;
-use super::time;
+use super::{Writing, time};
 use campaigns::{campaigns, ranges};
 use keywords::keywords;
 use service::service;
-use texts::texts;
+use texts::{Beside, Written, texts};
 
 pub(super) use service::numbers;
 
@@ -73,12 +73,8 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
     let ranges = ranges(reader, campaigns.as_ref());
     let keywords = keywords(reader);
     let service = service(reader, numbering);
-    let texts = texts(reader);
-    let time_zone = reader.text("text.time_zone", |text| match is_time_zone(text) {
-        true => Ok(text.to_owned()),
-        false => Err("not the name of a time zone".into()),
-    });
-    let limits = limits(reader);
+    let max_parts = max_parts(reader);
+    let limits = limits(reader, max_parts);
     let in_doubt = reader.text("alert.in_doubt", |text| {
         let words = [
             ("hold", InDoubtPolicy::Hold),
@@ -88,18 +84,55 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         form::choice(text, &words)
     });
     let update = reader.text("alert.update", update);
+    let (ranges_read, keywords_read) = (ranges.as_ref(), keywords.as_ref());
+    let beside = Beside {
+        numbering,
+        ranges: ranges_read,
+        campaigns: campaigns.as_ref(),
+        keywords: keywords_read,
+        max_parts,
+    };
+    let written = texts(reader, beside);
     update?;
-    let (texts, language) = texts?;
-    Some(Policy {
+    let Written { texts, language, time_zone, clock } = written?;
+    let mut policy = Policy {
         ranges: ranges?,
         keywords: keywords?,
         language,
-        time_zone: time_zone?,
+        time_zone,
+        clock,
         limits: limits?,
         in_doubt: in_doubt?,
         campaigns: campaigns?,
         ..Policy::new(service?, texts)
-    })
+    };
+    policy.texts.unmentioned = unmentioned(&policy);
+    Some(policy)
+}
+
+/// What has keywords, and is switched off otherwise: help says nothing of it.
+fn unmentioned(policy: &Policy) -> Vec<Action> {
+    let notify = [Action::NotifyOn, Action::NotifyOff, Action::Hide, Action::Show];
+    let notify = notify.into_iter().filter(|_| !policy.notify.on);
+    notify.chain((!policy.self_service.copies).then_some(Action::Copy)).collect()
+}
+
+/// What a command needs that shows texts; other settings may be missing or wrong.
+pub(super) fn writing(reader: &mut Reader) -> Option<Writing> {
+    let numbering = numbering(reader);
+    let campaigns = campaigns(reader);
+    let ranges = ranges(reader, campaigns.as_ref());
+    let keywords = keywords(reader);
+    let max_parts = max_parts(reader);
+    let beside = Beside {
+        numbering: numbering.as_ref(),
+        ranges: ranges.as_ref(),
+        campaigns: campaigns.as_ref(),
+        keywords: keywords.as_ref(),
+        max_parts,
+    };
+    let Written { texts, language, time_zone, clock } = texts(reader, beside)?;
+    Some(Writing { ranges: ranges?, keywords: keywords?, max_parts: max_parts?, texts, language, time_zone, clock })
 }
 
 fn update(text: &str) -> Result<(), Problems> {
@@ -112,13 +145,16 @@ fn update(text: &str) -> Result<(), Problems> {
     }
 }
 
-fn limits(reader: &mut Reader) -> Option<Limits> {
+fn max_parts(reader: &mut Reader) -> Option<usize> {
+    reader.text("alert.max_parts", |text| form::count(text, 1, 10))
+}
+
+fn limits(reader: &mut Reader, max_parts: Option<usize>) -> Option<Limits> {
     let min_interval = time(reader, "alert.min_interval", Duration::ZERO, DAY);
     let update_wait = time(reader, "alert.update_wait", SECOND, DAY * 7);
     let resend_wait = time(reader, "alert.resend_wait", SECOND, DAY);
     let max_age = time(reader, "alert.max_age", MINUTE, DAY * 365);
     let daily_cap = reader.text("alert.daily_cap", |text| form::count(text, 1, 1000));
-    let max_parts = reader.text("alert.max_parts", |text| form::count(text, 1, 10));
     let alert = time(reader, "alert.validity", MINUTE, LONGEST_VALIDITY);
     let teaser = time(reader, "teaser.validity", MINUTE, LONGEST_VALIDITY);
     let notice = time(reader, "reply.validity", MINUTE, LONGEST_VALIDITY);

@@ -22,8 +22,11 @@ pub(super) fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Opt
         text => ShortNumber::parse(text).map(Some).map_err(|_| "not 1 to 15 digits".into()),
     });
     let numbers = numbers(reader, numbering);
-    let originators = [(Kind::Detail, "service.originator_detail"), (Kind::Fallback, "service.originator_fallback")]
-        .map(|(kind, path)| (kind, reader.text(path, originator)));
+    let originators = [
+        (Kind::Detail, reader.text("service.originator_detail", originator_of_calls)),
+        (Kind::Fallback, reader.text("service.originator_fallback", originator_of_calls)),
+        (Kind::Notify, reader.text("service.originator_notify", originator)),
+    ];
     let mut chosen = BTreeMap::new();
     for (kind, originator) in originators {
         if let Some(address) = originator? {
@@ -31,6 +34,14 @@ pub(super) fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Opt
         }
     }
     Some(Service { commercial_code: commercial_code?, numbers: numbers?, originators: chosen, ..Service::new(code?) })
+}
+
+/// Where alerts about calls come from: they may come from the caller.
+fn originator_of_calls(text: &str) -> Result<Option<Originator>, Problems> {
+    match text {
+        "caller" => Ok(Some(Originator::Caller)),
+        text => originator(text),
+    }
 }
 
 fn originator(text: &str) -> Result<Option<Originator>, Problems> {
