@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::{AlertId, Kind, Language, Timestamp};
+use model::{Address, AlertId, Kind, Language, Msisdn, ShortNumber, Timestamp};
 
 use crate::parts;
-use crate::text::Reader;
+use crate::text::{Reader, Say};
 use crate::{
     Alert, AlertState, CallBox, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, ReplyVerdict, Subscriber,
     SubscriberStatus, Tally, Verdict, View,
@@ -25,6 +25,12 @@ pub(super) struct Case<'a> {
     pub(super) alert: Option<Alert>,
     /// Whether this decision registers the person.
     pub(super) registered: bool,
+    /// The registration, where this decision changes it.
+    changed: Option<Subscriber>,
+    /// Whether this decides what was asked earlier, in time, while the database was abnormal.
+    pub(super) afterwards: bool,
+    /// Our number that was texted: answers come from it.
+    pub(super) texted: Option<ShortNumber>,
     effects: Vec<Effect>,
     next_alert: AlertId,
 }
@@ -46,6 +52,9 @@ impl<'a> Case<'a> {
             call_box: view.call_box.clone(),
             alert: view.alert.clone(),
             registered: false,
+            changed: None,
+            afterwards: false,
+            texted: None,
             effects: Vec::new(),
             next_alert: view.next_alert,
         }
@@ -77,7 +86,7 @@ impl<'a> Case<'a> {
             id,
             to: self.call_box.called,
             kind: new.kind,
-            source: self.policy.service.source(new.kind, &new.told, new.more),
+            source: self.source(&new),
             text: new.text,
             told: new.told,
             more: new.more,
@@ -93,11 +102,87 @@ impl<'a> Case<'a> {
         id
     }
 
+    /// An answer comes from the number that was texted, unless lists have an originator of their own.
+    fn source(&self, new: &NewAlert) -> Address {
+        let service = &self.policy.service;
+        let answers = match new.kind {
+            Kind::Notice => true,
+            Kind::Detail => !service.originators.contains_key(&Kind::Detail),
+            Kind::Fallback | Kind::Teaser | Kind::Notify => false,
+        };
+        match &self.texted {
+            Some(code) if answers => Address::ShortCode(code.clone()),
+            _ => service.source(new.kind, &new.told, new.more),
+        }
+    }
+
     /// Queues the answer to a reply, where that verdict has one.
     pub(super) fn notice(&mut self, verdict: ReplyVerdict) {
-        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords, &[]) {
-            self.queue(NewAlert { kind: Kind::Notice, text, told: Vec::new(), more: 0 });
+        self.notice_with(verdict, &[]);
+    }
+
+    /// The same, with what the answer says beside the keywords.
+    pub(super) fn notice_with(&mut self, verdict: ReplyVerdict, values: &[(&str, &str)]) {
+        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords, values) {
+            self.queue_notice(text);
         }
+    }
+
+    /// Queues a text that answers, asks or informs.
+    pub(super) fn queue_notice(&mut self, text: String) {
+        self.queue(NewAlert { kind: Kind::Notice, text, told: Vec::new(), more: 0 });
+    }
+
+    /// A text beside the answers.
+    pub(super) fn say(&self, what: Say, values: &[(&str, &str)]) -> String {
+        self.policy.texts.say(self.reader(), what, &self.policy.keywords, values)
+    }
+
+    /// Another person's number as this one reads it.
+    #[expect(clippy::unused_self, reason = "how numbers are shown will depend on the reader")]
+    pub(super) fn shown(&self, number: Msisdn) -> String {
+        format!("+{}", number.reveal())
+    }
+
+    /// A number as people write it in this network.
+    pub(super) fn number(&self, written: &str) -> Option<Msisdn> {
+        match &self.policy.numbering {
+            Some(numbering) => numbering.normalise(written).ok(),
+            None => Msisdn::international(written).ok(),
+        }
+    }
+
+    /// Whether this decision has done nothing yet but make messages, or end a registration that nobody knows of.
+    pub(super) fn only_answers(&self) -> bool {
+        self.alert == self.view.alert
+            && self.effects.iter().all(|effect| match effect {
+                Effect::Alert(_) | Effect::Evidence(_) => true,
+                Effect::Unsubscribe(_) => self.view.subscriber.is_none(),
+                Effect::CallBox(_)
+                | Effect::Count(_)
+                | Effect::Charge(_)
+                | Effect::Subscribe(_)
+                | Effect::Campaign(_)
+                | Effect::Word(_) => false,
+            })
+    }
+
+    /// Takes back the messages that this decision made: it answers nothing after all.
+    pub(super) fn unsay(&mut self) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Alert(_)));
+        self.next_alert = self.view.next_alert;
+    }
+
+    /// The registration as it will be.
+    pub(super) fn subscriber(&self) -> Option<&Subscriber> {
+        self.changed.as_ref().or(self.view.subscriber.as_ref())
+    }
+
+    /// Registers the person, or changes what the registration says.
+    pub(super) fn register(&mut self, subscriber: Subscriber) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Subscribe(_)));
+        self.effects.push(Effect::Subscribe(subscriber.clone()));
+        self.changed = Some(subscriber);
     }
 
     pub(super) fn abnormal(&self) -> bool {
@@ -115,16 +200,16 @@ impl<'a> Case<'a> {
     }
 
     /// The language and time zone of the called person.
-    pub(super) fn reader(&self) -> Reader<'a> {
-        let subscriber = self.view.subscriber.as_ref();
+    pub(super) fn reader(&self) -> Reader<'_> {
+        let subscriber = self.subscriber();
         let language: &Language =
             subscriber.and_then(|subscriber| subscriber.language.as_ref()).unwrap_or(&self.policy.language);
         let clock = subscriber.and_then(|subscriber| subscriber.clock).unwrap_or(self.policy.clock);
         Reader { language, time_zone: self.time_zone(), clock, range: None, campaign: None }
     }
 
-    pub(super) fn time_zone(&self) -> &'a str {
-        let subscriber = self.view.subscriber.as_ref();
+    pub(super) fn time_zone(&self) -> &str {
+        let subscriber = self.subscriber();
         subscriber.and_then(|subscriber| subscriber.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
     }
 

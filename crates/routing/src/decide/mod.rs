@@ -2,8 +2,12 @@
 
 mod call;
 mod case;
+mod copies;
 mod due;
 mod forget;
+mod notify;
+mod prune;
+mod quiet;
 mod reply;
 mod sent;
 mod tell;
@@ -32,5 +36,7 @@ pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> De
         Event::Dropped { alert } => sent::dropped(&mut case, *alert),
         Event::Due { .. } => due::looked_at(&mut case),
     };
+    copies::pass_on(&mut case);
+    prune::stale(&mut case);
     case.close(verdict)
 }

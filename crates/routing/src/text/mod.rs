@@ -57,6 +57,8 @@ pub enum Say {
     CopyQuestion,
     /// To the one who asked: `number` agreed.
     CopyBegins,
+    /// Above the calls of a copy: whose they are, `number`.
+    CopyOf,
     /// Notify-me: `number` can be reached again since `time`.
     Reachable,
 }
@@ -176,6 +178,7 @@ impl Texts {
             Say::PausedDaily => &wording.paused_daily,
             Say::CopyQuestion => &wording.copy_question,
             Say::CopyBegins => &wording.copy_begins,
+            Say::CopyOf => &wording.copy_of,
             Say::Reachable => &wording.reachable,
         };
         self.fill(template, wording, keywords, values)

@@ -87,6 +87,8 @@ pub struct Wording {
     pub copy_agreed: Template,
     /// To the one who asked: `{number}` agreed.
     pub copy_begins: Template,
+    /// Above the calls of a copy: whose they are, `{number}`.
+    pub copy_of: Template,
     /// No more copies.
     pub copy_ended: Template,
     /// For subscribers only.

@@ -1,6 +1,8 @@
 //! What decisions are taken by: ranges, keywords, our numbers, texts and limits, with the faults that `routing` finds told by their keys.
 
 mod keywords;
+mod notify;
+mod reply;
 mod service;
 mod texts;
 
@@ -16,6 +18,8 @@ use super::layer::Raw;
 use super::reader::Reader;
 use super::time;
 use keywords::keywords;
+use notify::notify;
+use reply::self_service;
 use service::service;
 use texts::texts;
 
@@ -77,6 +81,8 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         false => Err("not the name of a time zone".into()),
     });
     let limits = limits(reader);
+    let self_service = self_service(reader);
+    let notify = notify(reader);
     let in_doubt = reader.text("alert.in_doubt", |text| {
         let words = [
             ("hold", InDoubtPolicy::Hold),
@@ -95,6 +101,9 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         time_zone: time_zone?,
         limits: limits?,
         in_doubt: in_doubt?,
+        notify: notify?,
+        self_service: self_service?,
+        numbering: numbering.cloned(),
         ..Policy::new(service?, texts)
     })
 }

@@ -18,8 +18,12 @@ pub(super) fn service(reader: &mut Reader, numbering: Option<&Numbering>) -> Opt
         text => ShortNumber::parse(text).map_err(|_| "not 1 to 15 digits".into()),
     });
     let numbers = numbers(reader, numbering);
-    let originators = [(Kind::Detail, "service.originator_detail"), (Kind::Fallback, "service.originator_fallback")]
-        .map(|(kind, path)| (kind, reader.text(path, originator)));
+    let originators = [
+        (Kind::Detail, "service.originator_detail"),
+        (Kind::Fallback, "service.originator_fallback"),
+        (Kind::Notify, "service.originator_notify"),
+    ]
+    .map(|(kind, path)| (kind, reader.text(path, originator)));
     let mut chosen = BTreeMap::new();
     for (kind, originator) in originators {
         if let Some(address) = originator? {
