@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{AlertId, Caller, Msisdn, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Awaiting, CampaignName, Message, Pending, Privacy, RangeName, Reachable};
+use crate::{Awaiting, CampaignName, Copies, Futile, Message, Pending, Privacy, RangeName, Reachable, Word};
 
 /// Callers kept apart in one list; calls of further callers are counted under the oldest one dropped (`more`).
 /// Fifty lines are more than any alert shows, and bound the list to a few kilobytes. What bounds a box are this, [`MAX_SEEN`] and [`crate::MAX_MESSAGES`].
@@ -17,6 +17,10 @@ pub const MAX_SEEN: usize = 128;
 
 /// Requests of one subscriber that wait for the database; further ones are answered that they can't be taken now.
 pub const MAX_ASKED: usize = 5;
+
+/// Words of other people that wait for the database; of further ones, those asking for copies are lost (nothing is sent, as without an answer), and
+/// the others are made good by the next copy, which is refused or not sent.
+pub const MAX_HEARD: usize = 5;
 
 /// One caller's calls that belong together in a text.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -104,10 +108,14 @@ pub enum Deferred {
     Fetch,
     /// A subscription.
     Subscribe,
-    /// What a subscriber asked for: pause, resume, language, copies; the words are in `asked`.
+    /// What a subscriber asked for: pause, resume, language, copies; the words are in `asked`, one for each time that this is in the list.
     Asked,
     /// People of whom the owner is to be told that they can be reached again (`reachable`).
     Reachable,
+    /// The owner can be reached again since `reached`, and callers are to be told.
+    Reached,
+    /// Other people's words about copies (`heard`).
+    Heard,
     /// Calls to a person of whom was not known whether they are registered (no registry yet).
     Calls,
     /// The same, and the forwarded-to number let them be told as a subscriber's; so are calls that are held for them.
@@ -173,6 +181,21 @@ pub struct CallBox {
     /// Notify-me messages in the current day of this person's own calendar: the day and how many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified: Option<(i32, u32)>,
+    /// People of whom this person was told, with the call that it was for, the last one last; at most [`crate::MAX_AWAITING`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_of: Vec<Reachable>,
+    /// When this person could be reached again, while the database was abnormal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Timestamp>,
+    /// Words of other people that came while the database was abnormal, at most [`MAX_HEARD`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<Word>,
+    /// Copies of alerts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub copies: Copies,
+    /// Texts lately that changed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub futile: Option<Futile>,
     /// When to look at this box again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
@@ -207,10 +230,15 @@ impl CallBox {
             deferred: Vec::new(),
             asked: Vec::new(),
             pending: None,
-            privacy: Privacy { hidden: false, hidden_from: Vec::new(), not_notified: false },
+            privacy: Privacy { hidden: false, hidden_from: Vec::new(), notify: None },
             awaiting: Vec::new(),
             reachable: Vec::new(),
             notified: None,
+            told_of: Vec::new(),
+            reached: None,
+            heard: Vec::new(),
+            copies: Copies { asked: None, of: Vec::new(), untold: Vec::new(), more: 0 },
+            futile: None,
             due: None,
         }
     }
@@ -247,17 +275,22 @@ impl CallBox {
         (list, std::mem::take(&mut self.more))
     }
 
-    fn merge(&mut self, mut tally: Tally) {
-        if let Some(place) = self.untold.iter().position(|known| known.caller == tally.caller) {
-            let known = self.untold.remove(place);
-            tally.count = tally.count.saturating_add(known.count);
-            tally.last_at = tally.last_at.max(known.last_at);
-        }
-        let place = self.untold.partition_point(|known| known.last_at <= tally.last_at);
-        self.untold.insert(place, tally);
-        if self.untold.len() > MAX_CALLERS {
-            self.more = self.more.saturating_add(self.untold.remove(0).count);
-        }
+    fn merge(&mut self, tally: Tally) {
+        add(&mut self.untold, &mut self.more, tally);
+    }
+}
+
+/// Adds calls to a list by caller, the last caller last; of those that no longer fit only the number is kept.
+pub(crate) fn add(list: &mut Vec<Tally>, more: &mut u32, mut tally: Tally) {
+    if let Some(place) = list.iter().position(|known| known.caller == tally.caller) {
+        let known = list.remove(place);
+        tally.count = tally.count.saturating_add(known.count);
+        tally.last_at = tally.last_at.max(known.last_at);
+    }
+    let place = list.partition_point(|known| known.last_at <= tally.last_at);
+    list.insert(place, tally);
+    if list.len() > MAX_CALLERS {
+        *more = more.saturating_add(list.remove(0).count);
     }
 }
 

@@ -1,7 +1,11 @@
 //! Times of day: windows of the local day, and how a clock is read.
 
 use std::fmt;
+use std::time::Duration;
 
+use jiff::ToSpan;
+use jiff::tz::TimeZone;
+use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A window of every day in local time, such as 22:00-07:00; its end is not in it. Written `22:00-07:00` or `22-7`.
@@ -43,6 +47,20 @@ impl DayWindow {
         let since = (minute + DAY_MINUTES - self.from) % DAY_MINUTES;
         let length = (self.until + DAY_MINUTES - self.from) % DAY_MINUTES;
         if since < length { Some(length - since) } else { None }
+    }
+
+    /// When it ends, of which this time is in it by the clocks of that time zone (IANA name; UTC where nobody knows it); `None` outside. Where clocks
+    /// are set forward over the end, it ends as much later as they skip.
+    #[must_use]
+    pub fn ends(self, at: Timestamp, time_zone: &str) -> Option<Timestamp> {
+        let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+        let local = at.to_jiff()?.to_zoned(zone.clone()).datetime();
+        let (hour, minutes) = (u16::try_from(local.hour()).ok()?, u16::try_from(local.minute()).ok()?);
+        let left = self.left(hour * 60 + minutes)?;
+        let full = local.date().at(local.hour(), local.minute(), 0, 0);
+        let end = full.checked_add(i64::from(left).minutes()).ok()?.to_zoned(zone).ok()?;
+        // An hour that comes twice may lie between: the first end that is still ahead.
+        Some(Timestamp::from(end.timestamp()).max(at + Duration::from_secs(1)))
     }
 }
 

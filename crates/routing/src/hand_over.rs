@@ -2,10 +2,11 @@
 
 use model::{Caller, Kind, Msisdn, Timestamp};
 
+use crate::call_box::add;
 use crate::parts;
 use crate::{
-    Alert, AlertState, Awaiting, CallBox, MAX_ASKED, MAX_AWAITING, MAX_HIDDEN, MAX_SEEN, Offer, Privacy, RateWindow,
-    Seen, Tally,
+    Alert, AlertState, Awaiting, CallBox, Copies, Deferred, MAX_ASKED, MAX_AWAITING, MAX_COPIES, MAX_HEARD, MAX_HIDDEN,
+    MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Seen, Tally,
 };
 
 /// Brings together one person's box as this node last shared it (`base`), as it is here now (`mine`), and as the database has it now (`theirs`).
@@ -44,20 +45,46 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
         messages: whose(&base.messages, &mine.messages, &theirs.messages, || {
             parts::merge(&base.messages, &mine.messages, &theirs.messages)
         }),
-        deferred: changed(&base.deferred, &mine.deferred, &theirs.deferred),
-        asked: bounded(MAX_ASKED, changed(&base.asked, &mine.asked, &theirs.asked)),
-        pending: whose(&base.pending, &mine.pending, &theirs.pending, || mine.pending),
+        deferred: both(&base.deferred, &mine.deferred, &theirs.deferred),
+        asked: bounded(MAX_ASKED, both(&base.asked, &mine.asked, &theirs.asked)),
+        pending: whose(&base.pending, &mine.pending, &theirs.pending, || sides.pending()),
         privacy: sides.privacy(),
         awaiting: sides.awaiting(),
-        reachable: changed(&base.reachable, &mine.reachable, &theirs.reachable),
+        reachable: of_each(both(&base.reachable, &mine.reachable, &theirs.reachable)),
         notified: whose(&base.notified, &mine.notified, &theirs.notified, || {
             of_the_day(base.notified, mine.notified, theirs.notified)
         }),
+        told_of: of_each(both(&base.told_of, &mine.told_of, &theirs.told_of)),
+        reached: whose(&base.reached, &mine.reached, &theirs.reached, || mine.reached.max(theirs.reached)),
+        heard: bounded(MAX_HEARD, both(&base.heard, &mine.heard, &theirs.heard)),
+        copies: sides.copies(),
+        futile: whose(&base.futile, &mine.futile, &theirs.futile, || mine.futile.max(theirs.futile)),
         // Each side may have left its calls to a look that the other has already taken: one too many does no harm.
         due: mine.due.into_iter().chain(theirs.due).min(),
     };
     merged.take_back(&tallies, sum(base.more, mine.more, theirs.more));
+    one_for_each(&mut merged);
     merged
+}
+
+/// What was asked is answered in the order of `deferred`, which names each request once; what both sides deferred is there only once after a merge.
+fn one_for_each(call_box: &mut CallBox) {
+    let CallBox { deferred, asked, .. } = call_box;
+    let mut named = 0;
+    deferred.retain(|what| {
+        named += usize::from(*what == Deferred::Asked);
+        *what != Deferred::Asked || named <= asked.len()
+    });
+    deferred.extend((named..asked.len()).map(|_| Deferred::Asked));
+}
+
+/// Each person once, with the last call; the last ones, as many as there may be.
+fn of_each(mut list: Vec<Reachable>) -> Vec<Reachable> {
+    list.sort_by_key(|one| (one.person, std::cmp::Reverse((one.rang_at, one.at))));
+    list.dedup_by_key(|one| one.person);
+    list.sort_by_key(|one| (one.at, one.person));
+    list.drain(..list.len().saturating_sub(MAX_AWAITING));
+    list
 }
 
 /// After a merge: stops waiting for the alert that the box calls open when it has ended, is in doubt, or is nowhere (`None`). Calls that waited for
@@ -144,6 +171,17 @@ fn changed<T: PartialEq + Clone>(base: &[T], mine: &[T], theirs: &[T]) -> Vec<T>
     with(&both, &new)
 }
 
+/// The list of the side that changed it, in its order; when both did, what both of them made of it.
+fn both<T: PartialEq + Clone>(base: &[T], mine: &[T], theirs: &[T]) -> Vec<T> {
+    if mine == base {
+        theirs.to_vec()
+    } else if theirs == base {
+        mine.to_vec()
+    } else {
+        changed(base, mine, theirs)
+    }
+}
+
 fn bounded<T>(most: usize, mut list: Vec<T>) -> Vec<T> {
     list.truncate(most);
     list
@@ -174,6 +212,25 @@ fn number(caller: &Caller) -> Option<Msisdn> {
     }
 }
 
+/// Calls that no copy has told, by their numbers: what they have, and what this side added or told.
+fn uncopied(base: &Copies, mine: &Copies, theirs: &Copies) -> (Vec<Tally>, u32) {
+    let (mut list, mut more) = (Vec::new(), sum(base.more, mine.more, theirs.more));
+    for caller in with(&callers(&theirs.untold), &callers(&mine.untold)) {
+        let [base, mine, theirs] = [base, mine, theirs].map(|side| side.untold.iter().find(|one| one.caller == caller));
+        let count = |tally: Option<&Tally>| tally.map_or(0, |tally| tally.count);
+        let count = sum(count(base), count(mine), count(theirs));
+        let last_at = mine.into_iter().chain(theirs).map(|tally| tally.last_at).max();
+        if let Some(last_at) = last_at.filter(|_| count > 0) {
+            add(&mut list, &mut more, Tally { caller, count, last_at });
+        }
+    }
+    (list, more)
+}
+
+fn callers(list: &[Tally]) -> Vec<Caller> {
+    list.iter().map(|tally| tally.caller.clone()).collect()
+}
+
 fn same_call(one: &Seen, other: &Seen) -> bool {
     (one.key, one.at, one.source) == (other.key, other.at, other.source)
 }
@@ -201,9 +258,8 @@ struct Sides<'a> {
 impl Sides<'_> {
     /// The calls not yet told, by caller, and those among them that `seen` names.
     fn untold(&self) -> (Vec<Tally>, Vec<Seen>) {
-        let callers = |call_box: &CallBox| call_box.untold.iter().map(|tally| tally.caller.clone()).collect::<Vec<_>>();
         let (mut tallies, mut named) = (Vec::new(), Vec::new());
-        for caller in with(&callers(self.theirs), &callers(self.mine)) {
+        for caller in with(&callers(&self.theirs.untold), &callers(&self.mine.untold)) {
             let calls = self.untold_by_both(&caller);
             // The two sides may have told the same calls, so that taking away both leaves too little: what neither told is the least.
             let least = u32::try_from(calls.len()).unwrap_or(u32::MAX);
@@ -304,19 +360,36 @@ impl Sides<'_> {
         let (base, mine, theirs) = (&self.base.privacy, &self.mine.privacy, &self.theirs.privacy);
         Privacy {
             hidden: whose(&base.hidden, &mine.hidden, &theirs.hidden, || mine.hidden),
-            hidden_from: bounded(MAX_HIDDEN, changed(&base.hidden_from, &mine.hidden_from, &theirs.hidden_from)),
-            not_notified: whose(&base.not_notified, &mine.not_notified, &theirs.not_notified, || mine.not_notified),
+            hidden_from: bounded(MAX_HIDDEN, both(&base.hidden_from, &mine.hidden_from, &theirs.hidden_from)),
+            notify: whose(&base.notify, &mine.notify, &theirs.notify, || mine.notify),
         }
     }
 
     /// Each caller once, with the last time; whom one side told is not told again.
     fn awaiting(&self) -> Vec<Awaiting> {
-        let mut both = changed(&self.base.awaiting, &self.mine.awaiting, &self.theirs.awaiting);
+        let mut both = both(&self.base.awaiting, &self.mine.awaiting, &self.theirs.awaiting);
         both.sort_by_key(|one| (one.caller, std::cmp::Reverse(one.at)));
         both.dedup_by_key(|one| one.caller);
-        both.sort_by_key(|one| one.at);
+        both.sort_by_key(|one| (one.at, one.caller));
         both.drain(..both.len().saturating_sub(MAX_AWAITING));
         both
+    }
+
+    /// A question that was answered on one side is no longer open; of two new ones the later.
+    fn pending(&self) -> Option<Pending> {
+        self.mine.pending.into_iter().chain(self.theirs.pending).max_by_key(|pending| pending.until)
+    }
+
+    fn copies(&self) -> Copies {
+        let (base, mine, theirs) = (&self.base.copies, &self.mine.copies, &self.theirs.copies);
+        let calls = |copies: &Copies| (copies.untold.clone(), copies.more);
+        let (untold, more) = whose(&calls(base), &calls(mine), &calls(theirs), || uncopied(base, mine, theirs));
+        Copies {
+            asked: whose(&base.asked, &mine.asked, &theirs.asked, || mine.asked),
+            of: bounded(MAX_COPIES, both(&base.of, &mine.of, &theirs.of)),
+            untold,
+            more,
+        }
     }
 
     fn replies(&self) -> Option<RateWindow> {
@@ -340,7 +413,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Deferred, FailedWhy, Fetched, MAX_CALLERS, MAX_MESSAGES, Message, RangeName};
+    use crate::{
+        CopiesAsked, FailedWhy, Fetched, Futile, MAX_CALLERS, MAX_MESSAGES, Message, Question, RangeName, Saying, Word,
+    };
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -468,7 +543,13 @@ mod tests {
         vec((0_u16..2, 1_u8..4, "[ab]"), 0..6).prop_map(|parts| {
             let mut messages = Vec::new();
             for (reference, number, text) in parts {
-                let _ = crate::parts::collect(&mut messages, ReplyPart { reference, total: 3, number }, &text, NOW);
+                let _ = crate::parts::collect(
+                    &mut messages,
+                    ReplyPart { reference, total: 3, number },
+                    &ShortNumber::parse("12599").unwrap(),
+                    &text,
+                    NOW,
+                );
             }
             messages
         })
@@ -485,6 +566,7 @@ mod tests {
             times in [proptest::option::of(0_i64..4), proptest::option::of(0_i64..4), proptest::option::of(0_i64..4)],
             messages in any_messages(),
             deferred in proptest::sample::subsequence(vec![Deferred::Fetch, Deferred::Subscribe, Deferred::Calls, Deferred::Alerts], 0..4),
+            own in any_own(),
         ) -> CallBox {
             let mut call_box = empty();
             for (key, minute, sip, untold) in calls {
@@ -507,7 +589,70 @@ mod tests {
             [call_box.refused_at, call_box.alerted_at, call_box.due] = times.map(|time| time.map(at));
             call_box.deferred = deferred;
             call_box.messages = messages;
-            call_box
+            call_box.deferred.extend(own.asked.iter().map(|_| Deferred::Asked));
+            CallBox {
+                asked: own.asked,
+                pending: own.pending,
+                privacy: own.privacy,
+                awaiting: own.awaiting,
+                reachable: own.reachable,
+                notified: own.notified,
+                told_of: own.told_of,
+                reached: own.reached,
+                heard: own.heard,
+                copies: own.copies,
+                futile: own.futile,
+                ..call_box
+            }
+        }
+    }
+
+    /// People of notify-me, each once, by time.
+    fn any_people() -> impl Strategy<Value = Vec<Reachable>> {
+        proptest::collection::btree_map(0_u64..40, 0_i64..90, 0..MAX_AWAITING).prop_map(|people| {
+            let person = |(who, minute)| Reachable { person: someone(who), at: at(minute + 1), rang_at: at(minute) };
+            of_each(people.into_iter().map(person).collect())
+        })
+    }
+
+    prop_compose! {
+        /// What self-service, notify-me and copies leave in a box; the rest of it is empty.
+        fn any_own()(
+            asked in proptest::sample::subsequence(vec!["PAUSE 8", "RESUME", "SHOW", "YES"], 0..4),
+            pending in proptest::option::of((any::<bool>(), 0_i64..3)),
+            (hidden, notify) in (any::<bool>(), proptest::option::of(any::<bool>())),
+            hidden_from in proptest::collection::btree_set(0_u64..40, 0..MAX_HIDDEN),
+            (waits, reachable, told_of) in (any_people(), any_people(), any_people()),
+            (reached, notified) in (proptest::option::of(0_i64..3), proptest::option::of((0_i32..2, 0_u32..4))),
+            heard in proptest::sample::subsequence(vec![Saying::CopyAsked, Saying::CopyAgreed, Saying::CopyEnded], 0..3),
+            (to, of) in (proptest::option::of(0_u64..3), proptest::collection::btree_set(0_u64..30, 0..MAX_COPIES)),
+            copied in vec((0_u64..70, 0_i64..90), 0..80),
+            futile in proptest::option::of((0_i64..3, 0_u64..2, 0_u32..5)),
+        ) -> CallBox {
+            let question = |subscribe| if subscribe { Question::Subscribe } else { Question::CopiesOf(someone(1)) };
+            let mut copies = Copies {
+                asked: to.map(|to| CopiesAsked { number: someone(to), until: at(60) }),
+                of: of.into_iter().map(someone).collect(),
+                ..Copies::default()
+            };
+            for (who, minute) in copied {
+                let caller = Caller::Number(someone(who));
+                add(&mut copies.untold, &mut copies.more, Tally { caller, count: 1, last_at: at(minute) });
+            }
+            CallBox {
+                asked: asked.into_iter().map(str::to_owned).collect(),
+                pending: pending.map(|(subscribe, minute)| Pending { question: question(subscribe), until: at(minute) }),
+                privacy: Privacy { hidden, hidden_from: hidden_from.into_iter().map(someone).collect(), notify },
+                awaiting: waits.into_iter().map(|one| Awaiting { caller: one.person, at: one.at }).collect(),
+                reachable,
+                notified,
+                told_of,
+                reached: reached.map(at),
+                heard: heard.into_iter().map(|saying| Word { to: someone(99_999), from: someone(1), at: NOW, saying }).collect(),
+                copies,
+                futile: futile.map(|(minute, key, count)| Futile { at: at(minute), key, count }),
+                ..empty()
+            }
         }
     }
 
@@ -542,12 +687,44 @@ mod tests {
             let merged = merge(&base, &mine, &theirs);
             prop_assert!(merged.untold.len() <= MAX_CALLERS && merged.seen.len() <= MAX_SEEN);
             prop_assert!(merged.messages.len() <= 2 * MAX_MESSAGES);
+            prop_assert!(merged.awaiting.len() <= MAX_AWAITING && merged.reachable.len() <= MAX_AWAITING);
+            prop_assert!(merged.told_of.len() <= MAX_AWAITING && merged.heard.len() <= MAX_HEARD);
+            prop_assert!(merged.privacy.hidden_from.len() <= MAX_HIDDEN && merged.copies.of.len() <= MAX_COPIES);
+            prop_assert!(merged.asked.len() <= MAX_ASKED && merged.copies.untold.len() <= MAX_CALLERS);
+            let asked = merged.deferred.iter().filter(|what| **what == Deferred::Asked).count();
+            prop_assert_eq!(asked, merged.asked.len(), "each request is named once");
             prop_assert!(merged.untold.iter().all(|tally| tally.count > 0));
             prop_assert!(merged.untold.is_sorted_by_key(|tally| tally.last_at));
             let distinct: BTreeSet<_> = merged.untold.iter().map(|tally| &tally.caller).collect();
             prop_assert_eq!(distinct.len(), merged.untold.len());
             let waits = |call_box: &CallBox| call_box.untold.iter().map(|tally| tally.count).sum::<u32>() + call_box.more;
             prop_assert!(waits(&merged) <= waits(&mine) + waits(&theirs), "calls out of nothing");
+        }
+
+        #[test]
+        fn whom_one_side_told_is_awaited_by_neither(base in any_box(), mine in any_box(), theirs in any_box()) {
+            let merged = merge(&base, &mine, &theirs);
+            for one in &merged.awaiting {
+                let dropped = |side: &CallBox| base.awaiting.contains(one) && !side.awaiting.contains(one);
+                prop_assert!(!dropped(&mine) && !dropped(&theirs), "told again");
+            }
+            // Who was told of somebody is known to have been, as far as it is remembered at all.
+            for told in mine.told_of.iter().chain(&theirs.told_of).filter(|told| !base.told_of.contains(told)) {
+                let known = |one: &Reachable| one.person == told.person && one.rang_at >= told.rang_at;
+                let later = merged.told_of.len() == MAX_AWAITING;
+                prop_assert!(later || merged.told_of.iter().any(known), "forgotten that it was told");
+            }
+        }
+
+        #[test]
+        fn a_decision_about_privacy_on_one_side_is_kept(base in any_box(), mine in any_box(), theirs in any_box()) {
+            let merged = merge(&base, &mine, &theirs).privacy;
+            for (side, other) in [(&mine, &theirs), (&theirs, &mine)] {
+                if other.privacy == base.privacy {
+                    let sorted = |privacy: &Privacy| { let mut all = privacy.hidden_from.clone(); all.sort(); (privacy.hidden, privacy.notify, all) };
+                    prop_assert_eq!(sorted(&merged), sorted(&side.privacy));
+                }
+            }
         }
 
         #[test]

@@ -28,7 +28,9 @@ mod word;
 mod written;
 
 pub use alert::{Alert, AlertState, Calls, FailedWhy, Leased, Part, Refusal, Update, UpdateState, Wish};
-pub use call_box::{CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_SEEN, Offer, RateWindow, Seen, Tally};
+pub use call_box::{
+    CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_SEEN, Offer, RateWindow, Seen, Tally,
+};
 pub use campaign::{Campaign, CampaignError, CampaignName, Campaigns, Conversion, MAX_WEIGHT};
 pub use consent::{ConsentRule, Evidence, EvidenceOf, List, Listed};
 pub use day::{ClockFace, DayWindow, DayWindowError};
@@ -38,12 +40,14 @@ pub use decision::{HeldWhy, NothingWhy, ReplyVerdict, Verdict};
 pub use event::Event;
 pub use hand_over::{merge, settle_open, withdraw_unshared_teaser};
 pub use health::{Change, Condition, Forced, Health, HealthEvent, MAX_CHANGES, Trouble, Why};
-pub use keyword::{Action, KeywordError, Keywords, normalise};
+pub use keyword::{Action, KeywordError, Keywords, Request, normalise};
 pub use parts::{MAX_MESSAGES, MAX_PART_CHARACTERS, MAX_PARTS, Message, MessagePart, PARTS_WAIT};
 pub use policy::{
     Audience, Database, InDoubtPolicy, Limits, NotifyMe, Originator, Policy, SelfService, Service, Updates, Validity,
 };
-pub use privacy::{Awaiting, MAX_AWAITING, MAX_HIDDEN, Pending, Privacy, Question, Reachable};
+pub use privacy::{
+    Awaiting, Copies, CopiesAsked, Futile, MAX_AWAITING, MAX_COPIES, MAX_HIDDEN, Pending, Privacy, Question, Reachable,
+};
 pub use range::{Range, RangeError, RangeName, Ranges, Terms};
 pub use subscriber::{Subscriber, SubscriberStatus};
 pub use word::{Saying, Word};

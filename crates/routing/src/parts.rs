@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{ReplyPart, Timestamp};
+use model::{ReplyPart, ShortNumber, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Messages of one person that are collected at a time; a part of a further one is a message of its own. People write one at a time.
@@ -29,13 +29,16 @@ pub struct MessagePart {
     pub text: String,
 }
 
-/// A message of which parts have come. They all went to the service code, so that (reference, total) names it among one person's.
+/// A message of which parts have come. The number it went to, reference and total name it among one person's.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// Joins the parts.
     pub reference: u16,
     /// How many there are.
     pub total: u8,
+    /// The number of ours that it went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<ShortNumber>,
     /// Those that have come, in order, each once.
     pub parts: Vec<MessagePart>,
     /// Until when the others are waited for, or repeats are known once it was read.
@@ -72,7 +75,7 @@ impl Message {
     }
 
     fn is_named_like(&self, other: &Self) -> bool {
-        (self.reference, self.total) == (other.reference, other.total)
+        (self.reference, self.total, &self.to) == (other.reference, other.total, &other.to)
     }
 
     fn has(&self, part: &MessagePart) -> bool {
@@ -94,14 +97,22 @@ impl Message {
 }
 
 /// Takes a part in. A part with the number of another and a different text belongs to a later message with the same name: references are few.
-pub(crate) fn collect(messages: &mut Vec<Message>, part: ReplyPart, text: &str, now: Timestamp) -> Collected {
+pub(crate) fn collect(
+    messages: &mut Vec<Message>,
+    part: ReplyPart,
+    to: &ShortNumber,
+    text: &str,
+    now: Timestamp,
+) -> Collected {
     let ReplyPart { reference, total, number } = part;
     let fits = (2..=MAX_PARTS).contains(&total) && (1..=total).contains(&number);
     if !fits || text.chars().count() > MAX_PART_CHARACTERS {
         return Collected::Alone;
     }
     let part = MessagePart { number, text: text.to_owned() };
-    let named = |message: &&mut Message| (message.reference, message.total) == (reference, total);
+    let same =
+        |message: &Message| (message.reference, message.total, message.to.as_ref()) == (reference, total, Some(to));
+    let named = |message: &&mut Message| same(message);
     if messages.iter_mut().filter(named).any(|message| message.has(&part)) {
         return Collected::Repeated;
     }
@@ -121,21 +132,22 @@ pub(crate) fn collect(messages: &mut Vec<Message>, part: ReplyPart, text: &str, 
     if messages.len() >= MAX_MESSAGES {
         return Collected::Alone;
     }
-    messages.push(Message { reference, total, parts: vec![part], until, read: false });
+    messages.push(Message { reference, total, to: Some(to.clone()), parts: vec![part], until, read: false });
     Collected::Waiting
 }
 
 /// Takes the next message that is not waited for any longer: its text as far as it came. Forgets those that were read long enough ago.
-pub(crate) fn take_due(messages: &mut Vec<Message>, now: Timestamp) -> Option<String> {
+pub(crate) fn take_due(messages: &mut Vec<Message>, now: Timestamp) -> Option<(String, Option<ShortNumber>)> {
     messages.retain(|message| !message.read || message.until > now);
     let place = messages.iter().position(|message| !message.read && message.is_due(now))?;
     let message = messages.get_mut(place)?;
     if message.is_whole() {
         message.read = true;
         message.until = now + PARTS_WAIT;
-        return Some(message.text());
+        return Some((message.text(), message.to.clone()));
     }
-    Some(messages.remove(place).text())
+    let message = messages.remove(place);
+    Some((message.text(), message.to))
 }
 
 /// When one of them is to be looked at.
@@ -211,6 +223,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
+    fn code() -> ShortNumber {
+        ShortNumber::parse("12599").unwrap()
+    }
+
     /// `7/3 1a 2b`: of message 7, which has three parts, the first and the second; with `!`, it was read.
     fn messages(text: &str) -> Vec<Message> {
         let message = |text: &str| {
@@ -219,7 +235,7 @@ mod tests {
             let part = |part: &str| MessagePart { number: part[..1].parse().unwrap(), text: part[1..].to_owned() };
             let parts = parts.split(' ').map(part).collect();
             let (reference, total) = (reference.parse().unwrap(), total.parse().unwrap());
-            Message { reference, total, parts, until: NOW, read: name.ends_with('!') }
+            Message { reference, total, to: Some(code()), parts, until: NOW, read: name.ends_with('!') }
         };
         text.split(',').filter(|text| !text.is_empty()).map(message).collect()
     }
@@ -260,10 +276,10 @@ mod tests {
     fn a_message_that_a_merge_made_whole_is_read_by_the_next_look_once() {
         let mut merged = merge(&[], &messages("7/2 1a"), &messages("7/2 2b"));
         assert_eq!(next_look(&merged, NOW - PARTS_WAIT), Some(NOW - PARTS_WAIT), "at once");
-        assert_eq!(take_due(&mut merged, NOW - PARTS_WAIT).as_deref(), Some("ab"));
+        assert_eq!(take_due(&mut merged, NOW - PARTS_WAIT), Some(("ab".to_owned(), Some(code()))));
         assert_eq!(take_due(&mut merged, NOW - PARTS_WAIT), None);
         let repeated = ReplyPart { reference: 7, total: 2, number: 2 };
-        assert_eq!(collect(&mut merged, repeated, "b", NOW - PARTS_WAIT), Collected::Repeated);
+        assert_eq!(collect(&mut merged, repeated, &code(), "b", NOW - PARTS_WAIT), Collected::Repeated);
         assert_eq!((take_due(&mut merged, NOW), merged.len()), (None, 0), "forgotten");
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Address, Caller, Kind, Language, Msisdn, ShortNumber, SmscName, UpdateMode};
+use model::{Address, Caller, Kind, Language, Msisdn, Numbering, ShortNumber, SmscName, UpdateMode};
 
 use crate::text::Texts;
 use crate::{Campaigns, ClockFace, Keywords, Ranges, Tally};
@@ -87,8 +87,14 @@ impl Service {
     /// Whether a number that somebody texted to is ours.
     #[must_use]
     pub fn is_ours(&self, number: &str) -> bool {
+        self.texted(number).is_some()
+    }
+
+    /// Which number of ours somebody texted to: answers come from it.
+    #[must_use]
+    pub fn texted(&self, number: &str) -> Option<&ShortNumber> {
         let digits = number.trim_start_matches('+');
-        digits == self.code.as_str() || self.commercial_code.as_ref().is_some_and(|code| digits == code.as_str())
+        [Some(&self.code), self.commercial_code.as_ref()].into_iter().flatten().find(|code| code.as_str() == digits)
     }
 }
 
@@ -282,6 +288,8 @@ pub struct Policy {
     pub notify: NotifyMe,
     /// What people may do by keyword.
     pub self_service: SelfService,
+    /// How people write numbers in this network; `None`: internationally.
+    pub numbering: Option<Numbering>,
     /// What teasers carry.
     pub campaigns: Campaigns,
 }
@@ -303,6 +311,7 @@ impl Policy {
             updates: Updates::default(),
             notify: NotifyMe::default(),
             self_service: SelfService::default(),
+            numbering: None,
             campaigns: Campaigns::default(),
         }
     }

@@ -3,6 +3,8 @@
 use model::{Msisdn, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::Tally;
+
 /// Numbers that one person may hide from.
 pub const MAX_HIDDEN: usize = 20;
 
@@ -18,9 +20,17 @@ pub struct Privacy {
     /// These callers aren't; at most [`MAX_HIDDEN`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden_from: Vec<Msisdn>,
-    /// This person is not told of others.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub not_notified: bool,
+    /// Whether this person is told of others; `None`: as is usual ([`crate::NotifyMe::usual`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<bool>,
+}
+
+impl Privacy {
+    /// Whether a caller may be told of this person.
+    #[must_use]
+    pub fn lets_know(&self, caller: Msisdn) -> bool {
+        !self.hidden && !self.hidden_from.contains(&caller)
+    }
 }
 
 /// A caller who rang in vain.
@@ -39,6 +49,8 @@ pub struct Reachable {
     pub person: Msisdn,
     /// Since when.
     pub at: Timestamp,
+    /// When the owner of the box rang them in vain, the last time.
+    pub rang_at: Timestamp,
 }
 
 /// What a person was asked, and answers with the confirmation keyword.
@@ -58,4 +70,49 @@ pub struct Pending {
     pub question: Question,
     /// Until when the answer counts.
     pub until: Timestamp,
+}
+
+/// A number that was asked whether it wants copies, and has not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CopiesAsked {
+    /// Which.
+    pub number: Msisdn,
+    /// Until when its answer counts.
+    pub until: Timestamp,
+}
+
+/// People whose copies one person gets, at most; a further one is not asked about.
+pub const MAX_COPIES: usize = 20;
+
+/// Copies of alerts, from here to another number and from others to here.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Copies {
+    /// The number that this person offered copies to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<CopiesAsked>,
+    /// Whose copies this person gets, at most [`MAX_COPIES`]: whom to tell when they want no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<Msisdn>,
+    /// Calls that the next copy tells, by caller, the last caller last: each call is in one copy, whatever becomes of the alert that tells it here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Tally>,
+    /// Calls of callers that no longer fit into `untold`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Texts of one person that changed nothing, in a row: two machines that answer each other come to an end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Futile {
+    /// When the last one came.
+    pub at: Timestamp,
+    /// FNV-1a of what the last one said, normalised.
+    pub key: u64,
+    /// How many.
+    pub count: u32,
 }

@@ -10,7 +10,10 @@ use crate::Tally;
 #[serde(rename_all = "snake_case")]
 pub enum Saying {
     /// The sender can be reached again; the recipient rang them in vain. Notify-me.
-    Reachable,
+    Reachable {
+        /// When the recipient rang, the last time.
+        rang_at: Timestamp,
+    },
     /// The sender wants to send the recipient copies of their alerts.
     CopyAsked,
     /// The recipient, who asked, may send the sender copies.
@@ -37,7 +40,7 @@ impl Saying {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Reachable => "reachable",
+            Self::Reachable { .. } => "reachable",
             Self::CopyAsked => "copy_asked",
             Self::CopyAgreed => "copy_agreed",
             Self::CopyEnded => "copy_ended",

@@ -113,6 +113,9 @@ fn in_words(what: &str, why: &str) -> String {
         ("held", "alert_pending") => {
             "told later: with the next message, once the one before has its receipt or has waited long enough (alert.update_wait)"
         }
+        ("held", "updating") => {
+            "told: the message before is being brought up to date at the SMSC, to tell this call too"
+        }
         ("held", "min_interval") => "told later: the last message was too short ago (alert.min_interval)",
         ("held", "paused") => "told later: the subscriber asked for quiet",
         ("nothing", "duplicate") => "not told: this call was counted before",
@@ -152,8 +155,16 @@ mod tests {
 
     #[test]
     fn every_decision_on_a_call_has_its_words() {
-        // What a call never ends in: these follow submits, receipts and looks at the box.
-        let others = [NothingWhy::NothingToTell, NothingWhy::NoChange, NothingWhy::Unmatched];
+        // What a call never ends in: these follow submits, receipts, looks at the box, and words of other boxes.
+        let others = [
+            NothingWhy::NothingToTell,
+            NothingWhy::NoChange,
+            NothingWhy::Unmatched,
+            NothingWhy::NotNotified,
+            NothingWhy::NotifyCap,
+            NothingWhy::NotifyTooLate,
+            NothingWhy::Deferred,
+        ];
         let sent = [Kind::Detail, Kind::Fallback, Kind::Teaser].map(Verdict::Send);
         let held = HeldWhy::ALL.map(Verdict::Held);
         let nothing = NothingWhy::ALL.into_iter().filter(|why| !others.contains(why)).map(Verdict::Nothing);

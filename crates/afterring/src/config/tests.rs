@@ -26,6 +26,9 @@ fn the_defaults_are_those_of_the_crates_that_use_them() {
     assert_eq!(settings.policy.keywords, Keywords::shipped());
     assert_eq!(settings.policy.service.code.as_str(), "0012");
     assert_eq!(settings.policy.in_doubt, InDoubtPolicy::ResendOnce);
+    assert_eq!(settings.policy.self_service, routing::SelfService::default());
+    assert_eq!(settings.policy.notify, routing::NotifyMe::default());
+    assert_eq!(settings.policy.numbering.as_ref(), Some(&settings.numbering));
     assert_eq!((settings.http.body_limit, settings.http.batch_limit), (1024 * 1024, 10_000));
     assert!(settings.links.is_empty() && settings.sip.listen.is_empty());
     assert_eq!(settings.shown.len(), keys::all().count());
@@ -170,6 +173,14 @@ fn each_value_is_read_by_its_own_form() {
         ("AFTERRING_ALERT__VALIDITY", ""),
         ("AFTERRING_ALERT__UPDATE", "sometimes"),
         ("AFTERRING_TEXT__LANGUAGE", "fr"),
+        ("AFTERRING_REPLY__DOUBLE_OPT_IN", "yes"),
+        ("AFTERRING_REPLY__COPIES", "1"),
+        ("AFTERRING_REPLY__CONFIRM_WITHIN", "0s"),
+        ("AFTERRING_REPLY__LONGEST_PAUSE", "1h"),
+        ("AFTERRING_NOTIFY__USUAL", "true"),
+        ("AFTERRING_NOTIFY__ON_NET", "86139"),
+        ("AFTERRING_NOTIFY__DAILY_CAP", "21"),
+        ("AFTERRING_NOTIFY__WITHIN", "8d"),
         ("AFTERRING_LOG__FILTER", "a=b=c"),
         ("AFTERRING_LOG__FILTER", ""),
         ("AFTERRING_LOG__FORMAT", "xml"),

@@ -5,11 +5,10 @@ use std::time::Duration;
 use model::{Caller, Kind, MissedCall};
 
 use super::case::Case;
-use super::{courtesy, forget, tell, update};
+use super::{copies, courtesy, forget, notify, quiet, tell, update};
 use crate::text::local_day;
 use crate::{
-    AlertState, Audience, Deferred, Effect, HeldWhy, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus,
-    Verdict,
+    AlertState, Audience, Deferred, Effect, MAX_SEEN, NothingWhy, Offer, Range, Seen, SubscriberStatus, Verdict,
 };
 
 pub(super) fn missed(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
@@ -19,22 +18,19 @@ pub(super) fn missed(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
     if case.now.since(call.at) > case.policy.limits.max_age {
         return Verdict::Nothing(NothingWhy::TooOld);
     }
-    if case.abnormal() { abnormal(case, call) } else { normal(case, call) }
+    let verdict = if case.abnormal() { abnormal(case, call) } else { normal(case, call) };
+    notify::rang_in_vain(case, call);
+    verdict
 }
 
 /// The table of product.md §2, database normal.
 fn normal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
     match &case.view.subscriber {
         Some(subscriber) if subscriber.status == SubscriberStatus::Suspended => Verdict::Nothing(NothingWhy::Suspended),
-        Some(subscriber) => {
+        Some(_) => {
             case.call_box.count(&call.caller, call.at);
-            match subscriber.paused_until {
-                Some(until) if until > case.now => {
-                    case.look_again(until);
-                    Verdict::Held(HeldWhy::Paused)
-                }
-                _ => tell::calls(case, Kind::Detail),
-            }
+            copies::count(case, call);
+            quiet::held(case).unwrap_or_else(|| tell::calls(case, Kind::Detail))
         }
         None if case.call_box.refused_at.is_some() => Verdict::Nothing(NothingWhy::Refused),
         None if case.view.listed.do_not_contact => {
@@ -65,13 +61,8 @@ fn abnormal(case: &mut Case<'_>, call: &MissedCall) -> Verdict {
     }
     if served {
         case.call_box.count(&call.caller, call.at);
-        return match case.active().and_then(|subscriber| subscriber.paused_until) {
-            Some(until) if until > case.now => {
-                case.look_again(until);
-                Verdict::Held(HeldWhy::Paused)
-            }
-            _ => tell::calls(case, Kind::Fallback),
-        };
+        copies::count(case, call);
+        return quiet::held(case).unwrap_or_else(|| tell::calls(case, Kind::Fallback));
     }
     if case.call_box.refused_at.is_none() || case.in_the_dark() {
         case.call_box.count(&call.caller, call.at);
@@ -210,7 +201,7 @@ fn remember(case: &mut Case<'_>, call: &MissedCall) -> bool {
 }
 
 /// FNV-1a, 64 bits: the same in every version of this program, unlike the standard library's hasher.
-fn fnv1a(text: &str) -> u64 {
+pub(super) fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::{AlertId, Kind, Reply, Timestamp};
+use model::{Address, AlertId, Kind, Msisdn, Reply, ShortNumber, Timestamp};
 
 use crate::parts;
-use crate::text::Reader;
+use crate::text::{Reader, Say};
 use crate::{
     Alert, AlertState, CallBox, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range,
     ReplyVerdict, Subscriber, SubscriberStatus, Tally, Verdict, View,
@@ -29,6 +29,12 @@ pub(super) struct Case<'a> {
     pub(super) reply: Option<&'a Reply>,
     /// What was texted, as a whole, where this decision answers a text.
     pub(super) said: Option<String>,
+    /// The registration, where this decision changes it.
+    changed: Option<Subscriber>,
+    /// Whether this decides what was asked earlier, in time, while the database was abnormal.
+    pub(super) afterwards: bool,
+    /// Our number that was texted: answers come from it.
+    pub(super) texted: Option<ShortNumber>,
     effects: Vec<Effect>,
     next_alert: AlertId,
 }
@@ -52,6 +58,9 @@ impl<'a> Case<'a> {
             registered: false,
             reply: None,
             said: None,
+            changed: None,
+            afterwards: false,
+            texted: None,
             effects: Vec::new(),
             next_alert: view.next_alert,
         }
@@ -92,7 +101,7 @@ impl<'a> Case<'a> {
             id: self.next_alert,
             to: self.call_box.called,
             kind: new.kind,
-            source: self.policy.service.source(new.kind, &new.told, new.more),
+            source: self.source(&new),
             text: new.text,
             told: new.told,
             more: new.more,
@@ -119,11 +128,86 @@ impl<'a> Case<'a> {
         (self.next_alert > self.view.next_alert).then(|| AlertId(self.next_alert.0 - 1))
     }
 
+    /// An answer comes from the number that was texted, unless lists have an originator of their own.
+    fn source(&self, new: &NewAlert) -> Address {
+        let service = &self.policy.service;
+        let answers = match new.kind {
+            Kind::Notice => true,
+            Kind::Detail => !service.originators.contains_key(&Kind::Detail),
+            Kind::Fallback | Kind::Teaser | Kind::Notify => false,
+        };
+        match &self.texted {
+            Some(code) if answers => Address::ShortCode(code.clone()),
+            _ => service.source(new.kind, &new.told, new.more),
+        }
+    }
+
     /// Queues the answer to a reply, where that verdict has one.
     pub(super) fn notice(&mut self, verdict: ReplyVerdict) {
-        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords, &[]) {
-            self.queue(NewAlert { kind: Kind::Notice, text, told: Vec::new(), more: 0 });
+        self.notice_with(verdict, &[]);
+    }
+
+    /// The same, with what the answer says beside the keywords.
+    pub(super) fn notice_with(&mut self, verdict: ReplyVerdict, values: &[(&str, &str)]) {
+        if let Some(text) = self.policy.texts.notice(self.reader(), verdict, &self.policy.keywords, values) {
+            self.queue_notice(text);
         }
+    }
+
+    /// Queues a text that answers, asks or informs.
+    pub(super) fn queue_notice(&mut self, text: String) {
+        self.queue(NewAlert { kind: Kind::Notice, text, told: Vec::new(), more: 0 });
+    }
+
+    /// A text beside the answers.
+    pub(super) fn say(&self, what: Say, values: &[(&str, &str)]) -> String {
+        self.policy.texts.say(self.reader(), what, &self.policy.keywords, values)
+    }
+
+    /// Another person's number as this one reads it.
+    pub(super) fn shown(&self, number: Msisdn) -> String {
+        self.policy.texts.number(number)
+    }
+
+    /// A number as people write it in this network.
+    pub(super) fn number(&self, written: &str) -> Option<Msisdn> {
+        match &self.policy.numbering {
+            Some(numbering) => numbering.normalise(written).ok(),
+            None => Msisdn::international(written).ok(),
+        }
+    }
+
+    /// Whether this decision has done nothing yet but make messages, or end a registration that nobody knows of.
+    pub(super) fn only_answers(&self) -> bool {
+        self.alert == self.view.alert
+            && self.effects.iter().all(|effect| match effect {
+                Effect::Alert(_) | Effect::Evidence(_) => true,
+                Effect::Unsubscribe(_) => self.view.subscriber.is_none(),
+                Effect::CallBox(_)
+                | Effect::Count(_)
+                | Effect::Charge(_)
+                | Effect::Subscribe(_)
+                | Effect::Campaign(_)
+                | Effect::Word(_) => false,
+            })
+    }
+
+    /// Takes back the messages that this decision made: it answers nothing after all.
+    pub(super) fn unsay(&mut self) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Alert(_)));
+        self.next_alert = self.view.next_alert;
+    }
+
+    /// The registration as it will be.
+    pub(super) fn subscriber(&self) -> Option<&Subscriber> {
+        self.changed.as_ref().or(self.view.subscriber.as_ref())
+    }
+
+    /// Registers the person, or changes what the registration says.
+    pub(super) fn register(&mut self, subscriber: Subscriber) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Subscribe(_)));
+        self.effects.push(Effect::Subscribe(subscriber.clone()));
+        self.changed = Some(subscriber);
     }
 
     pub(super) fn abnormal(&self) -> bool {
@@ -142,7 +226,7 @@ impl<'a> Case<'a> {
 
     /// For whom texts are written: what the called person chose, else what their range says, else the default.
     pub(super) fn reader(&self) -> Reader<'_> {
-        let (subscriber, range) = (self.view.subscriber.as_ref(), self.range());
+        let (subscriber, range) = (self.subscriber(), self.range());
         let language = subscriber.and_then(|subscriber| subscriber.language.as_ref());
         let language = language.or_else(|| range?.terms.language.as_ref()).unwrap_or(&self.policy.language);
         let clock = subscriber.and_then(|subscriber| subscriber.clock);
@@ -151,8 +235,8 @@ impl<'a> Case<'a> {
         Reader { language, time_zone: self.time_zone(), clock, range: range.map(|range| &range.name), campaign }
     }
 
-    pub(super) fn time_zone(&self) -> &'a str {
-        let chosen = self.view.subscriber.as_ref().and_then(|subscriber| subscriber.time_zone.as_deref());
+    pub(super) fn time_zone(&self) -> &str {
+        let chosen = self.subscriber().and_then(|subscriber| subscriber.time_zone.as_deref());
         chosen.or_else(|| self.range()?.terms.time_zone.as_deref()).unwrap_or(&self.policy.time_zone)
     }
 

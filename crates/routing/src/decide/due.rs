@@ -1,7 +1,7 @@
 //! The call box asked to be looked at, or the database is back.
 
 use super::case::Case;
-use super::{forget, reply, tell, update};
+use super::{forget, notify, reply, tell, update, word};
 use crate::parts;
 use crate::{Deferred, ReplyVerdict, Verdict};
 
@@ -12,15 +12,21 @@ pub(super) fn looked_at(case: &mut Case<'_>) -> Verdict {
     update::look(case);
     let answers = !case.abnormal() && !case.call_box.deferred.is_empty();
     // One answer a look: what else is due is looked at next.
-    if !answers && let Some(text) = parts::take_due(&mut case.call_box.messages, case.now) {
+    if !answers && let Some((text, to)) = parts::take_due(&mut case.call_box.messages, case.now) {
         case.look_again(case.now);
+        case.texted = to;
         return Verdict::Reply(reply::answer(case, &text));
     }
     case.look_at_messages();
     let answered = if answers { answer_deferred(case) } else { None };
     let told = tell::what_waited(case);
+    let notified = notify::what_waited(case);
     forget::stale(case);
-    answered.map_or(told, Verdict::Reply)
+    match (answered, told, notified) {
+        (Some(answered), _, _) => Verdict::Reply(answered),
+        (None, Verdict::Nothing(_), Some(notified)) => notified,
+        (None, told, _) => told,
+    }
 }
 
 /// Answers what was asked while the database was abnormal, in the order it was asked.
@@ -33,8 +39,26 @@ fn answer_deferred(case: &mut Case<'_>) -> Option<ReplyVerdict> {
                 Some(reply::fetch(case))
             }
             Deferred::Subscribe => Some(reply::subscribe(case)),
-            Deferred::Calls | Deferred::Alerts | Deferred::Asked | Deferred::Reachable => answered,
+            Deferred::Asked if case.call_box.asked.is_empty() => answered,
+            Deferred::Asked => {
+                let text = case.call_box.asked.remove(0);
+                Some(reply::asked(case, &text))
+            }
+            Deferred::Reached => {
+                notify::say_so_now(case);
+                answered
+            }
+            Deferred::Heard => {
+                word::what_was_heard(case);
+                answered
+            }
+            // What waited is told at every look.
+            Deferred::Calls | Deferred::Alerts | Deferred::Reachable => answered,
         };
+    }
+    // A request that nothing names any longer is answered all the same.
+    for text in std::mem::take(&mut case.call_box.asked) {
+        answered = Some(reply::asked(case, &text));
     }
     answered
 }

@@ -2,9 +2,13 @@
 
 mod call;
 mod case;
+mod copies;
 mod courtesy;
 mod due;
 mod forget;
+mod notify;
+mod prune;
+mod quiet;
 mod record;
 mod reply;
 mod sent;
@@ -37,5 +41,7 @@ pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> De
         Event::Dropped { alert } => sent::dropped(&mut case, *alert),
         Event::Due { .. } => due::looked_at(&mut case),
     };
+    copies::pass_on(&mut case);
+    prune::stale(&mut case);
     case.close(verdict)
 }

@@ -3,7 +3,7 @@
 use model::{AlertId, Kind, Receipt, ReceiptState, SubmitOutcome};
 
 use super::case::Case;
-use super::{courtesy, record, tell, update};
+use super::{courtesy, notify, record, tell, update};
 use crate::{Alert, AlertState, CallBox, Calls, FailedWhy, NothingWhy, Offer, Verdict};
 
 pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &SubmitOutcome) -> Verdict {
@@ -69,7 +69,11 @@ pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
         // What came while it was on its way is added to it.
         AlertState::Accepted { .. } if case.call_box.open == Some(alert.id) => update::goes_on(case, alert),
         AlertState::Queued { .. } | AlertState::Sending { .. } | AlertState::Accepted { .. } => {}
-        AlertState::InDoubt { .. } | AlertState::Delivered { .. } => closed(case, alert),
+        AlertState::InDoubt { .. } => closed(case, alert),
+        AlertState::Delivered { .. } => {
+            notify::reached(case, alert.kind);
+            closed(case, alert);
+        }
         AlertState::Superseded { .. } => closed_quietly(case, alert),
         AlertState::Undelivered { .. } | AlertState::Expired { .. } => {
             untell_all(case, alert);

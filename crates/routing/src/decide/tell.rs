@@ -4,7 +4,7 @@ use model::Kind;
 
 use super::call::today;
 use super::case::{Case, NewAlert};
-use super::update;
+use super::{quiet, update};
 use crate::text::ListKind;
 use crate::{Alert, AlertState, Deferred, HeldWhy, NothingWhy, Tally, Verdict};
 
@@ -138,11 +138,8 @@ fn kind_now(case: &mut Case<'_>) -> Result<Kind, Verdict> {
     if case.active().is_none() && !taken_for_one {
         return Err(Verdict::Nothing(NothingWhy::NothingToTell));
     }
-    match case.active().and_then(|subscriber| subscriber.paused_until) {
-        Some(until) if until > case.now => {
-            case.look_again(until);
-            Err(Verdict::Held(HeldWhy::Paused))
-        }
-        _ => Ok(if case.abnormal() { Kind::Fallback } else { Kind::Detail }),
+    if let Some(held) = quiet::held(case) {
+        return Err(held);
     }
+    Ok(if case.abnormal() { Kind::Fallback } else { Kind::Detail })
 }

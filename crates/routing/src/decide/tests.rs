@@ -2,18 +2,26 @@
 
 mod alert;
 mod cells;
+mod copies;
 mod courtesy;
+mod lives;
+mod notify;
 mod parts;
+mod quiet;
+mod robots;
+mod self_service;
 mod stories;
 mod updates;
 mod verdicts;
+mod world;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Address, AlertId, CallId, Caller, IdForm, Kind, MissedCall, Msisdn, NoAnswer, Reason, Receipt, ReceiptState, Reply,
-    ShortNumber, SmscName, Source, SubmitOutcome, Timestamp, UpdateMode, UpdateOrder, UpdateOutcome,
+    Address, AlertId, CallId, Caller, IdForm, Kind, Language, MissedCall, Msisdn, NoAnswer, Reason, Receipt,
+    ReceiptState, Reply, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp, UpdateMode, UpdateOrder,
+    UpdateOutcome,
 };
 
 use super::decide;

@@ -3,6 +3,8 @@
 mod campaigns;
 mod folder;
 mod keywords;
+mod notify;
+mod reply;
 mod service;
 mod texts;
 
@@ -17,6 +19,8 @@ use super::reader::Reader;
 use super::{Writing, time};
 use campaigns::{campaigns, ranges};
 use keywords::keywords;
+use notify::notify;
+use reply::self_service;
 use service::service;
 use texts::{Beside, Written, texts};
 
@@ -75,6 +79,8 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
     let service = service(reader, numbering);
     let max_parts = max_parts(reader);
     let limits = limits(reader, max_parts);
+    let self_service = self_service(reader);
+    let notify = notify(reader);
     let in_doubt = reader.text("alert.in_doubt", |text| {
         let words = [
             ("hold", InDoubtPolicy::Hold),
@@ -85,13 +91,8 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
     });
     let update = reader.text("alert.update", update);
     let (ranges_read, keywords_read) = (ranges.as_ref(), keywords.as_ref());
-    let beside = Beside {
-        numbering,
-        ranges: ranges_read,
-        campaigns: campaigns.as_ref(),
-        keywords: keywords_read,
-        max_parts,
-    };
+    let beside =
+        Beside { numbering, ranges: ranges_read, campaigns: campaigns.as_ref(), keywords: keywords_read, max_parts };
     let written = texts(reader, beside);
     update?;
     let Written { texts, language, time_zone, clock } = written?;
@@ -104,6 +105,9 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         limits: limits?,
         in_doubt: in_doubt?,
         campaigns: campaigns?,
+        notify: notify?,
+        self_service: self_service?,
+        numbering: numbering.cloned(),
         ..Policy::new(service?, texts)
     };
     policy.texts.unmentioned = unmentioned(&policy);

@@ -374,6 +374,12 @@ impl Turn<'_> {
         row.value.open = None;
         row.value.due = None;
         row.value.deferred.clear();
+        row.value.asked.clear();
+        row.value.heard.clear();
+        row.value.reachable.clear();
+        row.value.reached = None;
+        row.value.copies.untold.clear();
+        row.value.copies.more = 0;
         row.value.messages.clear();
         let base = rows::write(&row.value, "box")?;
         rows::set_base(self.conn, called, Some(&RawValue::from_string(base).unwrap_or_default()))
