@@ -3,12 +3,14 @@
 mod keywords;
 mod service;
 mod texts;
+mod updates;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::Numbering;
 use routing::text::is_time_zone;
-use routing::{InDoubtPolicy, Limits, Policy, Ranges, Validity};
+use routing::{InDoubtPolicy, Limits, Policy, Ranges, Updates, Validity};
 
 use super::fault::Problems;
 use super::form::{self, DAY, HOUR, MINUTE};
@@ -20,6 +22,7 @@ use service::service;
 use texts::texts;
 
 pub(super) use service::numbers;
+pub(super) use updates::{take_updates, update_mode};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Longest validity: SMSCs keep messages for days, not months.
@@ -85,8 +88,7 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         ];
         form::choice(text, &words)
     });
-    let update = reader.text("alert.update", update);
-    update?;
+    let update = reader.text("alert.update", update_mode);
     let (texts, language) = texts?;
     Some(Policy {
         ranges: ranges?,
@@ -95,6 +97,7 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         time_zone: time_zone?,
         limits: limits?,
         in_doubt: in_doubt?,
+        updates: Updates { usual: update?, by_smsc: BTreeMap::new() },
         ..Policy::new(service?, texts)
     })
 }
@@ -107,16 +110,6 @@ fn ranges(raw: &Raw) -> Result<Ranges, Problems> {
         problems.dedup();
         Problems(problems)
     })
-}
-
-fn update(text: &str) -> Result<(), Problems> {
-    match text {
-        "new" => Ok(()),
-        "auto" | "replace" | "cancel" | "replace_if_present" => {
-            Err("not in this version: an alert that the SMSC has is not changed, and what it doesn't tell follows in a new one".into())
-        }
-        _ => Err("not one of the words known here".into()),
-    }
 }
 
 fn limits(reader: &mut Reader) -> Option<Limits> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{AlertId, Msisdn, Receipt, SmscName, SubmitOutcome, Timestamp, id_key};
-use routing::{Alert, AlertState, Event};
+use routing::{Alert, AlertState, Event, UpdateState};
 
 use super::{History, Loaded, LoadedAlert, LoadedPart, Subjects, Work, is_history};
 use crate::embedded::memory::{Row, Shared, Sharing};
@@ -125,7 +125,7 @@ impl Turn<'_> {
     fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
         let local = self.take_alert(known.alert.id)?;
         let row = match local {
-            Some(mut local) if known.mine && !known.alert.state.is_final() => {
+            Some(mut local) if counts_here(&local.value, known) => {
                 local.dirty |= local.value.learn(&known.alert);
                 local
             }
@@ -134,10 +134,11 @@ impl Turn<'_> {
                 if matches!(value.state, AlertState::Queued { .. }) {
                     value.state = AlertState::Sending { since: value.created_at };
                 }
-                // What ended elsewhere has ended here too.
-                let ended = local.as_ref().filter(|row| value.state.is_final() && !row.value.state.is_final());
-                let dirty = ended.is_some();
-                if let Some(row) = ended {
+                is_asked_elsewhere(&mut value);
+                // What ended elsewhere has ended here too, and what another node has brought further is so far.
+                let moved = local.as_ref().filter(|row| !row.value.state.is_final() && row.value != value);
+                let dirty = moved.is_some();
+                if let Some(row) = moved.filter(|row| row.stored.is_some()) {
                     self.count_state(Some(&row.value), Some(&value));
                 }
                 let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
@@ -156,6 +157,35 @@ impl Turn<'_> {
             self.draft.alerts.get(&id.0).map_or_else(|| alert.clone(), |row| row.value.clone())
         };
         ids.into_iter().map(now).collect()
+    }
+}
+
+/// An update that another node wants is as good as asked: it may be leaving at this moment.
+fn is_asked_elsewhere(alert: &mut Alert) {
+    if let AlertState::Accepted { update: Some(update), .. } = &mut alert.state
+        && let UpdateState::Wanted { not_before } = update.state
+    {
+        update.state = UpdateState::Asking { since: not_before };
+    }
+}
+
+/// Whether an alert is as it is known here, and not as the database has it: this node sends it or brings it up to date, and no other has gone further.
+fn counts_here(local: &Alert, known: &LoadedAlert) -> bool {
+    if known.alert.state.is_final() {
+        return false;
+    }
+    match (local.update(), known.alert.update()) {
+        (None, None) => known.mine,
+        (Some(_), None) => known.mine || local.is_updating(),
+        // Another node wants, or wanted, to bring it up to date.
+        (None, Some(_)) => !matches!(local.state, AlertState::Accepted { .. }) && known.mine,
+        (Some(here), Some(there)) => {
+            let further = there.attempts > here.attempts
+                || there.doubts > here.doubts
+                || matches!(there.state, UpdateState::GivenUp) && !matches!(here.state, UpdateState::GivenUp)
+                || there.goes_on() && !here.goes_on();
+            !further && (known.mine || here.goes_on())
+        }
     }
 }
 
