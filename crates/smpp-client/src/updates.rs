@@ -456,11 +456,14 @@ mod tests {
         assert!(asked.answered(1, reply(0, Says::Nothing)));
         assert_eq!((asked.known(Asks::Replace), asked.abilities().replace), (None, Ability::Can));
         // From now on it is known to answer.
-        let mut third = ask(&mut asked, 3, Asks::Replace, now);
-        asked.time_out(now);
+        let later = now + Duration::from_secs(1);
+        let mut third = ask(&mut asked, 3, Asks::Replace, later);
+        let mut fourth = ask(&mut asked, 4, Asks::Replace, later + Duration::from_secs(1));
+        asked.time_out(later);
+        assert_eq!(second.try_recv(), Ok(Updated::Unsupported(None)));
         assert_eq!((third.try_recv(), asked.known(Asks::Replace)), (Ok(Updated::Unanswered), None));
         asked.end();
-        assert_eq!(second.try_recv(), Ok(Updated::InDoubt));
+        assert_eq!(fourth.try_recv(), Ok(Updated::InDoubt));
         assert_eq!(asked.next_timeout(), None);
     }
 

@@ -1,6 +1,5 @@
 //! What is written, octet by octet, and as the codec reads it.
 
-use super::Flag;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -13,7 +12,7 @@ use rusmpp::values::DataCoding;
 use rusmpp::{Command, Pdu};
 
 use super::update::Unsayable;
-use super::{SourceFault, Unsendable, bind, pdus, update};
+use super::{Flag, SourceFault, Unsendable, bind, pdus, update};
 use crate::septets;
 use crate::settings::{Bind, LinkSettings, Version};
 use crate::updates::{Message, Update};
