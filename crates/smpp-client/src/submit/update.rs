@@ -12,7 +12,7 @@ use super::validity::Validity;
 use super::{Flag, SHORT_MESSAGE, Unsendable, pdus, put_message};
 use crate::pdu::Pdu;
 use crate::settings::LinkSettings;
-use crate::updates::{Message, Update};
+use crate::updates::{Asks, Message, Update};
 
 /// Characters of a message id (SMPP 3.4 §5.2.23).
 const LONGEST_ID: usize = 64;
@@ -23,8 +23,8 @@ const FIELDS: usize = 160;
 /// Why it can't be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsayable {
-    /// No field holds the id: empty, over 64 characters, or not ASCII.
-    #[error("a message id that is not 1 to 64 ASCII characters")]
+    /// No field holds the id: empty, over 64 characters, or not ASCII; or it is ours, where the SMSC's say nothing.
+    #[error("a message id that is not 1 to 64 ASCII characters of the SMSC's own")]
     Id,
     /// The message can't have come from there.
     #[error("a source address that can't be written: {0}")]
@@ -50,6 +50,10 @@ pub(crate) fn update(
 ) -> Result<BytesMut, Unsayable> {
     if !(1..=LONGEST_ID).contains(&message.id.len()) || !message.id.bytes().all(|octet| octet.is_ascii() && octet != 0)
     {
+        return Err(Unsayable::Id);
+    }
+    // What we know it by is no name that the SMSC has.
+    if settings.references && update.asks() != Asks::ReplaceIfPresent {
         return Err(Unsayable::Id);
     }
     let writing = settings.writing.of(message.kind);

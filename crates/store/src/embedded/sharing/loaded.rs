@@ -207,3 +207,93 @@ fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History
     });
     kept.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::{Address, AlertId, Kind, ShortNumber};
+    use routing::{Part, Update};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn update(attempts: u32, doubts: u32, state: UpdateState) -> Option<Update> {
+        Some(Update {
+            attempts,
+            doubts,
+            since: NOW,
+            kind: Kind::Detail,
+            only_cancel: false,
+            how: None,
+            added: Vec::new(),
+            added_more: 1,
+            later: Vec::new(),
+            later_more: 0,
+            aliases: Vec::new(),
+            text: "2 calls".to_owned(),
+            state,
+        })
+    }
+
+    fn alert(update: Option<Update>) -> Alert {
+        let parts = vec![Part { id: "77".to_owned(), state: None }];
+        Alert {
+            id: AlertId(1),
+            to: Msisdn::try_from(8_613_800_000_001).unwrap(),
+            kind: Kind::Detail,
+            source: Address::ShortCode(ShortNumber::parse("12599").unwrap()),
+            text: "1 call".to_owned(),
+            told: Vec::new(),
+            more: 1,
+            created_at: NOW,
+            validity: Duration::from_secs(3_600),
+            attempts: 1,
+            doubts: 0,
+            put_off: 0,
+            avoid: None,
+            campaign: None,
+            state: AlertState::Accepted {
+                at: NOW,
+                smsc: SmscName("north".to_owned()),
+                parts,
+                update: update.map(Box::new),
+            },
+        }
+    }
+
+    #[test]
+    fn an_update_is_asked_by_the_node_that_wants_it_and_by_no_other_unless_that_went_further() {
+        let wanted = UpdateState::Wanted { not_before: NOW };
+        let asking = UpdateState::Asking { since: NOW };
+        let done = UpdateState::Done { at: NOW };
+        let given_up = UpdateState::GivenUp;
+        for (what, here, there, mine, counts) in [
+            ("nothing wanted, ours", None, None, true, true),
+            ("nothing wanted, another's", None, None, false, false),
+            ("wanted here, the same there", update(0, 0, wanted), update(0, 0, wanted), false, true),
+            ("asked here, wanted there as was handed over", update(1, 0, asking), update(0, 0, wanted), false, true),
+            ("wanted here alone", update(0, 0, wanted), None, false, true),
+            ("wanted elsewhere, of our alert", None, update(0, 0, wanted), true, false),
+            ("a further one wanted elsewhere", update(1, 0, done), update(1, 0, wanted), true, false),
+            ("asked elsewhere again", update(1, 0, asking), update(2, 0, wanted), true, false),
+            ("in doubt for another node, which looked", update(0, 0, wanted), update(0, 1, wanted), true, false),
+            ("given up elsewhere", update(1, 0, wanted), update(1, 0, given_up), true, false),
+            ("given up here as there", update(1, 0, given_up), update(1, 0, given_up), true, true),
+        ] {
+            let known = LoadedAlert { alert: alert(there), mine };
+            assert_eq!(counts_here(&alert(here), &known), counts, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_another_node_wants_counts_as_asked_since_it_might_be() {
+        let mut other = alert(update(1, 0, UpdateState::Wanted { not_before: NOW }));
+        is_asked_elsewhere(&mut other);
+        assert_eq!(other.update().unwrap().state, UpdateState::Asking { since: NOW });
+        let mut done = alert(update(1, 0, UpdateState::GivenUp));
+        is_asked_elsewhere(&mut done);
+        assert_eq!(done, alert(update(1, 0, UpdateState::GivenUp)));
+    }
+}
