@@ -2,7 +2,7 @@
 //! message doesn't tell follows in a second one.
 
 use anyhow::{Result, ensure};
-use integration_tests::{Gateway, Simulator, World, wait};
+use integration_tests::{Simulator, World, wait};
 use serde_json::{Value, json};
 
 const SUBSCRIBER: &str = "8613900000001";
@@ -20,8 +20,9 @@ fn story(update: &str, faults: &Value, asks: u64, cannot: usize) -> Result<()> {
         gateway.take(&json!({ "id": place.to_string(), "caller": caller, "called": SUBSCRIBER }))?;
         gateway.wait_alerts(SUBSCRIBER, &["accepted"])?;
     }
-    let asked = |gateway: &Gateway| Ok(gateway.status()?["links"][0]["counts"]["updates"].as_u64());
-    wait::until_true("the SMSC was asked as often as it is", || Ok(asked(&gateway)? == Some(asks)))?;
+    wait::until_true("the SMSC was asked as often as it is", || {
+        Ok(gateway.status()?["links"][0]["counts"]["updates"] == asks)
+    })?;
     // A session on which nothing is unanswered any more goes on.
     wait::until_true("what it can't do is known", || {
         let abilities = gateway.status()?["links"][0]["abilities"].to_string();
