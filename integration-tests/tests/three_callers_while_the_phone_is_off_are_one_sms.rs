@@ -62,8 +62,7 @@ fn by_cancel_sm_and_a_new_message() -> Result<()> {
 
 #[test]
 fn by_replace_if_present() -> Result<()> {
-    let settings =
-        [("SERVICE__ORIGINATOR_DETAIL", "Calls"), ("SERVICE__ORIGINATOR_FALLBACK", "Calls")];
+    let settings = [("SERVICE__ORIGINATOR_DETAIL", "Calls"), ("SERVICE__ORIGINATOR_FALLBACK", "Calls")];
     story("replace_if_present", "", "replaced", &settings, &json!({}))
 }
 

@@ -177,7 +177,12 @@ impl Gateway {
         let queued = Arc::new(Notify::new());
         let live = broadcast::Sender::new(LIVE);
         let wanted = Arc::new(Notify::new());
-        let ear = Ear { queued: Arc::clone(&queued), wanted: Arc::clone(&wanted), metrics: Arc::clone(&metrics), live: live.clone() };
+        let ear = Ear {
+            queued: Arc::clone(&queued),
+            wanted: Arc::clone(&wanted),
+            metrics: Arc::clone(&metrics),
+            live: live.clone(),
+        };
         let dispatch_stop = CancellationToken::new();
         let (offers, offered) = mpsc::channel(OFFERS);
         let intake_shut = CancellationToken::new();

@@ -120,11 +120,7 @@ impl Abilities {
     /// What is asked, with the word of whether it can.
     #[must_use]
     pub const fn words(&self) -> [(&'static str, &'static str); 3] {
-        [
-            ("query_sm", self.query.as_str()),
-            ("cancel_sm", self.cancel.as_str()),
-            ("replace_sm", self.replace.as_str()),
-        ]
+        [("query_sm", self.query.as_str()), ("cancel_sm", self.cancel.as_str()), ("replace_sm", self.replace.as_str())]
     }
 
     pub(crate) const fn of(&self, asks: Asks) -> Ability {
@@ -232,7 +228,10 @@ impl Asked {
 
     /// What the connection has shown of the SMSC.
     pub(crate) fn abilities(&self) -> Abilities {
-        let of = |asks: Asks| match (self.unsupported.iter().any(|(known, _)| *known == asks), self.answered.contains(&asks)) {
+        let of = |asks: Asks| match (
+            self.unsupported.iter().any(|(known, _)| *known == asks),
+            self.answered.contains(&asks),
+        ) {
             (true, _) => Ability::Cannot,
             (false, true) => Ability::Can,
             (false, false) => Ability::Unknown,

@@ -127,7 +127,8 @@ async fn an_update_is_wanted_also_in_the_next_life() {
 async fn a_teasers_update_waits_while_the_database_is_abnormal_and_nobody_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let sent = |settled: store::Settled| settled.outcomes.into_iter().flat_map(|outcome| outcome.alerts).next().unwrap();
+    let sent =
+        |settled: store::Settled| settled.outcomes.into_iter().flat_map(|outcome| outcome.alerts).next().unwrap();
     let asked = Context {
         policy: Arc::new(Policy {
             updates: Updates { usual: UpdateMode::New, by_smsc: [(smsc(), UpdateMode::Replace)].into() },

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use model::{
-    Address, AlertId, Kind, Msisdn, NoAnswer, ShortNumber, SmscName, UpdateMode, UpdateOrder, UpdateOutcome,
-};
+use model::{Address, AlertId, Kind, Msisdn, NoAnswer, ShortNumber, SmscName, UpdateMode, UpdateOrder, UpdateOutcome};
 use smpp_client::{Ability, LinkSettings, LinkState};
 
 use crate::smsc::{CANCEL_SM, Gateway, Peer, QUERY_SM, REPLACE_SM, SUBMIT_SM, Smsc, settings};
@@ -121,8 +119,7 @@ async fn each_mode_asks_what_it_says_and_all_answers_make_one_outcome() {
 async fn what_replace_sm_cannot_say_is_cancelled() {
     for (before, text) in [("1 call", "2 个"), ("1 call", &*"2 calls ".repeat(30))] {
         let (_smsc, gateway, mut peer) = started(|_| {}).await;
-        let order =
-            UpdateOrder { before: before.into(), text: text.into(), ..update(UpdateMode::Auto, &["4a"]) };
+        let order = UpdateOrder { before: before.into(), text: text.into(), ..update(UpdateMode::Auto, &["4a"]) };
         let only = UpdateOrder { mode: UpdateMode::Replace, ..order.clone() };
         assert_eq!(brought(&gateway, &mut peer, only, &[]).await, UpdateOutcome::Impossible);
         assert_eq!(brought(&gateway, &mut peer, order, &[(CANCEL_SM, OK)]).await, UpdateOutcome::Cancelled);
@@ -159,9 +156,7 @@ async fn an_smsc_that_never_answers_is_tried_by_the_next_means_and_the_session_l
 
 #[tokio::test]
 async fn no_answer_of_one_that_answered_before_is_in_doubt_and_query_sm_may_say_that_it_was_done() {
-    for (state, expected) in
-        [(DELETED, UpdateOutcome::Cancelled), (EXPIRED, UpdateOutcome::TooLate { status: 0x11 })]
-    {
+    for (state, expected) in [(DELETED, UpdateOutcome::Cancelled), (EXPIRED, UpdateOutcome::TooLate { status: 0x11 })] {
         let (_smsc, gateway, mut peer) = started(|settings| settings.update_timeout = Duration::from_millis(200)).await;
         let order = update(UpdateMode::Cancel, &["4a"]);
         assert_eq!(

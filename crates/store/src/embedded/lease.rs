@@ -104,7 +104,7 @@ impl Turn<'_> {
             }
             let Some(mut row) = self.take_alert(id)? else { continue };
             let held = self.draft.held.as_ref().unwrap_or(&self.memory.held).contains(&row.value.to.as_u64());
-            let stale = |before| row.value.update().is_some_and(|update| update.since <= before);
+            let stale = |before| row.value.update().is_some_and(|update| update.wanted_at <= before);
             if !held && !lapsed.is_some_and(stale) {
                 let order = row.value.lease_update(context.database, &context.policy.updates, context.now);
                 row.dirty |= order.is_some();
@@ -152,7 +152,7 @@ impl Turn<'_> {
 /// An update that was wanted before a time counts as asked; the attempt, which is owed an outcome.
 fn put_off(alert: &mut Alert, before: Timestamp, now: Timestamp) -> Option<u32> {
     let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { return None };
-    if !matches!(update.state, UpdateState::Wanted { .. }) || update.since > before {
+    if !matches!(update.state, UpdateState::Wanted { .. }) || update.wanted_at > before {
         return None;
     }
     update.attempts = update.attempts.saturating_add(1);

@@ -166,11 +166,8 @@ fn doubt(conn: &Connection, memory: &mut Memory) -> Result<usize, StoreError> {
             | Event::Due { .. } => {}
         }
     }
-    let submitted = |(alert, attempt)| Event::Submitted {
-        alert,
-        attempt,
-        outcome: SubmitOutcome::InDoubt(NoAnswer::Restart),
-    };
+    let submitted =
+        |(alert, attempt)| Event::Submitted { alert, attempt, outcome: SubmitOutcome::InDoubt(NoAnswer::Restart) };
     let updated =
         |(alert, attempt)| Event::Updated { alert, attempt, outcome: UpdateOutcome::InDoubt(NoAnswer::Restart) };
     let events: Vec<_> = sending.into_iter().map(submitted).chain(asking.into_iter().map(updated)).collect();

@@ -40,7 +40,10 @@ impl Shared {
         }
         let renewed = local.renew_updates(lapsed, (self.clock)()).await?;
         if renewed > 0 {
-            tracing::info!(alerts = renewed, "updates that waited here are decided anew: other nodes may have gone on with them");
+            tracing::info!(
+                alerts = renewed,
+                "updates that waited here are decided anew: other nodes may have gone on with them"
+            );
         }
         self.lease.lock().unwrap_or_else(PoisonError::into_inner).lapsed = None;
         Ok(())

@@ -90,7 +90,11 @@ impl Site {
                 shape.binds().iter().find_map(|(_, bind)| LinkSettings { bind: *bind, ..link.clone() }.check().err());
             given.problems.extend(unusable.map(|error| error.to_string()));
         }
-        if given.problems.is_empty() { Ok(Self { named, shape, binds, update, link }) } else { Err(Problems(given.problems)) }
+        if given.problems.is_empty() {
+            Ok(Self { named, shape, binds, update, link })
+        } else {
+            Err(Problems(given.problems))
+        }
     }
 
     /// The links, numbered on from those that the SMSC has; `numbers` counts by what precedes the number in a name.

@@ -223,7 +223,7 @@ mod tests {
         Some(Update {
             attempts,
             doubts,
-            since: NOW,
+            wanted_at: NOW,
             kind: Kind::Detail,
             only_cancel: false,
             how: None,
