@@ -28,7 +28,7 @@ use crate::admin::{Admin, Doors, SipDoor};
 use crate::database::DatabaseState;
 use crate::metrics::Metrics;
 use crate::pump::decide::Ear;
-use crate::pump::{Desk, arrivals, decide, dispatch, due, intake};
+use crate::pump::{Desk, arrivals, decide, dispatch, due, intake, updates};
 use crate::sip_thread::{SipThread, SipThreadError};
 
 /// Offers that wait for the journal: some hundredths of a second of the busiest hour. When they are more, peers are told to come back.
@@ -126,6 +126,7 @@ struct Tasks {
     doors: Vec<JoinHandle<()>>,
     intake: JoinHandle<()>,
     dispatch: JoinHandle<()>,
+    updates: JoinHandle<()>,
     answers: JoinHandle<()>,
     inbound: JoinHandle<()>,
     endless: Vec<JoinHandle<()>>,
@@ -175,7 +176,13 @@ impl Gateway {
         let metrics = Arc::new(Metrics::default());
         let queued = Arc::new(Notify::new());
         let live = broadcast::Sender::new(LIVE);
-        let ear = Ear { queued: Arc::clone(&queued), metrics: Arc::clone(&metrics), live: live.clone() };
+        let wanted = Arc::new(Notify::new());
+        let ear = Ear {
+            queued: Arc::clone(&queued),
+            wanted: Arc::clone(&wanted),
+            metrics: Arc::clone(&metrics),
+            live: live.clone(),
+        };
         let dispatch_stop = CancellationToken::new();
         let (offers, offered) = mpsc::channel(OFFERS);
         let intake_shut = CancellationToken::new();
@@ -188,6 +195,14 @@ impl Gateway {
                 desk.clone(),
                 Arc::clone(&metrics),
                 queued,
+                dispatch_stop.clone(),
+            )),
+            updates: tokio::spawn(updates::run(
+                store.clone(),
+                links.clone(),
+                desk.clone(),
+                Arc::clone(&metrics),
+                wanted,
                 dispatch_stop.clone(),
             )),
             answers: tokio::spawn(arrivals::answers(arriving.answers, local.clone())),
@@ -250,12 +265,12 @@ impl Gateway {
 
     /// Ends when one of the loops does, which none may while the gateway runs; says which.
     pub async fn failed(&mut self) -> &'static str {
-        let Tasks { doors, intake, dispatch, answers, inbound, endless, admin } = &mut self.tasks;
+        let Tasks { doors, intake, dispatch, updates, answers, inbound, endless, admin } = &mut self.tasks;
         // Without an SMSC there is nobody to hear from.
         let arrivals =
             [("answers", answers), ("inbound", inbound)].into_iter().filter(|_| !self.links.status().is_empty());
         let all = (doors.iter_mut().chain(admin).map(|task| ("a listener", task)))
-            .chain([("intake", intake), ("dispatch", dispatch)])
+            .chain([("intake", intake), ("dispatch", dispatch), ("updates", updates)])
             .chain(arrivals)
             .chain(endless.iter_mut().map(|task| ("a pump", task)));
         let mut all: Vec<_> = all.collect();
@@ -307,6 +322,8 @@ impl Gateway {
         drop(links);
         tracker.close();
         clean &= tokio::time::timeout_at(deadline, tracker.wait()).await.is_ok();
+        // Whatever was asked has its outcome now: answered, or in doubt with its link.
+        clean &= ends_by(deadline, tasks.updates).await;
         tracing::info!(step = 8, "stopping: what SMSCs sent last is journaled");
         clean &= ends_by(deadline, tasks.answers).await;
         clean &= ends_by(deadline, tasks.inbound).await;

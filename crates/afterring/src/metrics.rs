@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ingress::DoorCounts;
 use ingress::sip::SipStatus;
-use model::{AlertId, Kind, SmscName, Submit};
+use model::{AlertId, Kind, SmscName, Submit, UpdateOutcome};
 use routing::{Condition, Verdict};
 use smpp_client::LinkStatus;
 use store::{Journaled, Matched, Outcome};
@@ -60,6 +60,8 @@ pub struct Metrics {
     decisions: Mutex<BTreeMap<(&'static str, &'static str, &'static str), u64>>,
     /// By SMSC, of which there are as many as are configured.
     receipts: Mutex<BTreeMap<(SmscName, Matched), u64>>,
+    /// By SMSC and outcome.
+    updates: Mutex<BTreeMap<(SmscName, &'static str), u64>>,
     timing: Mutex<Timing>,
     accept_to_submit: Histogram,
 }
@@ -153,6 +155,18 @@ impl Metrics {
         }
     }
 
+    /// Counts what became of an update.
+    pub fn updated(&self, smsc: &SmscName, outcome: &UpdateOutcome) {
+        let Ok(mut updates) = self.updates.lock() else { return };
+        *updates.entry((smsc.clone(), outcome.as_str())).or_default() += 1;
+    }
+
+    /// Updates so far, by what became of them.
+    #[must_use]
+    pub fn updates(&self) -> BTreeMap<(SmscName, &'static str), u64> {
+        self.updates.lock().map(|updates| updates.clone()).unwrap_or_default()
+    }
+
     /// Decisions so far, for pages.
     #[must_use]
     pub fn decisions(&self) -> Decisions {
@@ -190,6 +204,9 @@ impl Metrics {
         }
         for ((smsc, how), count) in self.receipts() {
             page.sample(&RECEIPTS_MATCHED, &[("smsc", smsc.0.as_str()), ("form", how.as_str())], count);
+        }
+        for ((smsc, result), count) in self.updates() {
+            page.sample(&UPDATES, &[("smsc", smsc.0.as_str()), ("result", result)], count);
         }
         page.own_histogram(&ACCEPT_TO_SUBMIT, &self.accept_to_submit);
         page.sample(&JOURNAL_PENDING, &[], known.journal_pending);

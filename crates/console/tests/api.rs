@@ -63,6 +63,7 @@ fn status() -> Status {
             throttled: false,
             throttled_ms: 1500,
             answers: Some(AnswerView { count: 9, p50_ms: Some(10), p99_ms: None }),
+            abilities: BTreeMap::from([("replace_sm", "can")]),
             counts: BTreeMap::from([("in_doubt", 1)]),
         }],
         sip: Some(SipView {

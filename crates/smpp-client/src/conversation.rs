@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::connect;
+use crate::deliver;
 use crate::gate::Door;
 use crate::inbound::Acknowledgement;
 use crate::link::{BATCH, Link, NEVER};
@@ -19,7 +20,7 @@ use crate::state::Why;
 use crate::status;
 use crate::submit;
 use crate::talk::{Outgoing, Talk, UNANSWERED};
-use crate::updates::{Asking, Updated};
+use crate::updates::{Asking, Asks, Updated, Waiting};
 use crate::window::Flight;
 
 /// Octets read at a time, at most.
@@ -119,7 +120,11 @@ impl Link {
 
     /// Does what an event asks for.
     pub(crate) fn follow(&mut self, event: Event, talk: &mut Talk) {
-        match self.step(event) {
+        let action = self.step(event);
+        if !matches!(self.session, Session::Bound { .. }) {
+            talk.asked.close();
+        }
+        match action {
             Action::None | Action::Connect | Action::HangUp => {}
             Action::Bind => match submit::bind(&self.settings) {
                 Ok(bind) => _ = talk.out.put_next(&bind),
@@ -158,9 +163,10 @@ impl Link {
         let mut wake = self.session.wakes_at(&self.settings).unwrap_or(now + NEVER);
         let may_send = matches!(self.session, Session::Bound { .. } | Session::Draining { .. });
         if may_send {
-            let (count, next) = talk.send_waiting(now);
-            (0..count).for_each(|_| self.gate.meter.count(Count::Submits));
-            wake = next.map_or(wake, |next| wake.min(next));
+            let going = talk.send_waiting(now, self.settings.update_timeout);
+            (0..going.submits).for_each(|_| self.gate.meter.count(Count::Submits));
+            (0..going.updates).for_each(|_| self.gate.meter.count(Count::Updates));
+            wake = going.next.map_or(wake, |next| wake.min(next));
         }
         self.answers.flush();
         let paused_until = talk.pace.paused_until(now);
@@ -199,10 +205,12 @@ impl Link {
         let unproved = Some(UNANSWERED).filter(|_| !talk.proved);
         self.gate.set(door, slowed.into_iter().chain(unproved).fold(self.gate.window(), usize::min));
         let throttled_for = self.paused_before + talk.pace.paused_for();
+        let abilities = talk.asked.abilities();
         self.view.send_if_modified(|view| {
-            let before = (view.throttled, view.slowed_to, view.throttled_for);
-            (view.throttled, view.slowed_to, view.throttled_for) = (paused, slowed_to, throttled_for);
-            before != (paused, slowed_to, throttled_for)
+            let before = (view.throttled, view.slowed_to, view.throttled_for, view.abilities);
+            (view.throttled, view.slowed_to, view.throttled_for, view.abilities) =
+                (paused, slowed_to, throttled_for, abilities);
+            before != (paused, slowed_to, throttled_for, abilities)
         });
     }
 
@@ -217,14 +225,15 @@ impl Link {
         };
         let said = match known {
             Some(known) => known,
-            None => match submit::update(&message, &update, &self.settings, (self.clock)()) {
+            None => match submit::update(&message, &update, self.reference, &self.settings, (self.clock)()) {
                 Err(error) => {
                     tracing::debug!(link = %self.settings.name, %error, "not asked about a message");
                     Updated::Unsayable
                 }
                 Ok(pdu) => {
-                    let sequence = talk.out.put_next(&pdu);
-                    return talk.asked.add(sequence, asks, answer, Instant::now() + self.settings.update_timeout);
+                    let until = Instant::now() + self.settings.update_timeout;
+                    let named = self.reference_of(asks);
+                    return talk.asked.wait(Waiting { pdu, asks, named, answer, until });
                 }
             },
         };
@@ -232,9 +241,19 @@ impl Link {
         let _ = answer.send(said);
     }
 
+    /// A submit that replaces is known by a reference of its own where messages are known so.
+    fn reference_of(&mut self, asks: Asks) -> Option<String> {
+        if asks != Asks::ReplaceIfPresent {
+            return None;
+        }
+        let reference = self.reference;
+        self.reference = reference.wrapping_add(1);
+        self.settings.references.then(|| deliver::id_of_reference(reference))
+    }
+
     fn take_order(&mut self, talk: &mut Talk, order: &Submit) {
         let reference = self.reference;
-        match submit::pdus(order, reference, &self.settings, (self.clock)()) {
+        match submit::pdus(order, reference, submit::Flag::New, &self.settings, (self.clock)()) {
             Ok(parts) => {
                 self.reference = reference.wrapping_add(u16::try_from(parts.len()).unwrap_or(1));
                 let flight = Flight::new(order.alert, order.attempt, parts);

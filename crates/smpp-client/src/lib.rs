@@ -37,6 +37,7 @@ mod talk;
 mod text;
 mod tls;
 mod trace;
+mod up_to_date;
 mod updates;
 mod window;
 mod writing;
@@ -48,7 +49,7 @@ pub use settings::{Bind, LinkSettings, SettingsError, TlsSettings, TraceSettings
 pub use state::{AnswerSeconds, Closed, LinkCounts, LinkState, LinkStatus, TlsFault, Why};
 pub use status::{Status, StatusClass, StatusTable};
 pub use tls::TlsError;
-pub use updates::{Message, Update, Updated};
+pub use updates::{Abilities, Ability, Message, Update, Updated};
 pub use writing::{Charset, KindWriting, Long, TonNpi, ValidityForm, Writing};
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::session::{Action, Event, Jitter, Policy, Session};
 use crate::settings::LinkSettings;
 use crate::state::{Closed, LinkState, Why};
 use crate::trace::Trace;
-use crate::updates::Asking;
+use crate::updates::{Abilities, Asking};
 
 /// Orders, or acknowledgements, that are taken at a time.
 pub(crate) const BATCH: usize = 64;
@@ -56,6 +56,7 @@ pub(crate) struct View {
     pub(crate) throttled: bool,
     pub(crate) slowed_to: Option<u32>,
     pub(crate) throttled_for: Duration,
+    pub(crate) abilities: Abilities,
 }
 
 /// A link's task.
@@ -100,6 +101,7 @@ impl Link {
             throttled: false,
             slowed_to: None,
             throttled_for: Duration::ZERO,
+            abilities: Abilities::default(),
         };
         let (view, seen) = watch::channel(view);
         let session = Session::start(Instant::now(), &settings);

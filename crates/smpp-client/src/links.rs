@@ -17,7 +17,7 @@ use crate::link::{Link, View, Wiring};
 use crate::pace::SmscRate;
 use crate::settings::{Bind, LinkSettings};
 use crate::state::{LinkState, LinkStatus};
-use crate::updates::{Asking, MOST_ASKED, Message, Update, Updated};
+use crate::updates::{Ability, Asking, MOST_ASKED, Message, Update, Updated};
 
 /// The largest window: more unanswered submits than any SMSC allows, and what a link holds in memory stays below some 30 MB.
 pub const MAX_WINDOW: usize = 65_536;
@@ -193,12 +193,16 @@ impl Links {
     }
 
     /// Asks an SMSC about a message that it has, by a link that is bound there; one that only submits is preferred, since some SMSCs let no transceiver
-    /// replace. Answers within the link's `update_timeout`.
+    /// replace, and before all one of which nobody knows that it can't. It takes a place in the link's pace; answered within twice its `update_timeout`, of
+    /// which one is for the pace.
     pub async fn update(&self, smsc: &SmscName, message: Message, update: Update) -> Updated {
         let can = |port: &&Arc<Port>| port.smsc == *smsc && port.gate.is_in_service();
-        let Some(port) = self.shared.ports.iter().filter(can).min_by_key(|port| port.bind != Bind::Transmitter) else {
-            return Updated::NotAsked;
+        let asks = update.asks();
+        let rank = |port: &&Arc<Port>| {
+            let cannot = port.view.borrow().abilities.of(asks) == Ability::Cannot;
+            (cannot, port.bind != Bind::Transmitter)
         };
+        let Some(port) = self.shared.ports.iter().filter(can).min_by_key(rank) else { return Updated::NotAsked };
         let (answer, answered) = oneshot::channel();
         if port.asking.try_send(Asking { message, update, answer }).is_err() {
             return Updated::NotAsked;
@@ -293,6 +297,7 @@ impl Port {
             throttled_for: view.throttled_for,
             in_flight: self.gate.meter.in_flight(),
             throttled: view.throttled,
+            abilities: view.abilities,
             counts: self.gate.meter.counts(),
             answer_seconds: self.gate.meter.answer_seconds(),
         }

@@ -25,9 +25,10 @@ pub(crate) enum Count {
     Connects,
     Disconnects,
     Throttles,
+    Updates,
 }
 
-const COUNTS: usize = Count::Throttles as usize + 1;
+const COUNTS: usize = Count::Updates as usize + 1;
 
 /// Upper bounds of the answer times, in seconds: an SMSC answers in 1 to 100 ms, a sick one up to the timeout.
 const BOUNDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -87,6 +88,7 @@ impl Meter {
             connects: of(Count::Connects),
             disconnects: of(Count::Disconnects),
             throttles: of(Count::Throttles),
+            updates: of(Count::Updates),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::state::Why;
 use crate::status::{self, StatusClass};
 use crate::talk::{Outgoing, Talk};
 use crate::trace::Way;
+use crate::updates::{Reply, Says};
 use crate::window::{Flight, Judgement, Said, Sent};
 
 impl Link {
@@ -77,7 +78,8 @@ impl Link {
             }
             CommandId::QuerySmResp | CommandId::CancelSmResp | CommandId::ReplaceSmResp => {
                 let state = deliver::query_state(frame.body).map(|(state, _)| state);
-                if !talk.asked.answered(frame.sequence, frame.status, state) {
+                let says = state.map_or(Says::Nothing, Says::State);
+                if !self.on_update_answer(talk, frame.sequence, frame.status, says, now) {
                     self.gate.meter.count(Count::UnknownAnswers);
                 }
             }
@@ -106,12 +108,34 @@ impl Link {
         let status = if frame.status == status::ROK { status::RUNKNOWNERR } else { frame.status };
         if matches!(self.session, Session::Binding { .. }) {
             self.step(Event::BindAnswered(status));
-        } else if !talk.asked.answered(frame.sequence, status, None) {
+        } else if !self.on_update_answer(talk, frame.sequence, status, Says::Nothing, now) {
             self.on_submit_answer(talk, Frame { status, body: &[], ..frame }, now);
         }
     }
 
+    /// An answer to an update, if it is one: it says of the link's pace what one to a submit does.
+    fn on_update_answer(&self, talk: &mut Talk, sequence: u32, status: u32, says: Says, now: Instant) -> bool {
+        let class = self.settings.statuses.class(status);
+        let asked = talk.asked.answered(sequence, Reply { status, class, says });
+        match class {
+            StatusClass::Accepted if asked => talk.pace.accepted(now),
+            StatusClass::Throttled if asked => self.throttle(talk, now),
+            StatusClass::Accepted
+            | StatusClass::Throttled
+            | StatusClass::Later
+            | StatusClass::Elsewhere
+            | StatusClass::Refused
+            | StatusClass::LinkFault => {}
+        }
+        asked
+    }
+
     fn on_submit_answer(&mut self, talk: &mut Talk, frame: Frame<'_>, now: Instant) {
+        // Most connections are never asked for anything: then this costs nothing.
+        let says = || Says::Id(deliver::message_id(frame.body));
+        if talk.asked.has_asked() && self.on_update_answer(talk, frame.sequence, frame.status, says(), now) {
+            return;
+        }
         self.on_any_submit_answer(talk, frame, now);
         if let Some(level) = deliver::congestion(frame.body)
             && talk.pace.congestion(level, now)

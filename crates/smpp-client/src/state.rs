@@ -8,6 +8,7 @@ use model::{LinkName, SmscName, Timestamp};
 
 use crate::settings::{Bind, SettingsError};
 use crate::status::{self, Refusal, Status};
+use crate::updates::Abilities;
 
 /// Where a link stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -216,6 +217,8 @@ pub struct LinkStatus {
     pub in_flight: usize,
     /// Whether it pauses because the SMSC asked it to slow down.
     pub throttled: bool,
+    /// What its last connection has shown that the SMSC can do with messages that it has.
+    pub abilities: Abilities,
     /// What it did since the start.
     pub counts: LinkCounts,
     /// How long answers to submits took.
@@ -259,6 +262,8 @@ pub struct LinkCounts {
     pub disconnects: u64,
     /// Times the SMSC asked to slow down.
     pub throttles: u64,
+    /// `query_sm`, `cancel_sm`, `replace_sm` and submits that replace, sent.
+    pub updates: u64,
 }
 
 /// How long answers took, as a histogram.

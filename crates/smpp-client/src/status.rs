@@ -9,6 +9,7 @@ pub(crate) const RINVCMDLEN: u32 = 0x02;
 pub(crate) const RINVCMDID: u32 = 0x03;
 pub(crate) const RINVBNDSTS: u32 = 0x04;
 pub(crate) const RINVSRCADR: u32 = 0x0a;
+pub(crate) const RINVREPFLAG: u32 = 0x54;
 pub(crate) const RX_T_APPN: u32 = 0x64;
 pub(crate) const RX_P_APPN: u32 = 0x65;
 pub(crate) const RUNKNOWNERR: u32 = 0xff;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rusmpp::CommandId;
@@ -33,6 +34,15 @@ const OUT_FULL: usize = 256 * 1024;
 /// limit, since submits alone must not stop the reading: a peer may read only once we have read.
 const OUT_FLOODED: usize = 2 * OUT_FULL;
 
+/// What left in one go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Going {
+    pub(crate) submits: usize,
+    pub(crate) updates: usize,
+    /// When to go on, if that is a matter of time.
+    pub(crate) next: Option<Instant>,
+}
+
 /// One connection's state; it ends with it.
 #[derive(Debug)]
 pub(crate) struct Talk {
@@ -42,6 +52,8 @@ pub(crate) struct Talk {
     pub(crate) waiting: VecDeque<Flight>,
     pub(crate) pace: Pace,
     pub(crate) asked: Asked,
+    /// Whether an update had the last place of the pace.
+    updates_turn: bool,
     /// Whether a submit was answered.
     pub(crate) proved: bool,
     /// Submits that were not answered in time since the last that was answered, and since when they are too many.
@@ -70,6 +82,7 @@ impl Talk {
             waiting: VecDeque::new(),
             pace: Pace::new(settings.rate, smsc_rate, now),
             asked: Asked::default(),
+            updates_turn: false,
             proved: false,
             unanswered: 0,
             silent_since: None,
@@ -81,21 +94,31 @@ impl Talk {
         }
     }
 
-    /// Sends what waits, as far as pace and buffer allow; gives the number of submits, and when to go on, if that is a matter of time.
-    pub(crate) fn send_waiting(&mut self, now: Instant) -> (usize, Option<Instant>) {
-        let mut count = 0;
-        while !self.waiting.is_empty() && !self.out.is_full() {
+    /// Sends what waits, as far as pace and buffer allow; gives the number of submits and of updates, and when to go on, if that is a matter of time. Updates
+    /// take a place of the pace like submits, and have every other one, so that neither waits for all of the others.
+    pub(crate) fn send_waiting(&mut self, now: Instant, update_timeout: Duration) -> Going {
+        let mut going = Going::default();
+        while (!self.waiting.is_empty() || self.asked.is_waiting()) && !self.out.is_full() {
             if let Err(next) = self.pace.take(now) {
-                return (count, Some(next));
+                going.next = Some(next);
+                return going;
             }
-            let Some(flight) = self.waiting.pop_front() else { break };
+            self.updates_turn = !self.updates_turn;
+            let asks = self.asked.is_waiting() && (self.updates_turn || self.waiting.is_empty());
+            if asks && let Some(waiting) = self.asked.next() {
+                let sequence = self.out.put_next(&waiting.pdu);
+                self.asked.add(sequence, waiting, now + update_timeout);
+                going.updates += 1;
+                continue;
+            }
+            let Some(flight) = self.waiting.pop_front() else { continue };
             let Some(part) = flight.part() else { continue };
             let sequence = self.out.put_next(part);
             let ends = self.out.queued;
             self.window.add(sequence, Sent { flight, at: now, ends });
-            count += 1;
+            going.submits += 1;
         }
-        (count, None)
+        going
     }
 
     /// The acknowledgement of a PDU, to be handed on with it; `None` when too many are owed.
@@ -128,7 +151,7 @@ impl Talk {
 
     /// Whether nothing that was sent is unanswered, in either direction.
     pub(crate) fn is_answered(&self) -> bool {
-        self.window.is_empty() && self.owed == 0
+        self.window.is_empty() && self.owed == 0 && self.asked.is_settled()
     }
 
     /// Whether nothing is on its way, and nothing waits for it.
@@ -214,6 +237,31 @@ mod tests {
     use model::AlertId;
 
     use super::*;
+    use crate::updates::{Asks, Waiting};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn updates_and_submits_take_turns_in_the_pace_of_the_link() {
+        let settings = LinkSettings { rate: 10, ..crate::settings_for_tests() };
+        let mut now = Instant::now();
+        let mut talk = Talk::new(&settings, None, None, now);
+        talk.waiting.extend((0..10).map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(20)])));
+        let mut answers = Vec::new();
+        for _ in 0..10 {
+            let (answer, answered) = tokio::sync::oneshot::channel();
+            let (pdu, until) = (BytesMut::zeroed(20), now + SECOND * 60);
+            talk.asked.wait(Waiting { pdu, asks: Asks::Cancel, named: None, answer, until });
+            answers.push(answered);
+        }
+        let (mut submits, mut updates) = (0, 0);
+        for _ in 0..10 {
+            let going = talk.send_waiting(now, SECOND);
+            (submits, updates) = (submits + going.submits, updates + going.updates);
+            now = going.next.expect("the rate allows all at once");
+        }
+        assert_eq!((submits, updates), (5, 5));
+    }
 
     #[test]
     fn a_submit_has_left_when_its_last_octet_was_written() {
@@ -221,7 +269,7 @@ mod tests {
         let now = Instant::now();
         let mut talk = Talk::new(&settings, None, None, now);
         talk.waiting.extend([1, 2].map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(20)])));
-        assert_eq!(talk.send_waiting(now), (2, None));
+        assert_eq!(talk.send_waiting(now, SECOND), Going { submits: 2, ..Going::default() });
         let (first, second) = (talk.window.take(1).unwrap().ends, talk.window.take(2).unwrap().ends);
         for (written, left) in
             [(0, (false, false)), (19, (false, false)), (1, (true, false)), (19, (true, false)), (1, (true, true))]
@@ -237,9 +285,10 @@ mod tests {
         let now = Instant::now();
         let mut talk = Talk::new(&settings, None, None, now);
         talk.waiting.extend((0..300).map(|alert| Flight::new(AlertId(alert), 1, vec![BytesMut::zeroed(1024)])));
-        assert_eq!(talk.send_waiting(now), (256, None));
+        assert_eq!(talk.send_waiting(now, SECOND), Going { submits: 256, ..Going::default() });
         assert!(talk.out.is_full());
         talk.out.buffer.advance(1);
-        assert_eq!((talk.send_waiting(now), talk.waiting.len()), ((1, None), 43));
+        let one = Going { submits: 1, ..Going::default() };
+        assert_eq!((talk.send_waiting(now, SECOND), talk.waiting.len()), (one, 43));
     }
 }

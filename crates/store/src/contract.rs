@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp};
+use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp, UpdateOrder};
 use routing::{
     Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName,
     Subscriber, Verdict,
@@ -326,6 +326,17 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// When nothing could be committed.
     fn lease(&self, room: usize, context: &Context) -> impl Future<Output = Result<Vec<Submit>, StoreError>> + Send;
+
+    /// Takes up to `room` updates that are wanted of alerts that an SMSC has, the longest waiting first. They are durably on their way when it returns, and
+    /// each is owed an [`Event::Updated`].
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn lease_updates(
+        &self,
+        room: usize,
+        context: &Context,
+    ) -> impl Future<Output = Result<Vec<UpdateOrder>, StoreError>> + Send;
 
     /// One subscriber.
     ///

@@ -22,6 +22,7 @@ pub(super) fn view(link: &LinkStatus) -> LinkView {
         throttled: link.throttled,
         throttled_ms: millis(link.throttled_for),
         answers: answers(link.answer_seconds.bounds, &link.answer_seconds.counts),
+        abilities: link.abilities.words().into(),
         counts: counts(link),
     }
 }
@@ -67,6 +68,7 @@ fn counts(link: &LinkStatus) -> BTreeMap<&'static str, u64> {
         ("connects", counts.connects),
         ("disconnects", counts.disconnects),
         ("throttles", counts.throttles),
+        ("updates", counts.updates),
         ("bad_pdus", counts.bad_pdus + counts.unknown_answers),
     ])
 }
@@ -96,7 +98,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use model::{LinkName, SmscName, Timestamp};
-    use smpp_client::{AnswerSeconds, Bind, Closed, LinkCounts, Why};
+    use smpp_client::{Abilities, Ability, AnswerSeconds, Bind, Closed, LinkCounts, Why};
 
     fn link() -> LinkStatus {
         LinkStatus {
@@ -112,6 +114,7 @@ mod tests {
             throttled_for: Duration::from_millis(1500),
             in_flight: 3,
             throttled: true,
+            abilities: Abilities { replace: Ability::Cannot, cancel: Ability::Can, query: Ability::Unknown },
             counts: LinkCounts { in_doubt: 2, bad_pdus: 1, unknown_answers: 1, ..LinkCounts::default() },
             answer_seconds: AnswerSeconds { bounds: &[0.002, 0.01, 10.0], counts: vec![98, 1, 0, 1], sum: 1.0 },
         }
@@ -123,6 +126,8 @@ mod tests {
         assert_eq!((view.bind, view.detail, view.slowed_to, view.throttled_ms), ("transmitter", None, Some(25), 1500));
         assert_eq!(view.answers, Some(AnswerView { count: 100, p50_ms: Some(2), p99_ms: Some(10) }));
         assert_eq!((view.counts["in_doubt"], view.counts["bad_pdus"]), (2, 2));
+        let abilities = [("cancel_sm", "can"), ("query_sm", "unknown"), ("replace_sm", "cannot")];
+        assert_eq!(view.abilities.into_iter().collect::<Vec<_>>(), abilities);
         let check = check(&link());
         let expected = "n/tx1 (transmitter): bound since 1970-01-01T00:00:00.000Z; 3 of 10 submits unanswered; throttled by the SMSC; \
                         slowed to 25 a second, as the SMSC asked; 99 of 100 answers within 10 ms";

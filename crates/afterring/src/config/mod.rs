@@ -281,11 +281,14 @@ pub fn in_force(sources: &Sources) -> Vec<Shown> {
 fn settings(reader: &mut Reader) -> Option<Settings> {
     let store = store(reader);
     let numbering = policy::numbering(reader);
-    let links = smsc::links(reader, numbering.as_ref());
+    let smscs = smsc::smscs(reader, numbering.as_ref());
     let sip = sip::door(reader, numbering.as_ref());
     let http = http(reader);
     let admin = listener(reader, "admin");
-    let policy = policy::policy(reader, numbering.as_ref());
+    let mut policy = policy::policy(reader, numbering.as_ref());
+    if let (Some(smsc::Smscs { links, updates }), Some(policy)) = (&smscs, &mut policy) {
+        policy::take_updates(reader, policy, links, updates.clone());
+    }
     let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
     let database = database(reader, store.as_ref());
     let log = log(reader);
@@ -299,7 +302,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     acknowledge?;
     Some(Settings {
         store: store?,
-        links: links?,
+        links: smscs?.links,
         sip: sip?,
         http: http?,
         admin: admin?,

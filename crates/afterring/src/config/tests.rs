@@ -100,7 +100,7 @@ fn all_faults_are_told_together_with_key_place_value_and_what_is_valid() {
         ("AFTERRING_KEYWORDS__REFUSE", "R,c"),
         ("AFTERRING_KEYWORDS__HELP", ""),
         ("AFTERRING_ALERT__MIN_INTERVAL", "60"),
-        ("AFTERRING_ALERT__UPDATE", "auto"),
+        ("AFTERRING_ALERT__UPDATE", "sometimes"),
         ("AFTERRING_TEXT__TIME_ZONE", "Asia/Beijing"),
         ("AFTERRING_INGRESS__ACKNOWLEDGE_AFTER", "database"),
         ("AFTERRING_HTTP__LISTEN", "0.0.0.0:8080"),

@@ -121,6 +121,10 @@ impl Page {
         self.sample(&LINK_CONNECTS, &name, counts.connects);
         self.sample(&LINK_DISCONNECTS, &name, counts.disconnects);
         self.sample(&LINK_THROTTLES, &name, counts.throttles);
+        self.sample(&LINK_UPDATES, &name, counts.updates);
+        for (asks, ability) in link.abilities.words() {
+            self.sample(&LINK_ABILITY, &[name[0], ("asks", asks), ("ability", ability)], 1);
+        }
         let answers = &link.answer_seconds;
         self.buckets(&LINK_ANSWER_SECONDS, &name, answers.bounds, &answers.counts, answers.sum);
     }

@@ -41,6 +41,7 @@ pub const VOCABULARY: &[Definition] = &[
     RECEIPTS_MATCHED,
     RECEIPTS_PARKED,
     RECEIPTS_PARKED_DROPPED,
+    UPDATES,
     ACCEPT_TO_SUBMIT,
     JOURNAL_PENDING,
     JOURNAL_FAILING,
@@ -68,6 +69,8 @@ pub const VOCABULARY: &[Definition] = &[
     LINK_CONNECTS,
     LINK_DISCONNECTS,
     LINK_THROTTLES,
+    LINK_UPDATES,
+    LINK_ABILITY,
     LINK_ANSWER_SECONDS,
     BUILD_INFO,
 ];
@@ -100,6 +103,14 @@ pub(super) const RECEIPTS_MATCHED: Definition = Definition {
     help: "Receipts by how they found their alert: by an id as in the answer (same), by the same number in the other base (decimal, hexadecimal), by several \
            (ambiguous), or by none (unmatched); one that came before its answer counts as unmatched first, and again when the answer is there",
     rise: "ambiguous: set receipt_id= in the SMSC's URL; unmatched: receipts of another gateway's messages, or ids in a form that isn't known: try afterring smsc test",
+};
+pub(super) const UPDATES: Definition = Definition {
+    name: "updates",
+    kind: "counter",
+    labels: "smsc, result",
+    help: "Attempts at bringing an alert up to date that an SMSC has, by what came of them: replaced; cancelled (a new one follows); too_late (delivered meanwhile, or \
+           refused); impossible (the SMSC can't, or the standard can't say it); not_now (put off); in_doubt (not answered)",
+    rise: "impossible: set update=new in the SMSC's URL to save the asking; in_doubt: raise update_timeout= in the SMSC's URL",
 };
 pub(super) const RECEIPTS_PARKED: Definition = Definition {
     name: "receipts_parked",
@@ -303,6 +314,20 @@ pub(super) const LINK_THROTTLES: Definition = Definition {
     labels: "link",
     help: "Times that the SMSC asked to slow down (ESME_RTHROTTLED, ESME_RMSGQFUL)",
     rise: "lower the link's rate to what the SMSC allows",
+};
+pub(super) const LINK_UPDATES: Definition = Definition {
+    name: "link_updates",
+    kind: "counter",
+    labels: "link",
+    help: "query_sm, cancel_sm, replace_sm and submits that replace, sent; they count in the link's rate",
+    rise: "none: traffic",
+};
+pub(super) const LINK_ABILITY: Definition = Definition {
+    name: "link_ability",
+    kind: "gauge",
+    labels: "link, asks, ability",
+    help: "1 for what the link's connection has shown of query_sm, cancel_sm and replace_sm: can, cannot (said so, or did not answer), unknown (not asked yet)",
+    rise: "cannot: some SMSCs can on a transmitter, and not on a transceiver: bind=pair",
 };
 pub(super) const LINK_ANSWER_SECONDS: Definition = Definition {
     name: "link_answer_seconds",

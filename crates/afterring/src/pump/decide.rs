@@ -28,6 +28,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub struct Ear {
     /// Wakes the dispatcher when something was queued.
     pub queued: Arc<Notify>,
+    /// Wakes whoever asks for updates when one is wanted.
+    pub wanted: Arc<Notify>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// For pages that show what happens; slow ones miss some.
@@ -46,6 +48,10 @@ impl Ear {
         }
         if settled.queued > 0 {
             self.queued.notify_one();
+        }
+        let mut alerts = settled.outcomes.iter().flat_map(|outcome| &outcome.alerts);
+        if alerts.any(|alert| alert.update_wanted_at().is_some()) {
+            self.wanted.notify_one();
         }
         if self.live.receiver_count() > 0 {
             drop(self.live.send(Arc::new(settled.outcomes)));

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod dispatch;
 pub mod due;
 pub mod intake;
+pub mod updates;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -149,6 +149,8 @@ pub struct LinkView {
     /// How long answers to submits took since the start, while there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<AnswerView>,
+    /// Whether its connection has shown that the SMSC can do `query_sm`, `cancel_sm` and `replace_sm`: `can`, `cannot`, or `unknown`.
+    pub abilities: BTreeMap<&'static str, &'static str>,
     /// What it did since the start.
     pub counts: BTreeMap<&'static str, u64>,
 }

@@ -52,6 +52,13 @@ pub(crate) enum Unsendable {
     Source(SourceFault),
 }
 
+/// Whether a submit takes the place of a message that the SMSC has (SMPP 3.4 §5.2.18).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flag {
+    New = 0,
+    ReplaceIfPresent = 1,
+}
+
 /// How a text is spread over PDUs.
 enum Spread<'a> {
     /// It fits one.
@@ -70,6 +77,7 @@ enum Spread<'a> {
 pub(crate) fn pdus(
     order: &Submit,
     reference: u16,
+    flag: Flag,
     settings: &LinkSettings,
     now: Timestamp,
 ) -> Result<Vec<BytesMut>, Unsendable> {
@@ -77,7 +85,7 @@ pub(crate) fn pdus(
     let long = settings.writing.long;
     match spread(&order.text, script, units, long)? {
         Spread::Single => {
-            let mut pdu = fields(order, script, 0, settings, now)?;
+            let mut pdu = fields(order, (script, 0, flag), settings, now)?;
             put_message(&mut pdu, &[], &script.encode(&order.text, 0));
             put_reference(&mut pdu, reference, settings);
             Ok(vec![pdu.end()])
@@ -87,7 +95,7 @@ pub(crate) fn pdus(
             if payload.len() > usize::from(u16::MAX) {
                 return Err(Unsendable::TooLong);
             }
-            let mut pdu = fields(order, script, 0, settings, now)?;
+            let mut pdu = fields(order, (script, 0, flag), settings, now)?;
             put_message(&mut pdu, &[], &[]);
             pdu.tlv(MESSAGE_PAYLOAD, &payload);
             put_reference(&mut pdu, reference, settings);
@@ -96,7 +104,7 @@ pub(crate) fn pdus(
         Spread::Parts(parts) => {
             let total = u8::try_from(parts.len()).map_err(|_| Unsendable::TooLong)?;
             let class = if header_length(long) > 0 { UDHI } else { 0 };
-            let head = fields(order, script, class, settings, now)?;
+            let head = fields(order, (script, class, flag), settings, now)?;
             Ok((1..=total)
                 .zip(parts)
                 .map(|(number, text)| {
@@ -140,8 +148,7 @@ const fn header_length(long: Long) -> usize {
 /// Everything before `sm_length`.
 fn fields(
     order: &Submit,
-    script: Script,
-    class: u8,
+    (script, class, flag): (Script, u8, Flag),
     settings: &LinkSettings,
     now: Timestamp,
 ) -> Result<Pdu, Unsendable> {
@@ -154,7 +161,7 @@ fn fields(
     destination(order.destination, writing, &settings.numbering).put(&mut pdu);
     pdu.octet(class).octet(writing.protocol_id).octet(writing.priority_flag);
     pdu.text(b"").text(validity.as_bytes()); // schedule_delivery_time: at once
-    pdu.octet(writing.registered_delivery).octet(0).octet(script.data_coding()).octet(0); // no replacing, no canned message
+    pdu.octet(writing.registered_delivery).octet(flag as u8).octet(script.data_coding()).octet(0); // no canned message
     Ok(pdu)
 }
 

@@ -12,7 +12,7 @@ use rusmpp::values::DataCoding;
 use rusmpp::{Command, Pdu};
 
 use super::update::Unsayable;
-use super::{SourceFault, Unsendable, bind, pdus, update};
+use super::{Flag, SourceFault, Unsendable, bind, pdus, update};
 use crate::septets;
 use crate::settings::{Bind, LinkSettings, Version};
 use crate::updates::{Message, Update};
@@ -40,7 +40,7 @@ fn order(source: Address, text: &str) -> Submit {
 }
 
 fn written(text: &str, reference: u16, settings: &LinkSettings) -> Vec<BytesMut> {
-    pdus(&order(code(), text), reference, settings, NOW).unwrap()
+    pdus(&order(code(), text), reference, Flag::New, settings, NOW).unwrap()
 }
 
 fn settings(charset: Charset, packed: bool, long: Long) -> LinkSettings {
@@ -118,11 +118,11 @@ fn what_is_set_for_a_kind_is_written_for_it_and_for_no_other() {
         source: Some(TonNpi { ton: 0, npi: 8 }),
         destination: TonNpi { ton: 2, npi: 0 },
     };
-    let pdus = pdus(&order(code(), "C"), 9, &settings, NOW).unwrap();
+    let pdus = pdus(&order(code(), "C"), 9, Flag::New, &settings, NOW).unwrap();
     let expected = b"MCA\0\0\x0812599\0\x02\x0013800000001\0\0\x41\x02\x00261126190101000+\0\x11\0\0\0\x01C";
     assert_eq!(pdus[0][16..], expected[..]);
     let other = Submit { kind: Kind::Notice, ..order(code(), "C") };
-    let pdus = super::pdus(&other, 9, &settings, NOW).unwrap();
+    let pdus = super::pdus(&other, 9, Flag::New, &settings, NOW).unwrap();
     let expected = b"\0\x03\x0012599\0\x01\x018613800000001\0\0\0\0\x00261126190101000+\0\x01\0\0\0\x01C";
     assert_eq!(pdus[0][16..], expected[..]);
 }
@@ -238,7 +238,7 @@ fn utf8_never_passes_the_field_though_it_would_fit_the_air() {
 #[test]
 fn what_can_not_be_sent_is_told() {
     let at_most = |long, text: String| {
-        pdus(&order(code(), &text), 0, &settings(Charset::Utf8, false, long), NOW).map(|pdus| pdus.len())
+        pdus(&order(code(), &text), 0, Flag::New, &settings(Charset::Utf8, false, long), NOW).map(|pdus| pdus.len())
     };
     for (long, most, count) in [
         (Long::Udh8, 153 * 255, 255),
@@ -251,7 +251,7 @@ fn what_can_not_be_sent_is_told() {
     }
     assert_eq!(at_most(Long::Payload, "Ω".repeat(32_768)), Err(Unsendable::TooLong));
     let name = order(Address::Alphanumeric("Caf\u{e9}".into()), "C");
-    let refused = pdus(&name, 0, &crate::settings_for_tests(), NOW);
+    let refused = pdus(&name, 0, Flag::New, &crate::settings_for_tests(), NOW);
     assert_eq!(refused, Err(Unsendable::Source(SourceFault::Character('\u{e9}'))));
 }
 
@@ -276,7 +276,7 @@ fn what_is_asked_about_a_message_is_laid_out_octet_by_octet() {
         (Update::Cancel, 8, b"\x004A5F\0\x03\x0012599\0\x01\x018613800000001\0"),
         (replace("A", "B@"), 7, b"4A5F\0\x03\x0012599\0\x00000000000100000R\0\x01\0\x02B\0"),
     ] {
-        let pdu = update(&message(), &asked, &settings, NOW).unwrap();
+        let pdu = update(&message(), &asked, 9, &settings, NOW).unwrap();
         assert_eq!((pdu[7], &pdu[16..]), (id, body), "{asked:?}");
         match (asked, decoded(&pdu)) {
             (Update::Query, Pdu::QuerySm(query)) => assert_eq!(query.message_id.as_str(), "4A5F"),
@@ -294,7 +294,7 @@ fn what_is_asked_about_a_message_is_laid_out_octet_by_octet() {
 fn what_replace_sm_has_no_field_for_is_unsayable() {
     let mut settings = crate::settings_for_tests();
     let fault =
-        |message: &Message, asked: &Update, settings: &LinkSettings| update(message, asked, settings, NOW).err();
+        |message: &Message, asked: &Update, settings: &LinkSettings| update(message, asked, 9, settings, NOW).err();
     for (before, text, expected) in [
         ("A", "查", Some(Unsayable::Coding)),
         ("查", "A", Some(Unsayable::Coding)),
@@ -355,7 +355,7 @@ proptest! {
         let mut settings = settings(charset, packed, long);
         *settings.writing.of_mut(Kind::Detail) = writing.clone();
         let order = order(source, &text);
-        for pdu in pdus(&order, reference, &settings, NOW).unwrap() {
+        for pdu in pdus(&order, reference, Flag::New, &settings, NOW).unwrap() {
             let submit = submit(&pdu);
             prop_assert_eq!(submit.service_type.value().as_str(), writing.service_type.as_str());
             prop_assert_eq!(u8::from(submit.registered_delivery), writing.registered_delivery);
@@ -442,11 +442,11 @@ proptest! {
     ) {
         let mut settings = crate::settings_for_tests();
         *settings.writing.of_mut(Kind::Teaser) = writing.clone();
-        let submit = submit(&pdus(&Submit { kind: Kind::Teaser, ..order(source.clone(), "C") }, 0, &settings, NOW).unwrap()[0]);
+        let submit = submit(&pdus(&Submit { kind: Kind::Teaser, ..order(source.clone(), "C") }, 0, Flag::New, &settings, NOW).unwrap()[0]);
         let sent_from = (submit.source_addr_ton, submit.source_addr_npi, submit.source_addr.clone());
         let message = Message { id: id.clone(), source, kind: Kind::Teaser, ..message() };
         for asked in [Update::Query, Update::Cancel, replace("a", &text)] {
-            let (read, from) = match decoded(&update(&message, &asked, &settings, NOW).unwrap()) {
+            let (read, from) = match decoded(&update(&message, &asked, 9, &settings, NOW).unwrap()) {
                 Pdu::QuerySm(query) => (query.message_id, (query.source_addr_ton, query.source_addr_npi, query.source_addr)),
                 Pdu::CancelSm(cancel) => {
                     prop_assert_eq!(&cancel.destination_addr, &submit.destination_addr);

@@ -1,16 +1,18 @@
-//! The PDUs that ask about a message: `query_sm`, `cancel_sm`, `replace_sm` (SMPP 3.4 §4.8-4.10).
+//! The PDUs that ask about a message: `query_sm`, `cancel_sm`, `replace_sm` (SMPP 3.4 §4.8-4.10), `submit_sm` that replaces (§5.2.18).
+
+use std::time::Duration;
 
 use bytes::BytesMut;
-use model::Timestamp;
+use model::{AlertId, Submit, Timestamp};
 use rusmpp::CommandId;
 
 use super::address::{SourceFault, destination, source};
 use super::script::Script;
 use super::validity::Validity;
-use super::{SHORT_MESSAGE, put_message};
+use super::{Flag, SHORT_MESSAGE, Unsendable, pdus, put_message};
 use crate::pdu::Pdu;
 use crate::settings::LinkSettings;
-use crate::updates::{Message, Update};
+use crate::updates::{Asks, Message, Update};
 
 /// Characters of a message id (SMPP 3.4 §5.2.23).
 const LONGEST_ID: usize = 64;
@@ -21,8 +23,8 @@ const FIELDS: usize = 160;
 /// Why it can't be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unsayable {
-    /// No field holds the id: empty, over 64 characters, or not ASCII.
-    #[error("a message id that is not 1 to 64 ASCII characters")]
+    /// No field holds the id: empty, over 64 characters, or not ASCII; or it is ours, where the SMSC's say nothing.
+    #[error("a message id that is not 1 to 64 ASCII characters of the SMSC's own")]
     Id,
     /// The message can't have come from there.
     #[error("a source address that can't be written: {0}")]
@@ -42,11 +44,16 @@ pub(crate) enum Unsayable {
 pub(crate) fn update(
     message: &Message,
     update: &Update,
+    reference: u16,
     settings: &LinkSettings,
     now: Timestamp,
 ) -> Result<BytesMut, Unsayable> {
     if !(1..=LONGEST_ID).contains(&message.id.len()) || !message.id.bytes().all(|octet| octet.is_ascii() && octet != 0)
     {
+        return Err(Unsayable::Id);
+    }
+    // What we know it by is no name that the SMSC has.
+    if settings.references && update.asks() != Asks::ReplaceIfPresent {
         return Err(Unsayable::Id);
     }
     let writing = settings.writing.of(message.kind);
@@ -77,16 +84,50 @@ pub(crate) fn update(
             put_message(&mut pdu, &[], &script.encode(text, 0));
             pdu
         }
+        Update::ReplaceIfPresent { before, text, validity } => {
+            return replacing_if_present(message, before, text, *validity, (reference, settings, now));
+        }
     };
     Ok(pdu.end())
 }
 
+/// A `submit_sm` of one part, like that of the message but for its text and flag.
+fn replacing_if_present(
+    message: &Message,
+    before: &str,
+    text: &str,
+    validity: Duration,
+    (reference, settings, now): (u16, &LinkSettings, Timestamp),
+) -> Result<BytesMut, Unsayable> {
+    if [before, text].iter().any(|text| !fits_one(text, settings).1) {
+        return Err(Unsayable::Parts);
+    }
+    let order = Submit {
+        alert: AlertId(0),
+        attempt: 0,
+        kind: message.kind,
+        source: message.source.clone(),
+        destination: message.destination,
+        text: text.to_owned(),
+        validity,
+        avoid: None,
+    };
+    match pdus(&order, reference, Flag::ReplaceIfPresent, settings, now) {
+        Ok(mut parts) if parts.len() == 1 => parts.pop().ok_or(Unsayable::Parts),
+        Ok(_) | Err(Unsendable::TooLong) => Err(Unsayable::Parts),
+        Err(Unsendable::Source(fault)) => Err(Unsayable::Source(fault)),
+    }
+}
+
+/// How a text is coded, and whether one message holds it.
+fn fits_one(text: &str, settings: &LinkSettings) -> (Script, bool) {
+    let (script, units) = Script::of(text, &settings.writing);
+    (script, units <= script.coding.single() && script.octets_at_most(text) <= SHORT_MESSAGE)
+}
+
 /// How the new text is coded: as the old one was, and in one part.
 fn replacing(before: &str, text: &str, settings: &LinkSettings) -> Result<Script, Unsayable> {
-    let scripts = [before, text].map(|text| {
-        let (script, units) = Script::of(text, &settings.writing);
-        (script, units <= script.coding.single() && script.octets_at_most(text) <= SHORT_MESSAGE)
-    });
+    let scripts = [before, text].map(|text| fits_one(text, settings));
     match scripts {
         [(_, false), _] | [_, (_, false)] => Err(Unsayable::Parts),
         [(old, _), (new, _)] if old != new => Err(Unsayable::Coding),

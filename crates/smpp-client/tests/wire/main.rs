@@ -9,4 +9,5 @@ mod smsc;
 mod spread;
 mod storms;
 mod submits;
+mod up_to_date;
 mod updates;

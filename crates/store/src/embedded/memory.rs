@@ -132,6 +132,11 @@ pub(super) fn lane(alert: &Alert) -> Indexed {
         (AlertState::Queued { not_before }, Kind::Teaser) => (Some(rows::LANE_TEASERS), Some(not_before.as_millis())),
         (AlertState::Queued { not_before }, _) => (Some(rows::LANE_ALERTS), Some(not_before.as_millis())),
         (AlertState::Sending { .. }, _) => (Some(rows::LANE_SENDING), None),
+        (AlertState::Accepted { .. }, kind) => match (alert.update_wanted_at(), kind) {
+            (Some(at), Kind::Teaser) => (Some(rows::LANE_TEASER_UPDATES), Some(at.as_millis())),
+            (Some(at), _) => (Some(rows::LANE_UPDATES), Some(at.as_millis())),
+            (None, _) => (alert.is_asking().then_some(rows::LANE_ASKING), None),
+        },
         _ => (None, None),
     }
 }

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use model::{Msisdn, Submit, Timestamp};
+use model::{Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Event, Evidence, List, RangeName, Subscriber};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
@@ -237,6 +237,10 @@ impl Store for Embedded {
 
     async fn lease(&self, room: usize, context: &Context) -> Result<Vec<Submit>, StoreError> {
         self.lease_after(room, context, None).await
+    }
+
+    async fn lease_updates(&self, room: usize, context: &Context) -> Result<Vec<UpdateOrder>, StoreError> {
+        self.lease_updates_after(room, context, None).await
     }
 
     async fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {

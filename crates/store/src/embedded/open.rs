@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::thread;
 
-use model::{NoAnswer, SubmitOutcome, Timestamp};
+use model::{NoAnswer, SubmitOutcome, Timestamp, UpdateOutcome};
 use routing::Event;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -143,22 +143,34 @@ fn prepare_once(conn: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Journals "in doubt" for every alert that was handed to a link before this start, unless what became of it is in the journal already.
+/// Journals "in doubt" for every alert, and every update of one, that was handed to a link before this start, unless what became of it is in the journal
+/// already.
 fn doubt(conn: &Connection, memory: &mut Memory) -> Result<usize, StoreError> {
-    let mut sending = rows::sending(conn)?;
-    if sending.is_empty() {
+    let mut sending: Vec<_> =
+        rows::of_lane(conn, rows::LANE_SENDING)?.into_iter().map(|alert| (alert.id, alert.attempts)).collect();
+    let asked = rows::of_lane(conn, rows::LANE_ASKING)?;
+    let mut asking: Vec<_> =
+        asked.into_iter().filter_map(|alert| alert.asking().map(|attempt| (alert.id, attempt))).collect();
+    if sending.is_empty() && asking.is_empty() {
         return Ok(0);
     }
     for journaled in rows::undecided_from(conn, memory.settled_below(), usize::MAX)? {
-        if let Event::Submitted { alert, attempt, .. } = journaled.event {
-            sending.retain(|asked| *asked != (alert, attempt));
+        match journaled.event {
+            Event::Submitted { alert, attempt, .. } => sending.retain(|asked| *asked != (alert, attempt)),
+            Event::Updated { alert, attempt, .. } => asking.retain(|asked| *asked != (alert, attempt)),
+            Event::Call(_)
+            | Event::Receipt(_)
+            | Event::Reply(_)
+            | Event::Word(_)
+            | Event::Dropped { .. }
+            | Event::Due { .. } => {}
         }
     }
-    let outcome = SubmitOutcome::InDoubt(NoAnswer::Restart);
-    let events: Vec<_> = sending
-        .into_iter()
-        .map(|(alert, attempt)| Event::Submitted { alert, attempt, outcome: outcome.clone() })
-        .collect();
+    let submitted =
+        |(alert, attempt)| Event::Submitted { alert, attempt, outcome: SubmitOutcome::InDoubt(NoAnswer::Restart) };
+    let updated =
+        |(alert, attempt)| Event::Updated { alert, attempt, outcome: UpdateOutcome::InDoubt(NoAnswer::Restart) };
+    let events: Vec<_> = sending.into_iter().map(submitted).chain(asking.into_iter().map(updated)).collect();
     let (mut boxes, mut alerts) = new_caches();
     let mut turn = Turn::open(conn, memory, &mut boxes, &mut alerts)?;
     turn.append(&events)?;

@@ -33,8 +33,8 @@ CREATE INDEX box_due ON box (due) WHERE due IS NOT NULL;
 CREATE INDEX box_deferred ON box (deferred) WHERE deferred IS NOT NULL;
 CREATE TABLE alert (            -- what is told to whom
     id         INTEGER PRIMARY KEY, -- given out in order, never twice
-    lane       INTEGER,             -- 0: queued; 1: a queued teaser, which waits apart while the database is abnormal; 2: sending; else NULL
-    not_before INTEGER,             -- of a queued one: when it may be sent, ms since 1970
+    lane       INTEGER,             -- 0: queued; 1: a queued teaser, which waits apart while the database is abnormal; 2: sending; 3: to be brought up to date; 4: being so; 5: a teaser to be so; else NULL
+    not_before INTEGER,             -- of a queued one, and of one to be brought up to date: when it may be sent, ms since 1970
     last       INTEGER,             -- the newest decision.seq of the alert's chain
     body       TEXT NOT NULL        -- routing::Alert, JSON
 );

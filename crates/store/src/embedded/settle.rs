@@ -1,7 +1,7 @@
 //! Settling: the rows that an event needs, the decision, and its effects.
 
-use model::{AlertId, Msisdn, SubmitOutcome, id_key};
-use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, RangeName, Verdict, View};
+use model::{AlertId, Msisdn, SmscName, SubmitOutcome, UpdateOutcome, id_key};
+use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, Part, RangeName, Verdict, View};
 
 use super::memory::{Row, Sharing};
 use super::open::ALERT_BITS;
@@ -72,15 +72,14 @@ impl Turn<'_> {
         }
         let subject = self.subject(what.event)?;
         let outcome = self.decide(what, subject, context)?;
-        let took = matches!((what.event, outcome.verdict), (Event::Submitted { .. }, Verdict::Alert));
+        let given = given_ids(what.event, &outcome);
         settled.add(outcome);
-        if let Event::Submitted { alert, outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } = what.event
-            && took
+        if let Some((alert, smsc, message_ids)) = given
             && self.draft.parked > 0
         {
             let before = settled.outcomes.len();
             for message_id in message_ids {
-                self.replay(smsc, message_id, *alert, context, settled)?;
+                self.replay(&smsc, &message_id, alert, context, settled)?;
             }
             // What the receipt changed is handed over with the answer that it waited for: its own place may have been handed over long ago.
             let replayed = settled.outcomes.get(before..).unwrap_or_default();
@@ -236,11 +235,13 @@ impl Turn<'_> {
         let known = if own && alert.id.0 >= self.draft.next_alert { None } else { self.take_alert(alert.id)? };
         // One that was only looked at is not among those that are counted here.
         let counted = known.as_ref().filter(|row| row.dirty || row.stored.is_some()).map(|row| &row.value);
-        let was_accepted = known.as_ref().is_some_and(|row| matches!(row.value.state, AlertState::Accepted { .. }));
-        if let AlertState::Accepted { smsc, parts, .. } = &alert.state
-            && !was_accepted
-        {
-            for part in parts {
+        let before: &[Part] = match known.as_ref().map(|row| &row.value.state) {
+            Some(AlertState::Accepted { parts, .. }) => parts,
+            Some(_) | None => &[],
+        };
+        if let AlertState::Accepted { smsc, parts, .. } = &alert.state {
+            // An update may have given it another id; receipts may still come by the one before, which stays.
+            for part in parts.iter().filter(|part| !before.iter().any(|known| known.id == part.id)) {
                 rows::insert_part(self.conn, &smsc.0, &id_key(&part.id), alert.to, alert.id)?;
             }
         }
@@ -255,6 +256,28 @@ impl Turn<'_> {
         let (last, stored) = known.map_or((None, None), |row| (row.last, row.stored));
         self.put_alert(Row { value: alert, last, stored, dirty: true, sharing: Sharing::Alone });
         Ok(())
+    }
+}
+
+/// The message ids that an answer gave to its alert, if it took it or its update: receipts may have come before.
+fn given_ids(event: &Event, outcome: &Outcome) -> Option<(AlertId, SmscName, Vec<String>)> {
+    match event {
+        Event::Submitted { alert, outcome: SubmitOutcome::Accepted { smsc, message_ids }, .. } => {
+            (outcome.verdict == Verdict::Alert).then(|| (*alert, smsc.clone(), message_ids.clone()))
+        }
+        Event::Updated { alert, outcome: UpdateOutcome::Replaced { message_id: Some(id) }, .. } => {
+            let state = outcome.alerts.iter().find(|changed| changed.id == *alert).map(|changed| &changed.state)?;
+            let AlertState::Accepted { smsc, .. } = state else { return None };
+            Some((*alert, smsc.clone(), vec![id.clone()]))
+        }
+        Event::Submitted { .. }
+        | Event::Updated { .. }
+        | Event::Call(_)
+        | Event::Receipt(_)
+        | Event::Reply(_)
+        | Event::Word(_)
+        | Event::Dropped { .. }
+        | Event::Due { .. } => None,
     }
 }
 

@@ -28,9 +28,7 @@ impl Shared {
         batches: &mut Batches,
         deadline: Duration,
     ) -> Result<(), Failed> {
-        if self.lease().lapsed.is_none() {
-            return Ok(());
-        }
+        let Some(lapsed) = self.lease().lapsed else { return Ok(()) };
         let waiting = local.waiting().await?;
         let session = self.connect(&mut batches.session).await?;
         for some in waiting.chunks(1_000) {
@@ -39,6 +37,13 @@ impl Shared {
                 tracing::warn!(alerts = taken.len(), "other nodes have taken over what waited here");
                 local.give_up(taken).await?;
             }
+        }
+        let renewed = local.renew_updates(lapsed, (self.clock)()).await?;
+        if renewed > 0 {
+            tracing::info!(
+                alerts = renewed,
+                "updates that waited here are decided anew: other nodes may have gone on with them"
+            );
         }
         self.lease.lock().unwrap_or_else(PoisonError::into_inner).lapsed = None;
         Ok(())

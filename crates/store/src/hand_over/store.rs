@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Msisdn, Submit, Timestamp};
+use model::{Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Database, Evidence, List, RangeName, Subscriber};
 use tokio_postgres::Client;
 
@@ -46,6 +46,14 @@ impl Store for HandOver {
         let database = if shared.is_behind() { Database::Abnormal } else { context.database };
         let context = Context { database, ..context.clone() };
         self.local.lease_after(room, &context, shared.lapsed()).await
+    }
+
+    async fn lease_updates(&self, room: usize, context: &Context) -> Result<Vec<UpdateOrder>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.lease_updates(room, context).await };
+        // A teaser is changed only when the database is known to have its decision.
+        let database = if shared.is_behind() { Database::Abnormal } else { context.database };
+        let context = Context { database, ..context.clone() };
+        self.local.lease_updates_after(room, &context, shared.lapsed()).await
     }
 
     async fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {

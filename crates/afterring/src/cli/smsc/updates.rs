@@ -48,11 +48,15 @@ impl Running<'_, '_> {
 /// What came of it, and what that means where it isn't what one hopes for.
 fn told(updated: Updated) -> (String, Option<&'static str>) {
     match updated {
-        Updated::Done => ("done".to_owned(), None),
+        Updated::Done | Updated::Taken(_) => ("done".to_owned(), None),
         Updated::State(state) => (word(state).to_owned(), None),
         Updated::Refused(status) => (
             format!("refused with {}", Status(status)),
             Some("Mostly since the message is delivered, or was cancelled: try it with the phone off."),
+        ),
+        Updated::PutOff(status) => (
+            format!("not now: {}", Status(status)),
+            Some("The SMSC has too much to do. The gateway tries again a little later."),
         ),
         Updated::Unsupported(Some(status)) => (
             format!("it can't: {}", Status(status)),
@@ -66,6 +70,7 @@ fn told(updated: Updated) -> (String, Option<&'static str>) {
             "it can't be said: the text has several parts, or another coding".to_owned(),
             Some("Try a shorter --text."),
         ),
+        Updated::Unanswered => ("not answered within update_timeout=, though it was before".to_owned(), None),
         Updated::InDoubt => ("the session ended before the answer".to_owned(), None),
         Updated::NotAsked => ("not asked: no session is in service".to_owned(), None),
     }

@@ -7,11 +7,13 @@ mod notify;
 mod reply;
 mod service;
 mod texts;
+mod updates;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::Numbering;
-use routing::{Action, InDoubtPolicy, Limits, Policy, Validity};
+use routing::{Action, InDoubtPolicy, Limits, Policy, Updates, Validity};
 
 use super::fault::Problems;
 use super::form::{self, DAY, HOUR, MINUTE};
@@ -25,6 +27,7 @@ use service::service;
 use texts::{Beside, Written, texts};
 
 pub(super) use service::numbers;
+pub(super) use updates::{take_updates, update_mode};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Longest validity: SMSCs keep messages for days, not months.
@@ -89,12 +92,11 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         ];
         form::choice(text, &words)
     });
-    let update = reader.text("alert.update", update);
+    let update = reader.text("alert.update", update_mode);
     let (ranges_read, keywords_read) = (ranges.as_ref(), keywords.as_ref());
     let beside =
         Beside { numbering, ranges: ranges_read, campaigns: campaigns.as_ref(), keywords: keywords_read, max_parts };
     let written = texts(reader, beside);
-    update?;
     let Written { texts, language, time_zone, clock } = written?;
     let mut policy = Policy {
         ranges: ranges?,
@@ -104,6 +106,7 @@ pub(super) fn policy(reader: &mut Reader, numbering: Option<&Numbering>) -> Opti
         clock,
         limits: limits?,
         in_doubt: in_doubt?,
+        updates: Updates { usual: update?, by_smsc: BTreeMap::new() },
         campaigns: campaigns?,
         notify: notify?,
         self_service: self_service?,
@@ -137,16 +140,6 @@ pub(super) fn writing(reader: &mut Reader) -> Option<Writing> {
     };
     let Written { texts, language, time_zone, clock } = texts(reader, beside)?;
     Some(Writing { ranges: ranges?, keywords: keywords?, max_parts: max_parts?, texts, language, time_zone, clock })
-}
-
-fn update(text: &str) -> Result<(), Problems> {
-    match text {
-        "new" => Ok(()),
-        "auto" | "replace" | "cancel" | "replace_if_present" => {
-            Err("not in this version: an alert that the SMSC has is not changed, and what it doesn't tell follows in a new one".into())
-        }
-        _ => Err("not one of the words known here".into()),
-    }
 }
 
 fn max_parts(reader: &mut Reader) -> Option<usize> {

@@ -15,7 +15,7 @@ mod url;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use model::{Kind, Numbering, SmscName};
+use model::{Kind, Numbering, SmscName, UpdateMode};
 use smpp_client::{LinkSettings, TraceSettings};
 
 pub(super) use parameters::{Of, PARAMETERS};
@@ -27,17 +27,25 @@ use super::{form, no_numbering};
 use site::Site;
 use url::items;
 
-/// Every link of every SMSC; every key is read, also when one before it is wrong.
-pub(super) fn links(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<Vec<LinkSettings>> {
+/// SMSCs: their links, and what is said of them beside.
+#[derive(Debug)]
+pub(super) struct Smscs {
+    pub links: Vec<LinkSettings>,
+    /// How alerts are brought up to date that they have, where that is said.
+    pub updates: BTreeMap<SmscName, UpdateMode>,
+}
+
+/// Every SMSC; every key is read, also when one before it is wrong.
+pub(super) fn smscs(reader: &mut Reader, numbering: Option<&Numbering>) -> Option<Smscs> {
     // Without a plan there are faults already, and nobody gets the links.
     let plan = numbering.cloned().unwrap_or_else(no_numbering);
-    let links = reader.take("smsc.urls", |raw| of_urls(raw, &plan));
+    let smscs = reader.take("smsc.urls", |raw| of_urls(raw, &plan));
     let trace = trace(reader);
-    let (mut links, trace) = (links?, trace?);
-    for link in &mut links {
+    let (mut smscs, trace) = (smscs?, trace?);
+    for link in &mut smscs.links {
         link.trace.clone_from(&trace);
     }
-    Some(links)
+    Some(smscs)
 }
 
 /// Where PDUs are written down.
@@ -52,7 +60,7 @@ fn trace(reader: &mut Reader) -> Option<Option<TraceSettings>> {
 }
 
 /// The links of the URLs of a value.
-fn of_urls(raw: &Raw, numbering: &Numbering) -> Result<Vec<LinkSettings>, Problems> {
+fn of_urls(raw: &Raw, numbering: &Numbering) -> Result<Smscs, Problems> {
     let urls = items(raw);
     let mut problems = Vec::new();
     let which =
@@ -74,7 +82,11 @@ fn of_urls(raw: &Raw, numbering: &Numbering) -> Result<Vec<LinkSettings>, Proble
     if problems.is_empty() {
         problems.extend(without_receiver(&sites));
     }
-    if problems.is_empty() { Ok(numbered(&sites)) } else { Err(Problems(problems)) }
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let updates = sites.iter().filter_map(|site| Some((site.link.smsc.clone(), site.update?))).collect();
+    Ok(Smscs { links: numbered(&sites), updates })
 }
 
 /// Why a URL can't stand after another one.
@@ -89,7 +101,8 @@ fn disagreement(before: &Site, site: &Site) -> Option<String> {
         let hint = "the same where they are one SMSC, else different ones";
         return Some(format!("a URL before it has the same host and port: give both a name, {hint}"));
     }
-    let differences = dialect::differences(&before.link, &site.link);
+    let mut differences = dialect::differences(&before.link, &site.link);
+    differences.extend((before.update != site.update).then_some("update"));
     (!differences.is_empty()).then(|| {
         let hint = "URLs of one name are one SMSC, so both must say the same";
         format!("{} differs from a URL before it with the same name: {hint}", differences.join(", "))

@@ -33,7 +33,7 @@ const fn kind(name: &'static str, default: &'static str, form: &'static str, mea
 }
 
 /// All of them, in the order of the documents.
-pub(in crate::config) const PARAMETERS: [Parameter; 36] = [
+pub(in crate::config) const PARAMETERS: [Parameter; 37] = [
     link(
         "name",
         "",
@@ -109,7 +109,7 @@ pub(in crate::config) const PARAMETERS: [Parameter; 36] = [
         "rate",
         "0",
         "whole number, 0 to 100000",
-        "Most `submit_sm` per second of one bind, each part of a message counted; 0: no limit.",
+        "Most `submit_sm` per second of one bind, each part of a message counted, and each update (`replace_sm`, `cancel_sm`, `query_sm`); 0: no limit.",
     ),
     smsc(
         "smsc_rate",
@@ -134,7 +134,8 @@ pub(in crate::config) const PARAMETERS: [Parameter; 36] = [
         "update_timeout",
         "5s",
         "length of time, 100ms to 5m",
-        "How long the answer to a `query_sm`, `cancel_sm` or `replace_sm` may take before the SMSC counts as unable to do it.",
+        "How long the answer to a `query_sm`, `cancel_sm` or `replace_sm` may take before the SMSC counts as unable to do it; in doubt, where it has answered \
+         one before.",
     ),
     link("bind_timeout", "10s", "length of time, 100ms to 5m", "How long connecting may take, and how long binding."),
     link(
@@ -188,6 +189,12 @@ pub(in crate::config) const PARAMETERS: [Parameter; 36] = [
         "How receipts write message ids, compared with the answer to the submit. `decimal`: the answer is hexadecimal and the receipt the same number in \
          decimal; `hexadecimal`: the other way round; `auto`: every form is tried. `reference`: for SMSCs whose ids say nothing (OsmoMSC): messages carry a \
          `user_message_reference`, and receipts are matched by that and the handset.",
+    ),
+    smsc(
+        "update",
+        "",
+        "`auto`, `replace`, `cancel`, `replace_if_present` or `new`",
+        "How alerts that this SMSC has are brought up to date with later calls (`alert.update`); empty: as that says.",
     ),
     kind(
         "registered_delivery",

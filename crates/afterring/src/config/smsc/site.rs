@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use model::{LinkName, Numbering, Secret, SmscName};
+use model::{LinkName, Numbering, Secret, SmscName, UpdateMode};
 use smpp_client::{Bind, LinkSettings, Version};
 
 use super::given::{Given, field};
 use super::{dialect, tls, url};
 use crate::config::fault::Problems;
 use crate::config::form::{self, DAY, HOUR, MINUTE};
+use crate::config::policy::update_mode;
 
 /// Most binds to one SMSC; more are a slip, and SMSCs allow a handful.
 const MOST_BINDS: u32 = 64;
@@ -52,6 +53,8 @@ pub(super) struct Site {
     pub shape: Shape,
     /// How many of that shape.
     pub binds: u32,
+    /// How alerts are brought up to date that the SMSC has; `None`: as at all others.
+    pub update: Option<UpdateMode>,
     /// What its links have in common; their names and what they bind for are not in it.
     pub link: LinkSettings,
 }
@@ -77,13 +80,21 @@ impl Site {
         pace(&mut given, &mut link);
         times(&mut given, &mut link);
         dialect::read(&mut given, &mut link);
+        let update = given.read("update", |text| match text {
+            "" => Ok(None),
+            text => update_mode(text).map(Some),
+        });
         if given.problems.is_empty() {
             // What fits no bind of this version; lengths were told above, in the words of the URL.
             let unusable =
                 shape.binds().iter().find_map(|(_, bind)| LinkSettings { bind: *bind, ..link.clone() }.check().err());
             given.problems.extend(unusable.map(|error| error.to_string()));
         }
-        if given.problems.is_empty() { Ok(Self { named, shape, binds, link }) } else { Err(Problems(given.problems)) }
+        if given.problems.is_empty() {
+            Ok(Self { named, shape, binds, update, link })
+        } else {
+            Err(Problems(given.problems))
+        }
     }
 
     /// The links, numbered on from those that the SMSC has; `numbers` counts by what precedes the number in a name.

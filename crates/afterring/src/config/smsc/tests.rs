@@ -12,7 +12,7 @@ fn numbering() -> Numbering {
 }
 
 fn read(text: &str) -> Result<Vec<LinkSettings>, Problems> {
-    of_urls(&Raw::Text(text.to_owned()), &numbering())
+    of_urls(&Raw::Text(text.to_owned()), &numbering()).map(|smscs| smscs.links)
 }
 
 #[test]

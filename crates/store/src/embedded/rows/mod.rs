@@ -32,6 +32,12 @@ pub(super) const LANE_ALERTS: i64 = 0;
 pub(super) const LANE_TEASERS: i64 = 1;
 /// Alerts handed to a link, to be found after a restart.
 pub(super) const LANE_SENDING: i64 = 2;
+/// Alerts that an SMSC has and that are to be brought up to date, but for teasers.
+pub(super) const LANE_UPDATES: i64 = 3;
+/// Those whose update was handed to a link, to be found after a restart.
+pub(super) const LANE_ASKING: i64 = 4;
+/// Teasers that are to be brought up to date, which wait apart while the database is abnormal.
+pub(super) const LANE_TEASER_UPDATES: i64 = 5;
 
 pub(super) fn read<T: DeserializeOwned>(body: &str, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(body).map_err(|source| StoreError::Unreadable { what, source: Arc::new(source) })
@@ -267,14 +273,13 @@ pub(super) fn first_alert(conn: &Connection, from: i64, end: i64) -> Result<Opti
     Ok(Some((alert.id, alert.created_at)))
 }
 
-/// Alerts that were handed to a link, with the attempt.
-pub(super) fn sending(conn: &Connection) -> Result<Vec<(AlertId, u32)>, StoreError> {
+/// Alerts that were handed to a link, or whose update was, as the lane says.
+pub(super) fn of_lane(conn: &Connection, lane: i64) -> Result<Vec<Alert>, StoreError> {
     let mut statement = conn.prepare("SELECT body FROM alert WHERE lane = ?1 ORDER BY id")?;
-    let mut found = statement.query([LANE_SENDING])?;
-    let mut sending = Vec::new();
+    let mut found = statement.query([lane])?;
+    let mut alerts = Vec::new();
     while let Some(row) = found.next()? {
-        let alert: Alert = body(row, 0, "alert")?;
-        sending.push((alert.id, alert.attempts));
+        alerts.push(body(row, 0, "alert")?);
     }
-    Ok(sending)
+    Ok(alerts)
 }

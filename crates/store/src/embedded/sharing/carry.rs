@@ -129,7 +129,7 @@ impl Turn<'_> {
         }
         let id = match (&pending.event, pending.alerts.first()) {
             (_, Some(id)) => *id,
-            (Event::Submitted { alert, .. } | Event::Dropped { alert }, None) => *alert,
+            (Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert }, None) => *alert,
             _ => return Ok(None),
         };
         let row = self.take_alert(id)?;

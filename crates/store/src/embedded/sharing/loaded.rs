@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{AlertId, Msisdn, Receipt, SmscName, SubmitOutcome, Timestamp, id_key};
-use routing::{Alert, AlertState, Event};
+use routing::{Alert, AlertState, Event, UpdateState};
 
 use super::{History, Loaded, LoadedAlert, LoadedPart, Subjects, Work, is_history};
 use crate::embedded::memory::{Row, Shared, Sharing};
@@ -125,7 +125,7 @@ impl Turn<'_> {
     fn lay_out_alert(&mut self, known: &LoadedAlert) -> Result<(), StoreError> {
         let local = self.take_alert(known.alert.id)?;
         let row = match local {
-            Some(mut local) if known.mine && !known.alert.state.is_final() => {
+            Some(mut local) if counts_here(&local.value, known) => {
                 local.dirty |= local.value.learn(&known.alert);
                 local
             }
@@ -134,10 +134,11 @@ impl Turn<'_> {
                 if matches!(value.state, AlertState::Queued { .. }) {
                     value.state = AlertState::Sending { since: value.created_at };
                 }
-                // What ended elsewhere has ended here too.
-                let ended = local.as_ref().filter(|row| value.state.is_final() && !row.value.state.is_final());
-                let dirty = ended.is_some();
-                if let Some(row) = ended {
+                is_asked_elsewhere(&mut value);
+                // What ended elsewhere has ended here too, and what another node has brought further is so far.
+                let moved = local.as_ref().filter(|row| !row.value.state.is_final() && row.value != value);
+                let dirty = moved.is_some();
+                if let Some(row) = moved.filter(|row| row.stored.is_some()) {
                     self.count_state(Some(&row.value), Some(&value));
                 }
                 let (last, stored) = local.map_or((None, None), |row| (row.last, row.stored));
@@ -159,6 +160,35 @@ impl Turn<'_> {
     }
 }
 
+/// An update that another node wants is as good as asked: it may be leaving at this moment.
+fn is_asked_elsewhere(alert: &mut Alert) {
+    if let AlertState::Accepted { update: Some(update), .. } = &mut alert.state
+        && let UpdateState::Wanted { not_before } = update.state
+    {
+        update.state = UpdateState::Asking { since: not_before };
+    }
+}
+
+/// Whether an alert is as it is known here, and not as the database has it: this node sends it or brings it up to date, and no other has gone further.
+fn counts_here(local: &Alert, known: &LoadedAlert) -> bool {
+    if known.alert.state.is_final() {
+        return false;
+    }
+    match (local.update(), known.alert.update()) {
+        (None, None) => known.mine,
+        (Some(_), None) => known.mine || local.is_updating(),
+        // Another node wants, or wanted, to bring it up to date.
+        (None, Some(_)) => !matches!(local.state, AlertState::Accepted { .. }) && known.mine,
+        (Some(here), Some(there)) => {
+            let further = there.attempts > here.attempts
+                || there.doubts > here.doubts
+                || matches!(there.state, UpdateState::GivenUp) && !matches!(here.state, UpdateState::GivenUp)
+                || there.goes_on() && !here.goes_on();
+            !further && (known.mine || here.goes_on())
+        }
+    }
+}
+
 /// Whether an answer in the same batch gives the id of a receipt to its handset; to anyone, where it names none.
 fn is_answered(receipt: &Receipt, given: &Given<'_>) -> bool {
     receipt.answers().into_iter().any(|(_, key)| {
@@ -176,4 +206,94 @@ fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History
         Some(History { seq: seq.0, event: event.clone(), at, verdict: outcome.verdict, alerts })
     });
     kept.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::{Address, AlertId, Kind, ShortNumber};
+    use routing::{Part, Update};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn update(attempts: u32, doubts: u32, state: UpdateState) -> Option<Update> {
+        Some(Update {
+            attempts,
+            doubts,
+            wanted_at: NOW,
+            kind: Kind::Detail,
+            only_cancel: false,
+            how: None,
+            added: Vec::new(),
+            added_more: 1,
+            later: Vec::new(),
+            later_more: 0,
+            aliases: Vec::new(),
+            text: "2 calls".to_owned(),
+            state,
+        })
+    }
+
+    fn alert(update: Option<Update>) -> Alert {
+        let parts = vec![Part { id: "77".to_owned(), state: None }];
+        Alert {
+            id: AlertId(1),
+            to: Msisdn::try_from(8_613_800_000_001).unwrap(),
+            kind: Kind::Detail,
+            source: Address::ShortCode(ShortNumber::parse("12599").unwrap()),
+            text: "1 call".to_owned(),
+            told: Vec::new(),
+            more: 1,
+            created_at: NOW,
+            validity: Duration::from_secs(3_600),
+            attempts: 1,
+            doubts: 0,
+            put_off: 0,
+            avoid: None,
+            campaign: None,
+            state: AlertState::Accepted {
+                at: NOW,
+                smsc: SmscName("north".to_owned()),
+                parts,
+                update: update.map(Box::new),
+            },
+        }
+    }
+
+    #[test]
+    fn an_update_is_asked_by_the_node_that_wants_it_and_by_no_other_unless_that_went_further() {
+        let wanted = UpdateState::Wanted { not_before: NOW };
+        let asking = UpdateState::Asking { since: NOW };
+        let done = UpdateState::Done { at: NOW };
+        let given_up = UpdateState::GivenUp;
+        for (what, here, there, mine, counts) in [
+            ("nothing wanted, ours", None, None, true, true),
+            ("nothing wanted, another's", None, None, false, false),
+            ("wanted here, the same there", update(0, 0, wanted), update(0, 0, wanted), false, true),
+            ("asked here, wanted there as was handed over", update(1, 0, asking), update(0, 0, wanted), false, true),
+            ("wanted here alone", update(0, 0, wanted), None, false, true),
+            ("wanted elsewhere, of our alert", None, update(0, 0, wanted), true, false),
+            ("a further one wanted elsewhere", update(1, 0, done), update(1, 0, wanted), true, false),
+            ("asked elsewhere again", update(1, 0, asking), update(2, 0, wanted), true, false),
+            ("in doubt for another node, which looked", update(0, 0, wanted), update(0, 1, wanted), true, false),
+            ("given up elsewhere", update(1, 0, wanted), update(1, 0, given_up), true, false),
+            ("given up here as there", update(1, 0, given_up), update(1, 0, given_up), true, true),
+        ] {
+            let known = LoadedAlert { alert: alert(there), mine };
+            assert_eq!(counts_here(&alert(here), &known), counts, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_another_node_wants_counts_as_asked_since_it_might_be() {
+        let mut other = alert(update(1, 0, UpdateState::Wanted { not_before: NOW }));
+        is_asked_elsewhere(&mut other);
+        assert_eq!(other.update().unwrap().state, UpdateState::Asking { since: NOW });
+        let mut done = alert(update(1, 0, UpdateState::GivenUp));
+        is_asked_elsewhere(&mut done);
+        assert_eq!(done, alert(update(1, 0, UpdateState::GivenUp)));
+    }
 }

@@ -14,7 +14,7 @@ mod loaded;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AlertId, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp};
+use model::{AlertId, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp, UpdateOrder};
 use routing::{Alert, AlertState, CallBox, Effect, Event, Listed, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -235,6 +235,22 @@ impl Embedded {
     ) -> Result<Vec<Submit>, StoreError> {
         let context = context.clone();
         self.write(room, move |turn| turn.lease(room, &context, lapsed)).await
+    }
+
+    /// Leases updates as [`crate::Store::lease_updates`]; those wanted before `lapsed` wait.
+    pub(crate) async fn lease_updates_after(
+        &self,
+        room: usize,
+        context: &Context,
+        lapsed: Option<Timestamp>,
+    ) -> Result<Vec<UpdateOrder>, StoreError> {
+        let context = context.clone();
+        self.write(room, move |turn| turn.lease_updates(room, &context, lapsed)).await
+    }
+
+    /// Lets updates be decided anew that were wanted before a time; how many.
+    pub(crate) async fn renew_updates(&self, lapsed: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(1_000, move |turn| turn.renew_updates(lapsed, now)).await
     }
 
     /// When the database was last heard, as far as was noted.

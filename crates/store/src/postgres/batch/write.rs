@@ -81,7 +81,7 @@ const WRITE_BOXES: &str = "update call_box b set node = $1::bigint::integer, seq
       u(called, open, due, deferred, refused_at, offer_expires, body) \
     where b.bucket = (u.called % 64)::smallint and b.called = u.called";
 
-/// What has ended stays ended, and what an SMSC has is not queued again: a node may hand over what it knew before another heard more.
+/// What has ended stays ended (superseded too), and what an SMSC has is not queued again: a node may hand over what it knew before another heard more.
 const WRITE_ALERTS: &str = "insert into alert as a (bucket, called, id, node, seq, kind, state, created_at, body) \
     select (u.called % 64)::smallint, u.called, u.id, $1::bigint::integer, $2, u.kind, u.state, to_timestamp(u.created_at / 1000.0), u.body::json \
     from unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[]) \
