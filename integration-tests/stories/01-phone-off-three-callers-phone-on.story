@@ -17,12 +17,12 @@ Ben calls Anna at 09:30, unreachable
 Anna's phone is on
 Anna's phone shows:
   "4 missed calls:
-   +8613911110002 (2) {yesterday} 09:30
-   +8613911110004 {yesterday} 09:20
-   +8613911110003 {yesterday} 09:10"
+   +8613911110002 (2) {today} 09:30
+   +8613911110004 {today} 09:20
+   +8613911110003 {today} 09:10"
 
 # What was told is not told again.
 Carl calls Anna at 09:40, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110003 {yesterday} 09:40"
+   +8613911110003 {today} 09:40"

@@ -9,7 +9,7 @@ Anna is a subscriber
 Ben calls Anna at 09:00, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 
 # All three come within the interval.
 Ben calls Anna at 09:01, busy
@@ -17,4 +17,4 @@ Ben calls Anna at 09:02, busy
 Ben calls Anna at 09:03, busy
 Anna's phone shows:
   "3 missed calls:
-   +8613911110002 (3) {yesterday} 09:03"
+   +8613911110002 (3) {today} 09:03"

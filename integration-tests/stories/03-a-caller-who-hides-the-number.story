@@ -9,9 +9,9 @@ Anna is a subscriber
 Ben calls Anna at 09:00, busy, number withheld
 Anna's phone shows:
   "1 missed call:
-   withheld {yesterday} 09:00"
+   withheld {today} 09:00"
 
 Carl calls Anna at 09:05, rejected
 Anna's phone shows:
   "1 missed call:
-   +8613911110003 {yesterday} 09:05"
+   +8613911110003 {today} 09:05"

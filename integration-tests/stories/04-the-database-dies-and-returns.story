@@ -10,14 +10,14 @@ Anna is a subscriber
 Ben calls Anna at 09:00, no answer
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 
 The database dies
 Ben calls Anna at 09:10, no answer
 Ben calls Paul at 09:11, no answer
 Anna's phone shows:
   "Missed call:
-   +8613911110002 {yesterday} 09:10"
+   +8613911110002 {today} 09:10"
 Paul's phone shows nothing new
 
 # Nothing is told late, and nothing twice.
@@ -26,4 +26,4 @@ Paul's phone shows nothing new
 Ben calls Anna at 09:20, no answer
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:20"
+   +8613911110002 {today} 09:20"

@@ -10,12 +10,12 @@ Ben is 8613911110002
 # The offer tells no number.
 Ben calls Paul at 09:00, unreachable
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Reply C to see who called (0.50), KT to subscribe (3.00 a month), R to get no more of these. This message is free."
+  "1 missed call, {today} 09:00. Reply C to see who called (0.50), KT to subscribe (3.00 a month), R to get no more of these. This message is free."
 
 Paul texts: c
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 
 Paul texts: Kt.
 Paul's phone shows:
@@ -24,7 +24,7 @@ Paul's phone shows:
 Ben calls Paul at 10:00, busy
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 10:00"
+   +8613911110002 {today} 10:00"
 
 Paul texts: QX
 Paul's phone shows:

@@ -7,7 +7,7 @@ Ben is 8613911110002
 
 Ben calls Paul at 09:00, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 
 The database dies
 Paul texts: C
@@ -17,4 +17,4 @@ Paul's phone shows:
 The database returns
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"

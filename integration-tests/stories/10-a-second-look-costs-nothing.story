@@ -8,16 +8,16 @@ Ben is 8613911110002
 
 Ben calls Paul at 09:00, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Reply C to see who called (0.50), KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:00. Reply C to see who called (0.50), KT to subscribe, R to get no more of these. This message is free."
 
 Paul texts: C
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 Customer care sees for Paul: granted
 
 Paul texts: C
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 Customer care sees for Paul: already_fetched

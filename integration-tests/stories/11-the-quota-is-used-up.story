@@ -9,10 +9,10 @@ Ben is 8613911110002
 
 Ben calls Paul at 09:00, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 Ben calls Petra at 09:01, busy
 Petra's phone shows:
-  "1 missed call, {yesterday} 09:01. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:01. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 
 Ben calls Pia at 09:02, busy
 Pia's phone shows nothing new
@@ -24,4 +24,4 @@ Setting: RANGES = south=86137*:3
 The gateway starts again
 Ben calls Pia at 09:03, busy
 Pia's phone shows:
-  "2 missed calls, last {yesterday} 09:03. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "2 missed calls, last {today} 09:03. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."

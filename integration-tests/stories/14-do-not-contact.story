@@ -10,6 +10,6 @@ Paul is on the do-not-contact list
 Ben calls Paul at 09:00, busy
 Ben calls Petra at 09:01, busy
 Petra's phone shows:
-  "1 missed call, {yesterday} 09:01. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:01. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 Paul's phone shows nothing new
 Customer care sees for Paul: do_not_contact

@@ -7,7 +7,7 @@ Ben is 8613911110002
 
 Ben calls Paul at 09:00, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 Ben calls Paul at 09:30, busy
 Paul's phone shows nothing new
 Customer care sees for Paul: teaser_capped
@@ -16,7 +16,7 @@ Customer care sees for Paul: teaser_capped
 Paul texts: C
 Paul's phone shows:
   "2 missed calls:
-   +8613911110002 (2) {yesterday} 09:30"
+   +8613911110002 (2) {today} 09:30"
 Ben calls Paul at 10:00, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 10:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 10:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."

@@ -15,9 +15,9 @@ Ben calls Paul at 09:00, busy
 Ben calls Petra at 09:01, busy
 Ben calls Pia at 09:02, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Free all summer. Reply C to see who called, R to get no more of these."
+  "1 missed call, {today} 09:00. Free all summer. Reply C to see who called, R to get no more of these."
 Petra's phone shows:
-  "1 missed call, {yesterday} 09:01. Half price in autumn. Reply C to see who called, R to get no more of these."
+  "1 missed call, {today} 09:01. Half price in autumn. Reply C to see who called, R to get no more of these."
 Pia's phone shows:
-  "1 missed call, {yesterday} 09:02. Free all summer. Reply C to see who called, R to get no more of these."
+  "1 missed call, {today} 09:02. Free all summer. Reply C to see who called, R to get no more of these."
 Customer care sees for Petra: autumn

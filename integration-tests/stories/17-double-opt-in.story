@@ -20,7 +20,7 @@ Paul's phone shows:
 Ben calls Paul at 10:00, busy
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 10:00"
+   +8613911110002 {today} 10:00"
 
 # A yes to nothing.
 Paul texts: YES

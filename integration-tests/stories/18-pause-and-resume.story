@@ -19,5 +19,5 @@ Anna texts: RESUME
 Anna's phone shows:
   "Missed calls are no longer held."
   "3 missed calls:
-   +8613911110002 (2) {yesterday} 09:20
-   +8613911110003 {yesterday} 09:10"
+   +8613911110002 (2) {today} 09:20
+   +8613911110003 {today} 09:10"

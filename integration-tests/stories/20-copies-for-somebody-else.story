@@ -16,7 +16,7 @@ Carla's phone shows:
 Ben calls Anna at 09:00, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 Carla's phone shows nothing new
 
 Carla texts: YES
@@ -27,10 +27,10 @@ Anna's phone shows:
 Ben calls Anna at 10:00, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 10:00"
+   +8613911110002 {today} 10:00"
 Carla's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 10:00"
+   +8613911110002 {today} 10:00"
 
 Carla texts: STOP
 Carla's phone shows:
@@ -38,4 +38,4 @@ Carla's phone shows:
 Ben calls Anna at 11:00, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 11:00"
+   +8613911110002 {today} 11:00"

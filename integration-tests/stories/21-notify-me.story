@@ -25,9 +25,9 @@ Ben calls Hugo at 09:20, unreachable
 Anna's phone is on
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
   "1 missed call:
-   +8615011110003 {yesterday} 09:10"
+   +8615011110003 {today} 09:10"
 
 # Ben may know; Otto is of another network.
 Ben's phone shows:
@@ -38,5 +38,5 @@ Otto's phone shows nothing new
 Hugo's phone is on
 Hugo's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:20"
+   +8613911110002 {today} 09:20"
 Ben's phone shows nothing new

@@ -16,7 +16,7 @@ Dora calls Anna at 09:20, unreachable
 Anna's phone is on
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
   "2 missed calls:
-   +8613911110004 {yesterday} 09:20
-   +8613911110003 {yesterday} 09:10"
+   +8613911110004 {today} 09:20
+   +8613911110003 {today} 09:10"

@@ -12,21 +12,21 @@ Anna's phone is off
 Ben calls Anna at 09:00, unreachable
 Ben calls Paul at 09:01, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:01. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:01. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 
 # What comes meanwhile waits at the SMSC: Anna's alert, and what Paul texts.
 The gateway is killed
 Anna's phone is on
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:00"
+   +8613911110002 {today} 09:00"
 Paul texts: C
 
 The gateway starts again
 Paul's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:01"
+   +8613911110002 {today} 09:01"
 Carl calls Anna at 09:10, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110003 {yesterday} 09:10"
+   +8613911110003 {today} 09:10"

@@ -9,14 +9,14 @@ Ben is 8613911110002
 Anna is a subscriber
 Ben calls Paul at 09:00, busy
 Paul's phone shows:
-  "1 missed call, {yesterday} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:00. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
 Paul texts: R
 Paul's phone shows:
   "You will get no more of these messages."
 Ben calls Anna at 09:05, busy
 Anna's phone shows:
   "1 missed call:
-   +8613911110002 {yesterday} 09:05"
+   +8613911110002 {today} 09:05"
 
 Anna's data is erased
 Paul's data is erased

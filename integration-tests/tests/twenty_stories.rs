@@ -132,6 +132,11 @@ fn story_25_a_person_is_forgotten() -> Result<()> {
     play("25-a-person-is-forgotten")
 }
 
+#[test]
+fn story_26_a_feed_that_comes_late() -> Result<()> {
+    play("26-a-feed-that-comes-late")
+}
+
 /// Nobody adds a story that is never played.
 #[test]
 fn every_story_has_its_test() -> Result<()> {

@@ -25,7 +25,7 @@ pub fn play(name: &str) -> Result<()> {
     let asked = asked_for()?;
     for place in story.places.iter().copied().filter(|place| asked.is_none_or(|asked| is_asked(*place, asked))) {
         println!("{}: at {place:?}", story.title);
-        stage::play(&story, place).with_context(|| format!("{}, at {place:?}", path.display()))?;
+        stage::play(&story, place).with_context(|| format!("{name}, at {place:?}"))?;
     }
     Ok(())
 }

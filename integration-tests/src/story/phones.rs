@@ -34,12 +34,10 @@ impl Phones {
     /// # Errors
     /// As [`World::new`].
     pub(super) fn world(&self) -> Result<World> {
-        let mut world = match self {
-            Self::Simulated(simulator) => World::with_simulator(simulator, "")?,
-            Self::Foreign(smsc) => World::with(smsc)?,
-        };
-        world.set("ALERT__MIN_INTERVAL", "0s");
-        Ok(world)
+        match self {
+            Self::Simulated(simulator) => World::with_simulator(simulator, ""),
+            Self::Foreign(smsc) => World::with(smsc),
+        }
     }
 
     /// Switches a phone.

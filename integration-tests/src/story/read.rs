@@ -40,7 +40,7 @@ pub(super) struct Call {
     pub(super) caller: String,
     /// Who missed it.
     pub(super) called: String,
-    /// When, yesterday.
+    /// When, in the morning.
     pub(super) at: (i8, i8),
     /// Why, in the API's words.
     pub(super) reason: &'static str,
@@ -59,17 +59,24 @@ pub(super) enum List {
     Customers,
 }
 
+/// A message that a phone must show.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Told {
+    /// From which number.
+    pub(super) from: String,
+    /// In how many parts it came, where that is told.
+    pub(super) parts: Option<usize>,
+    /// What it says.
+    pub(super) text: String,
+}
+
 /// What a phone must show beside what it showed before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Shows {
     /// Whose phone.
     pub(super) number: String,
-    /// From which number.
-    pub(super) from: String,
-    /// In how many parts each message came, where it is told.
-    pub(super) parts: Option<usize>,
-    /// The texts, in order; none: nothing.
-    pub(super) texts: Vec<String>,
+    /// In this order; none: nothing.
+    pub(super) messages: Vec<Told>,
 }
 
 /// Something that happens, or must be so.
@@ -153,7 +160,17 @@ impl Story {
             Some(step) => step,
             None => self.sentence(line)?,
         };
-        self.steps.push((number, step));
+        // What a phone shows is looked at as a whole, however it is told.
+        match (self.steps.last_mut(), step) {
+            (Some((_, Step::Shows(before))), Step::Shows(more)) if before.number == more.number => {
+                ensure!(
+                    !before.messages.is_empty() && !more.messages.is_empty(),
+                    "the phone shows something, or nothing"
+                );
+                before.messages.extend(more.messages);
+            }
+            (_, step) => self.steps.push((number, step)),
+        }
         Ok(())
     }
 
@@ -224,9 +241,7 @@ impl Story {
         let step = match does {
             "is off" => Step::Switch(number, false),
             "is on" => Step::Switch(number, true),
-            "shows nothing new" => {
-                Step::Shows(Shows { number, from: SERVICE_CODE.to_owned(), parts: None, texts: Vec::new() })
-            }
+            "shows nothing new" => Step::Shows(Shows { number, messages: Vec::new() }),
             shows => {
                 let how = shows.strip_prefix("shows").and_then(|shows| shows.strip_suffix(':'));
                 let how = how.context("a phone `is off`, `is on`, `shows nothing new` or `shows:`")?;
@@ -239,7 +254,8 @@ impl Story {
                         parts = Some(count.context("`from NUMBER` or `in N parts`")?.parse()?);
                     }
                 }
-                Step::Shows(Shows { number, from, parts, texts: lines.messages()? })
+                let told = |text| Told { from: from.clone(), parts, text };
+                Step::Shows(Shows { number, messages: lines.messages()?.into_iter().map(told).collect() })
             }
         };
         Ok(Some(step))
@@ -328,7 +344,10 @@ fn place(word: &str) -> Result<Place> {
 fn time(written: &str) -> Result<(i8, i8)> {
     let (hour, minute) = written.split_once(':').context("a time like 09:05")?;
     let (hour, minute) = (hour.parse()?, minute.parse()?);
-    ensure!((0..24).contains(&hour) && (0..60).contains(&minute), "no time: {written}");
+    ensure!(
+        (0..12).contains(&hour) && (0..60).contains(&minute),
+        "no time of the morning, and in stories it is noon: {written}"
+    );
     Ok((hour, minute))
 }
 
@@ -381,12 +400,15 @@ mod tests {
     fn what_a_phone_shows_is_read() {
         let shown = Shows {
             number: "8613800000001".to_owned(),
-            from: "12600".to_owned(),
-            parts: Some(2),
-            texts: vec!["1 missed call:\n+86 {yesterday}".to_owned(), "Second".to_owned()],
+            messages: [
+                ("12600", Some(2), "1 missed call:\n+86 {today}"),
+                ("12600", Some(2), "Second"),
+                ("12599", None, "Third"),
+            ]
+            .map(|(from, parts, text)| Told { from: from.to_owned(), parts, text: text.to_owned() })
+            .to_vec(),
         };
-        let written =
-            "Anna's phone shows, from 12600, in 2 parts:\n  \"1 missed call:\n   +86 {yesterday}\"\n  \"Second\"\n";
+        let written = "Anna's phone shows, from 12600, in 2 parts:\n  \"1 missed call:\n   +86 {today}\"\n  \"Second\"\n\nAnna's phone shows:\n  \"Third\"";
         assert_eq!(steps(written), [Step::Shows(shown)]);
     }
 
@@ -408,7 +430,7 @@ mod tests {
             ("Ben rings Anna", "line 5"),
             ("\nCleo calls Anna at 09:00", "line 6"),
             ("Ben calls Anna at 09:00, sad", "line 5"),
-            ("Ben calls Anna at 25:00", "no time"),
+            ("Ben calls Anna at 25:00", "no time of the morning"),
             ("Anna's phone shows:\nnothing", "line 5"),
             ("Anna's phone shows:\n  \"never ends", "line 5"),
             ("Anna's phone shows:\n  \"{tomorrow}\"", "placeholder"),

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use throwaway_postgres::Cluster;
 
 use super::phones::Phones;
-use super::read::{Call, List, Place, Shows, Step, Story};
-use super::text::{self, Times};
+use super::read::{Call, List, Place, Shows, Step, Story, Told};
+use super::text::Times;
 use crate::outage::{tell, wait_registered, wait_whole};
 use crate::smsc::Sms;
 use crate::{Gateway, World, wait};
@@ -47,7 +48,10 @@ struct Stage {
 impl Stage {
     fn set(story: &Story, place: Place) -> Result<Self> {
         let phones = Phones::start(place)?;
+        let times = Times::begin();
         let mut world = phones.world()?;
+        // Calls of the morning are no late ones in a story that is about something else; nor do alerts wait for each other.
+        world.set("TEXT__TIME_ZONE", times.zone()).set("TEASER__PATIENCE", "12h").set("ALERT__MIN_INTERVAL", "0s");
         let dies = story.steps.iter().any(|(_, step)| *step == Step::DatabaseDies);
         let cluster = dies.then(|| Cluster::start(&[]));
         if let Some(cluster) = &cluster {
@@ -59,7 +63,7 @@ impl Stage {
             cluster,
             gateway: None,
             started: false,
-            times: Times::begin(),
+            times,
             calls: 0,
             registered: BTreeSet::new(),
             told: BTreeMap::new(),
@@ -93,7 +97,7 @@ impl Stage {
             Step::GatewayKilled => return self.gateway.take().context("it is dead")?.kill(),
             Step::GatewayStarts => self.start()?,
             Step::UpdatesRefused => self.phones.refuse_updates()?,
-            Step::Pass(seconds) => sleep(text::seconds(*seconds)),
+            Step::Pass(seconds) => sleep(Duration::from_secs(*seconds)),
             Step::Erased(number) => self.erase(number)?,
         }
         self.settle()
@@ -129,7 +133,7 @@ impl Stage {
     fn register(&mut self, number: &str, fields: &[(&'static str, String)]) -> Result<()> {
         let mut body = json!({ "status": "active" });
         for (name, value) in fields {
-            body[*name] = json!(value);
+            body[*name] = json!(self.times.fill(value));
         }
         self.gateway()?.admin("PUT", &format!("/v1/subscribers/{number}"), &body)?;
         self.registered.insert(number.to_owned());
@@ -160,7 +164,7 @@ impl Stage {
 
     fn call(&mut self, call: &Call) -> Result<()> {
         self.calls += 1;
-        let at = self.times.yesterday_at(call.at.0, call.at.1).to_string();
+        let at = self.times.today_at(call.at.0, call.at.1).to_string();
         let mut told =
             json!({ "id": format!("call-{}", self.calls), "called": call.called, "at": at, "reason": call.reason });
         if call.withheld {
@@ -202,19 +206,19 @@ impl Stage {
 
     fn shows(&mut self, shows: &Shows) -> Result<()> {
         let before = self.told.get(&shows.number).copied().unwrap_or(0);
-        let enough = before + shows.texts.len();
+        let enough = before + shows.messages.len();
         let come = wait::until_true("the messages come", || Ok(self.phones.shown(&shows.number)?.len() >= enough));
         self.settle()?;
         let all = self.phones.shown(&shows.number)?;
         let new = all.get(before..).unwrap_or_default();
-        let as_told = |(sms, told): (&Sms, &String)| {
-            self.times.says(told, &sms.text)
-                && sms.from.trim_start_matches('+') == shows.from
-                && shows.parts.is_none_or(|parts| parts == sms.parts)
+        let as_told = |(sms, told): (&Sms, &Told)| {
+            self.times.says(&told.text, &sms.text)
+                && sms.from.trim_start_matches('+') == told.from
+                && told.parts.is_none_or(|parts| parts == sms.parts)
         };
-        let whole = come.is_ok() && new.len() == shows.texts.len() && new.iter().zip(&shows.texts).all(as_told);
-        let wanted: Vec<String> = shows.texts.iter().map(|told| self.times.fill(told)).collect();
-        ensure!(whole, "the phone shows {new:#?} where the story says (from {}) {wanted:#?}", shows.from);
+        let whole = come.is_ok() && new.len() == shows.messages.len() && new.iter().zip(&shows.messages).all(as_told);
+        let wanted: Vec<String> = shows.messages.iter().map(|told| self.times.fill(&told.text)).collect();
+        ensure!(whole, "the phone shows {new:#?} where the story says {wanted:#?}");
         self.told.insert(shows.number.clone(), all.len());
         Ok(())
     }
