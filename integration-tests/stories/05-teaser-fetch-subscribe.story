@@ -28,4 +28,4 @@ Paul's phone shows:
 
 Paul texts: QX
 Paul's phone shows:
-  "You no longer get messages for missed calls. Reply KT to subscribe again (3.00 a month)."
+  "You no longer get messages for missed calls. Reply KT to subscribe again."

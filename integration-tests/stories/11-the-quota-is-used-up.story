@@ -18,10 +18,10 @@ Ben calls Pia at 09:02, busy
 Pia's phone shows nothing new
 Customer care sees for Pia: quota_used_up
 
-# More room, from the next start on.
+# More room, from the next start on. A call that was for nobody of the quota is not counted.
 The gateway is killed
 Setting: RANGES = south=86137*:3
 The gateway starts again
 Ben calls Pia at 09:03, busy
 Pia's phone shows:
-  "2 missed calls, last {today} 09:03. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."
+  "1 missed call, {today} 09:03. Reply C to see who called, KT to subscribe, R to get no more of these. This message is free."

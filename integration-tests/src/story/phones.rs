@@ -1,6 +1,6 @@
 //! The phones of a story, at whichever SMSC it is played.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::read::Place;
@@ -78,15 +78,16 @@ impl Phones {
         }
     }
 
-    /// Makes the SMSC refuse to change messages; a foreign one can't be told.
+    /// Makes the SMSC refuse to change messages, where it doesn't by itself.
     ///
     /// # Errors
-    /// When it can't.
+    /// When it can't be told.
     pub(super) fn refuse_updates(&self) -> Result<()> {
         match self {
             // ESME_RINVCMDID, as centres answer that don't know the operation.
             Self::Simulated(simulator) => simulator.faults(&json!({ "updates": { "refused": 3 } })),
-            Self::Foreign(_) => Err(anyhow::anyhow!("only the simulated SMSC can be told so")),
+            Self::Foreign(smsc) if smsc.make() == Make::Twisted => Ok(()),
+            Self::Foreign(smsc) => bail!("{:?} changes messages, and can't be told not to", smsc.make()),
         }
     }
 
