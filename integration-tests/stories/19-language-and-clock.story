@@ -24,4 +24,4 @@ Anna's phone shows:
 Ben calls Carl at 10:30, busy
 Carl's phone shows:
   "1 missed call:
-   +8613911110002 {today} 12:30 PM"
+   +8613911110002 {today} 12:30 pm"

@@ -41,6 +41,8 @@ struct Stage {
     calls: u64,
     /// People who were registered by the operator.
     registered: BTreeSet<String>,
+    /// The numbers of everybody in the story.
+    people: Vec<String>,
     /// How many messages of each phone the story has told.
     told: BTreeMap<String, usize>,
 }
@@ -66,6 +68,7 @@ impl Stage {
             times,
             calls: 0,
             registered: BTreeSet::new(),
+            people: story.people.values().cloned().collect(),
             told: BTreeMap::new(),
         })
     }
@@ -143,7 +146,7 @@ impl Stage {
     /// Puts a number on a list as operators do: by a file.
     fn list(&self, list: List, number: &str) -> Result<()> {
         let word = match list {
-            List::DoNotContact => "do_not_contact",
+            List::DoNotContact => "do-not-contact",
             List::Consent => "consent",
             List::Customers => "customers",
         };
@@ -153,7 +156,7 @@ impl Stage {
     }
 
     fn erase(&self, number: &str) -> Result<()> {
-        self.afterring(&["erase", number])
+        self.afterring(&["person", "erase", number, "--reason", "a story"])
     }
 
     fn afterring(&self, arguments: &[&str]) -> Result<()> {
@@ -195,13 +198,27 @@ impl Stage {
         let Some(gateway) = &self.gateway else { return Ok(()) };
         let settled = || -> Result<bool> {
             let pending = gateway.status()?["journal"]["pending"] != json!(0);
-            let leaving = gateway.metric("afterring_alerts", &["queued"])?
-                + gateway.metric("afterring_alerts", &["sending"])?
-                + gateway.metric("afterring_updates_waiting", &[])?;
-            Ok(!pending && leaving == 0.0 && self.phones.all_acknowledged()?)
+            let leaving =
+                gateway.metric("afterring_alerts", &["queued"])? + gateway.metric("afterring_alerts", &["sending"])?;
+            Ok(!pending && leaving == 0.0 && self.phones.all_acknowledged()? && self.all_up_to_date(gateway)?)
         };
         // Twice: what one look found done may have led to more before the next was looked at.
         wait::until_true("all is decided and sent", || Ok(settled()? && settled()?))
+    }
+
+    /// Whether every call that brought an alert up to date at the SMSC has seen what came of it.
+    fn all_up_to_date(&self, gateway: &Gateway) -> Result<bool> {
+        for number in &self.people {
+            let entries = gateway.entries(number)?;
+            let last = |is: &dyn Fn(&Value) -> bool| {
+                entries.iter().filter(|entry| is(entry)).filter_map(|e| e["seq"].as_u64()).max()
+            };
+            let called = last(&|entry| entry["event"] == "call" && entry["decision"]["why"] == "updating");
+            if called > last(&|entry| entry["event"] == "updated") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn shows(&mut self, shows: &Shows) -> Result<()> {
