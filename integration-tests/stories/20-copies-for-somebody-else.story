@@ -29,7 +29,8 @@ Anna's phone shows:
   "1 missed call:
    +8613911110002 {today} 10:00"
 Carla's phone shows:
-  "1 missed call:
+  "Copy for +8613800000001:
+   1 missed call:
    +8613911110002 {today} 10:00"
 
 Carla texts: STOP

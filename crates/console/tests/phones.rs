@@ -123,6 +123,7 @@ async fn forms_become_commands() {
         ),
         ("switch", format!("number={THREE}&on=false"), PhoneCommand::Switch { number: number(THREE), on: false }),
         ("database", "abnormal=true".into(), PhoneCommand::Database { abnormal: true }),
+        ("scene", "scene=notify".into(), PhoneCommand::Scene(Scene::Notify)),
     ] {
         let answer = post_form(demo.address, &format!("/phones/{path}"), "hx-request: true\r\n", &form).await;
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path} {form}");

@@ -38,6 +38,9 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("teaser.fetch_price", "¥0.10"),
     ("teaser.subscribe_price", "¥3"),
     ("reply.limit", "100"),
+    ("notify.enabled", "true"),
+    ("notify.on_net", "861*"),
+    ("notify.daily_cap", "20"),
 ];
 
 /// The phones of the demo: made-up numbers.

@@ -140,3 +140,77 @@ fn text(from: Msisdn, text: &str) -> Act {
 const fn switch(number: Msisdn, on: bool) -> Act {
     Act::Do(PhoneCommand::Switch { number, on })
 }
+
+#[cfg(test)]
+mod tests {
+    use console::phones::{DatabaseView, Label, PhoneView};
+    use model::Timestamp;
+
+    use super::*;
+
+    fn number(last: u64) -> Msisdn {
+        Msisdn::try_from(8_613_800_000_000 + last).unwrap()
+    }
+
+    fn cast() -> Cast {
+        Cast { subscriber: number(1), second: number(2), prospect: number(3), outside: number(4) }
+    }
+
+    fn phone(last: u64, role: Role, on: bool) -> PhoneView {
+        let name = Label { zh: "手机".to_owned(), en: "Phone".to_owned() };
+        PhoneView { number: number(last), name, role, on, pending: 0, messages: Vec::new(), last_decision: None }
+    }
+
+    /// Whatever a visitor left behind, a scene begins with phones that are on, a database that works, and a prospect who is one.
+    #[test]
+    fn a_scene_clears_the_stage_first() {
+        let view = PhonesView {
+            database: DatabaseView { abnormal: true, since: Timestamp::from_millis(0) },
+            phones: vec![phone(2, Role::Subscriber, false), phone(3, Role::Subscriber, true)],
+            ..PhonesView::default()
+        };
+        let cleared = |scene| {
+            let acts = setting(scene, cast(), &view).into_iter();
+            acts.filter_map(|act| if let Act::Do(command) = act { Some(command) } else { None }).collect::<Vec<_>>()
+        };
+        let mut wanted =
+            vec![PhoneCommand::Database { abnormal: false }, PhoneCommand::Switch { number: number(2), on: true }];
+        assert_eq!(cleared(Scene::PhoneOff), wanted);
+        wanted.push(PhoneCommand::Reply { from: number(3), text: "QX".to_owned() });
+        assert_eq!(cleared(Scene::Offer), wanted);
+        assert!(setting(Scene::Offer, cast(), &PhonesView::default()).is_empty());
+    }
+
+    /// Nobody is left with a phone that is off or a database that is broken.
+    #[test]
+    fn every_scene_ends_as_it_began() {
+        for scene in Scene::ALL {
+            let (mut off, mut abnormal, mut calls) = (0, false, 0);
+            for act in acts(scene, cast()) {
+                match act {
+                    Act::Do(PhoneCommand::Switch { on, .. }) => off += if on { -1 } else { 1 },
+                    Act::Do(PhoneCommand::Database { abnormal: broken }) => abnormal = broken,
+                    Act::Do(PhoneCommand::Call { called, caller, .. }) => {
+                        assert_ne!(caller, PhoneCaller::Phone(called), "{scene:?}");
+                        calls += 1;
+                    }
+                    Act::Do(PhoneCommand::Reply { .. } | PhoneCommand::Scene(_)) | Act::Message(_) => {}
+                }
+            }
+            assert!(off == 0 && !abnormal && calls > 0, "{scene:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_scene_asked_for_last_is_the_one_that_is_played() {
+        let (commands, mut done) = mpsc::channel(8);
+        let (_show, view) = watch::channel(Arc::new(PhonesView::default()));
+        let (ask, asked) = mpsc::channel(1);
+        let directing = tokio::spawn(Director { cast: cast(), commands, view }.work(asked));
+        ask.send(Scene::PhoneOff).await.unwrap();
+        assert_eq!(done.recv().await, Some(PhoneCommand::Switch { number: number(2), on: false }));
+        ask.send(Scene::DatabaseDies).await.unwrap();
+        assert_eq!(done.recv().await, Some(PhoneCommand::Database { abnormal: true }));
+        directing.abort();
+    }
+}
