@@ -20,4 +20,3 @@ Petra's phone shows:
   "1 missed call, {today} 09:01. Half price in autumn. Reply C to see who called, R to get no more of these."
 Pia's phone shows:
   "1 missed call, {today} 09:02. Free all summer. Reply C to see who called, R to get no more of these."
-Customer care sees for Petra: autumn
