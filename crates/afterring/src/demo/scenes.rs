@@ -26,7 +26,7 @@ pub(super) struct Cast {
 enum Act {
     /// As a visitor would.
     Do(PhoneCommand),
-    /// Waits until a phone has got another message.
+    /// Waits until a phone has got another message since the latest thing was done.
     Message(Msisdn),
 }
 
@@ -51,11 +51,15 @@ impl Director {
     }
 
     async fn play(&mut self, scene: Scene) {
-        let before = Arc::clone(&self.view.borrow());
-        for act in setting(scene, self.cast, &before).into_iter().chain(acts(scene, self.cast)) {
+        // As it was before the latest thing was done: what that brings may come while the scene pauses.
+        let mut before = Arc::clone(&self.view.borrow());
+        for act in setting(scene, self.cast, &Arc::clone(&before)).into_iter().chain(acts(scene, self.cast)) {
             let done = match act {
-                Act::Do(command) => self.commands.send(command).await.is_ok(),
-                Act::Message(number) => self.message(number).await,
+                Act::Do(command) => {
+                    before = Arc::clone(&self.view.borrow());
+                    self.commands.send(command).await.is_ok()
+                }
+                Act::Message(number) => self.message(number, received(&before, number)).await,
             };
             if !done {
                 return;
@@ -64,9 +68,8 @@ impl Director {
         }
     }
 
-    /// Whether a phone got another message in time.
-    async fn message(&mut self, number: Msisdn) -> bool {
-        let before = received(&self.view.borrow(), number);
+    /// Whether a phone has got another message than its newest `before`, in time.
+    async fn message(&mut self, number: Msisdn, before: Option<u64>) -> bool {
         let came = self.view.wait_for(|view| received(view, number) != before);
         matches!(tokio::time::timeout(PATIENCE, came).await, Ok(Ok(_)))
     }
