@@ -13,7 +13,8 @@ const { chromium } = require('playwright-core');
 
 const [binary, screenshots, language, scheme, width] = process.argv.slice(2);
 const PATIENCE_MS = 15_000;
-const WATCHDOG_MS = 150_000;
+const SCENE_MS = 40_000;
+const WATCHDOG_MS = 240_000;
 
 const CHINESE = '8613800000001'; // a subscriber who reads Chinese
 const ENGLISH = '8613800000002'; // a subscriber who reads English
@@ -139,6 +140,39 @@ async function story(page, started) {
   say('the database is abnormal: fallback for the subscriber, nothing for the prospect');
 }
 
+/** What a phone shows newly since a scene began, once it has come; nothing more may come in it. */
+async function plays(page, scene, told) {
+  const before = {};
+  for (const [phone] of told) before[phone] = new Set(await page.locator(`${screen(phone)} li.in`).evaluateAll((all) => all.map(({ id }) => id)));
+  await page.locator(`#scene-${scene}`).click();
+  const fresh = async (phone) => {
+    const all = await page.locator(`${screen(phone)} li.in`).evaluateAll((items) =>
+      items.map((item) => [item.id, item.querySelector('.text').textContent]));
+    // The newest is drawn first or last, as the page likes; ids count up.
+    const known = all.filter(([id]) => !before[phone].has(id));
+    return known.sort(([a], [b]) => Number(a.replace(/\D/g, '')) - Number(b.replace(/\D/g, ''))).map(([, text]) => text);
+  };
+  for (const [phone, ...texts] of told) {
+    for (const end = Date.now() + SCENE_MS; (await fresh(phone)).length < texts.length;) {
+      assert.ok(Date.now() < end, `${scene}: ${phone} shows only ${JSON.stringify(await fresh(phone))}`);
+      await page.waitForTimeout(50);
+    }
+    const shown = await fresh(phone);
+    assert.equal(shown.length, texts.length, `${scene}: ${phone} shows ${JSON.stringify(shown)}`);
+    texts.forEach((text, place) => assert.match(shown[place], text, `${scene}: ${phone}`));
+  }
+  await shoot(page, `${language}-${scheme}-${width}-scene-${scene}`);
+  say('a scene plays', { scene });
+}
+
+/** The scenes that the page plays by itself. */
+async function scenes(page) {
+  await plays(page, 'phone_off', [[ENGLISH, /^3 missed calls:\n/]]);
+  await plays(page, 'database_dies', [[CHINESE, /^来电提醒：/, /^您有1个未接来电：/], [PROSPECT]]);
+  await plays(page, 'offer', [[PROSPECT, /未接来电/, /\+8613700000001/, /QX/, /\+8613700000001/]]);
+  await plays(page, 'notify', [[ENGLISH, /^1 missed call:/], [CHINESE, /8613800000002/]]);
+}
+
 /** Every way the page can look. */
 async function looks(browser, url) {
   for (const lang of ['zh', 'en']) {
@@ -190,6 +224,7 @@ async function main() {
     const size = { width: Number(width), height: 900 };
     const { page, context, faults } = await open(browser, `${url}?lang=${language}`, { colorScheme: scheme, viewport: size });
     await story(page, started);
+    await scenes(page);
     assert.deepEqual(faults, [], 'nothing goes wrong unseen');
     await context.close();
     await looks(browser, url);

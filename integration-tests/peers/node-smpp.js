@@ -11,11 +11,15 @@ const [port, password] = [Number(process.argv[2]), process.argv[3]];
 const ROK = 0;
 const RINVPASWD = 0x0e;
 const RTHROTTLED = 0x58;
+const RCANCELFAIL = 0x11;
+const RREPLACEFAIL = 0x13;
 const RETRY_MS = 500;
 
 const sessions = new Set(); // bound ones
 const owed = new Map(); // deliver_sm not yet acknowledged, by our own key: sent again on refusal and on every bind
 const unanswered = []; // submits that were met with silence
+const off = new Set(); // numbers whose phones are off
+const waiting = new Map(); // messages for them, by their ids, oldest first
 const orders = { receipts: true, throttle: 0, silent: 0, refuse: { count: 0, status: 0 } };
 let lastId = Date.now() % 1e9; // another life of this SMSC gives other ids
 let lastKey = 0;
@@ -71,7 +75,45 @@ function reply({ from, to, text }) {
 
 function accept(session, pdu, id) {
   session.send(pdu.response({ message_id: id }));
-  if (orders.receipts && (pdu.registered_delivery & 1) === 1) setImmediate(() => receipt(pdu, id));
+  if (off.has(pdu.destination_addr)) waiting.set(id, pdu);
+  else show(pdu, id);
+}
+
+// What a phone gets; the receipt follows.
+function show(pdu, id) {
+  const body = pdu.short_message || {};
+  const asked = orders.receipts && (pdu.registered_delivery & 1) === 1;
+  tell({
+    event: 'shown', id, from: pdu.source_addr, to: pdu.destination_addr, text: body.message, concatenated: partOf(body.udh),
+    data_coding: pdu.data_coding, receipt: asked,
+  });
+  if (asked) setImmediate(() => receipt(pdu, id));
+}
+
+function switchOn(number) {
+  off.delete(number);
+  for (const [id, pdu] of [...waiting]) {
+    if (pdu.destination_addr !== number) continue;
+    waiting.delete(id);
+    show(pdu, id);
+  }
+}
+
+// One short message for another of the same coding (SMPP 3.4 §4.10): its PDU has no data_coding of its own.
+function replace(session, pdu) {
+  const old = waiting.get(pdu.message_id);
+  tell({ event: 'replace', id: pdu.message_id, replaced: Boolean(old) });
+  if (!old) return session.send(pdu.response({ command_status: RREPLACEFAIL }));
+  const coding = old.data_coding === 8 ? smpp.encodings.UCS2 : smpp.encodings.ASCII;
+  old.short_message = { message: coding.decode(pdu.short_message) };
+  old.registered_delivery = pdu.registered_delivery;
+  return session.send(pdu.response());
+}
+
+function cancel(session, pdu) {
+  const cancelled = waiting.delete(pdu.message_id);
+  tell({ event: 'cancel', id: pdu.message_id, cancelled });
+  session.send(pdu.response({ command_status: cancelled ? ROK : RCANCELFAIL }));
 }
 
 function submitted(session, pdu) {
@@ -116,6 +158,8 @@ function bind(session, kind, pdu) {
 const server = smpp.createServer((session) => {
   for (const kind of ['transceiver', 'transmitter', 'receiver']) session.on(`bind_${kind}`, (pdu) => bind(session, kind, pdu));
   session.on('submit_sm', (pdu) => submitted(session, pdu));
+  session.on('replace_sm', (pdu) => replace(session, pdu));
+  session.on('cancel_sm', (pdu) => cancel(session, pdu));
   session.on('enquire_link', (pdu) => {
     tell({ event: 'enquired' });
     session.send(pdu.response());
@@ -147,6 +191,8 @@ const commands = {
     session.close();
   })),
   handset: () => {}, // every number has one
+  off: (number) => off.add(number),
+  on: switchOn,
 };
 
 server.listen(port, '127.0.0.1', () => tell({ event: 'listening', port: server.address().port }));

@@ -93,6 +93,8 @@ class Smsc:
         self.factory = Factory(self, password)
         self.owed = {}  # deliver_sm not yet acknowledged, by our own key: sent again on refusal and on every bind
         self.unanswered = []  # submits that were met with silence
+        self.off = set()  # numbers whose phones are off
+        self.waiting = {}  # messages for them, by their ids, oldest first
         self.orders = {"receipts": True, "throttle": 0, "silent": 0, "refuse": {"count": 0, "status": 0}}
         self.last_id = int(time.time() * 1000) % 10**9  # another life of this SMSC gives other ids
         self.last_key = 0
@@ -127,10 +129,28 @@ class Smsc:
         return self.accept(pdu, message_id)
 
     def accept(self, pdu, message_id):
-        asked = pdu.params["registered_delivery"].receipt != RegisteredDeliveryReceipt.NO_SMSC_DELIVERY_RECEIPT_REQUESTED
-        if self.orders["receipts"] and asked:
-            reactor.callLater(0, self.receipt, pdu.params, message_id)
+        if pdu.params["destination_addr"].decode() in self.off:
+            self.waiting[message_id] = pdu
+        else:
+            # After the answer to the submit.
+            reactor.callLater(0, self.show, pdu, message_id)
         return DataHandlerResponse(status=CommandStatus.ESME_ROK, message_id=message_id.encode())
+
+    def show(self, pdu, message_id):
+        """What a phone gets; the receipt follows."""
+        seen = {key: value for key, value in shown(pdu.params).items() if key in ("from", "to", "text", "concatenated", "data_coding")}
+        asked = pdu.params["registered_delivery"].receipt != RegisteredDeliveryReceipt.NO_SMSC_DELIVERY_RECEIPT_REQUESTED
+        asked = self.orders["receipts"] and asked
+        tell({"event": "shown", "id": message_id, "receipt": asked, **seen})
+        if asked:
+            self.receipt(pdu.params, message_id)
+
+    def switch_on(self, number):
+        self.off.discard(number)
+        for message_id, pdu in list(self.waiting.items()):
+            if pdu.params["destination_addr"].decode() == number:
+                del self.waiting[message_id]
+                self.show(pdu, message_id)
 
     def answer_silent(self, _):
         waiting, self.unanswered = self.unanswered, []
@@ -203,6 +223,7 @@ class Smsc:
         actions = {
             "reply": self.reply, "answer_silent": self.answer_silent, "close": self.close, "enquire": self.enquire,
             "unbind": self.unbind, "handset": lambda _: None,  # every number has one
+            "off": self.off.add, "on": self.switch_on,
         }
         for name, value in order.items():
             if name in self.orders:

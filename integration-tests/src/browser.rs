@@ -32,7 +32,7 @@ pub fn play_demo(look: Look) -> Result<()> {
         .stdin(Stdio::null())
         .spawn()
         .context("node: run integration-tests/run once")?;
-    let status = wait::within(Duration::from_secs(180), "the script ends", || Ok(script.try_wait()?));
+    let status = wait::within(Duration::from_secs(270), "the script ends", || Ok(script.try_wait()?));
     if status.is_err() {
         // It hangs: its processes end with the test's process group.
         script.kill()?;

@@ -136,7 +136,7 @@ impl Gateway {
     }
 
     /// The entries of a timeline; none where nothing is known of a number before its first call is decided.
-    fn entries(&self, number: &str) -> Result<Vec<Value>> {
+    pub(crate) fn entries(&self, number: &str) -> Result<Vec<Value>> {
         let answer = self.look(&format!("/v1/subscribers/{number}/timeline"))?;
         ensure!(matches!(answer.status, 200 | 404), "{answer:?}");
         Ok(answer.json()["entries"].as_array().cloned().unwrap_or_default())

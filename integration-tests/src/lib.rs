@@ -21,6 +21,7 @@ pub mod simulator;
 pub mod sip;
 pub mod sipp;
 pub mod smsc;
+pub mod story;
 pub mod tls;
 pub mod verdict;
 pub mod wait;

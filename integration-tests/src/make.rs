@@ -91,7 +91,8 @@ impl Make {
     }
 }
 
-fn asked_for() -> Result<Option<Make>> {
+/// The only foreign SMSC that stories are played at, where `AFTERRING_TEST_SMSC` asks for one.
+pub(crate) fn asked_for() -> Result<Option<Make>> {
     match env::var("AFTERRING_TEST_SMSC").as_deref() {
         Err(_) => Ok(None),
         Ok("node") => Ok(Some(Make::Node)),

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::http::Client;
+use crate::smsc::Sms;
 use crate::{Gateway, paths, ports, wait, world::SERVICE_CODE};
 
 /// A running simulated SMSC. Killed when dropped.
@@ -142,16 +143,39 @@ impl Simulator {
         }
     }
 
-    /// What a handset received, oldest first.
+    /// The texts that a handset received, oldest first.
     ///
     /// # Errors
     /// When it is gone.
     pub fn inbox(&self, handset: &str) -> Result<Vec<String>> {
+        Ok(self.received(handset)?.into_iter().map(|sms| sms.text).collect())
+    }
+
+    /// What a handset received, oldest first.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn received(&self, handset: &str) -> Result<Vec<Sms>> {
         let phones = self.list("/phones")?;
         let phone = phones.iter().find(|phone| is(&phone["number"], handset));
         let messages = phone.and_then(|phone| phone["inbox"].as_array()).map_or(&[][..], Vec::as_slice);
-        let received = messages.iter().filter(|sms| sms["direction"] == "in");
-        Ok(received.filter_map(|sms| sms["text"].as_str().map(str::to_owned)).collect())
+        let read = |sms: &Value| Sms {
+            from: sms["from"].as_str().unwrap_or_default().to_owned(),
+            to: handset.to_owned(),
+            text: sms["text"].as_str().unwrap_or_default().to_owned(),
+            parts: sms["parts"].as_u64().and_then(|parts| parts.try_into().ok()).unwrap_or(0),
+            data_coding: sms["data_coding"].as_u64().unwrap_or(u64::MAX),
+        };
+        Ok(messages.iter().filter(|sms| sms["direction"] == "in").map(read).collect())
+    }
+
+    /// The handsets that it has: those that were switched, texted, or were sent something.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn numbers(&self) -> Result<Vec<String>> {
+        let phones = self.list("/phones")?;
+        Ok(phones.iter().filter_map(|phone| phone["number"].as_u64()).map(|number| number.to_string()).collect())
     }
 
     /// Switches a handset on or off.
@@ -167,7 +191,15 @@ impl Simulator {
     /// # Errors
     /// When it is gone.
     pub fn reply(&self, from: &str, text: &str) -> Result<()> {
-        self.ask("POST", &format!("/phones/{from}/reply"), &json!({ "to": SERVICE_CODE, "text": text })).map(drop)
+        self.text(from, SERVICE_CODE, text)
+    }
+
+    /// Lets a person text a number as phones do.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn text(&self, from: &str, to: &str, text: &str) -> Result<()> {
+        self.ask("POST", &format!("/phones/{from}/reply"), &json!({ "to": to, "text": text })).map(drop)
     }
 
     /// Sends a message to the gateway that differs from a plain one of this handset in these fields; it is sent again until it is acknowledged.

@@ -144,6 +144,14 @@ impl Smsc {
         self.order(&json!({ "handset": number }))
     }
 
+    /// Switches a phone on or off, at an SMSC that keeps messages for phones that are off.
+    ///
+    /// # Errors
+    /// When the SMSC is gone.
+    pub fn switch(&mut self, number: &str, on: bool) -> Result<()> {
+        self.order(&json!({ if on { "on" } else { "off" }: number }))
+    }
+
     /// Lets a person text us.
     ///
     /// # Errors
@@ -174,32 +182,13 @@ impl Smsc {
     /// The messages that the SMSC has, whole ones only, in order of their last part.
     #[must_use]
     pub fn messages(&self) -> Vec<Sms> {
-        let mut open: BTreeMap<(String, u64), BTreeMap<u64, String>> = BTreeMap::new();
-        let mut whole = Vec::new();
-        for submit in self.submits("accepted") {
-            let word = |key: &str| submit[key].as_str().unwrap_or_default().to_owned();
-            let sms = Sms {
-                from: word("from"),
-                to: word("to"),
-                text: word("text"),
-                parts: 1,
-                data_coding: submit["data_coding"].as_u64().unwrap_or(u64::MAX),
-            };
-            let header = &submit["concatenated"];
-            let Some(parts) = header["parts"].as_u64() else {
-                whole.push(sms);
-                continue;
-            };
-            let key = (sms.to.clone(), header["reference"].as_u64().unwrap_or(0));
-            let texts = open.entry(key.clone()).or_default();
-            texts.insert(header["part"].as_u64().unwrap_or(0), sms.text.clone());
-            if texts.len() as u64 == parts && texts.keys().copied().eq(1..=parts) {
-                let text = texts.values().map(String::as_str).collect();
-                whole.push(Sms { text, parts: texts.len(), ..sms });
-                open.remove(&key);
-            }
-        }
-        whole
+        whole(self.submits("accepted"))
+    }
+
+    /// What phones show, whole messages only, in order of their last part: what waits for a phone that is off isn't among it.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Sms> {
+        whole(self.events().into_iter().filter(|happened| happened["event"] == "shown"))
     }
 
     /// The messages to one handset.
@@ -222,6 +211,36 @@ impl Smsc {
             _ => bail!("{} messages instead of {count}: {messages:#?}", messages.len()),
         }
     }
+}
+
+/// Joins parts.
+fn whole(parts: impl IntoIterator<Item = Value>) -> Vec<Sms> {
+    let mut open: BTreeMap<(String, u64), BTreeMap<u64, String>> = BTreeMap::new();
+    let mut whole = Vec::new();
+    for part in parts {
+        let word = |key: &str| part[key].as_str().unwrap_or_default().to_owned();
+        let sms = Sms {
+            from: word("from"),
+            to: word("to"),
+            text: word("text"),
+            parts: 1,
+            data_coding: part["data_coding"].as_u64().unwrap_or(u64::MAX),
+        };
+        let header = &part["concatenated"];
+        let Some(parts) = header["parts"].as_u64() else {
+            whole.push(sms);
+            continue;
+        };
+        let key = (sms.to.clone(), header["reference"].as_u64().unwrap_or(0));
+        let texts = open.entry(key.clone()).or_default();
+        texts.insert(header["part"].as_u64().unwrap_or(0), sms.text.clone());
+        if texts.len() as u64 == parts && texts.keys().copied().eq(1..=parts) {
+            let text = texts.values().map(String::as_str).collect();
+            whole.push(Sms { text, parts: texts.len(), ..sms });
+            open.remove(&key);
+        }
+    }
+    whole
 }
 
 impl Drop for Smsc {

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use self::live::Frames;
 pub use self::view::{
     Counts, DatabaseView, Happening, LOG_SHOWN, Label, LogLine, MESSAGES_SHOWN, MessageView, PhoneCaller, PhoneCommand,
-    PhoneView, PhonesHandle, PhonesView, REPLY_LONGEST, Role,
+    PhoneView, PhonesHandle, PhonesView, REPLY_LONGEST, Role, Scene,
 };
 use crate::{PageLanguage, assets};
 
@@ -48,7 +48,7 @@ struct Phones {
 }
 
 /// The page and all it needs: `GET /phones`, `GET /phones/events` (SSE of `<hx-partial>` elements), `POST
-/// /phones/{call,reply,switch,database}` (forms; 303 back to the page, or 204 to htmx), `GET /assets/{name}`.
+/// /phones/{call,reply,switch,database,scene}` (forms; 303 back to the page, or 204 to htmx), `GET /assets/{name}`.
 ///
 /// Spawns the task that draws; it ends when the view's sender is dropped, and the live streams with it.
 ///
@@ -67,6 +67,7 @@ pub fn router(handle: PhonesHandle, clock: Clock) -> Router {
         .route("/phones/reply", post(reply))
         .route("/phones/switch", post(switch))
         .route("/phones/database", post(database))
+        .route("/phones/scene", post(scene))
         .merge(assets::router())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(axum::middleware::from_fn(guard))
@@ -128,6 +129,8 @@ enum Refused {
     CallsItself,
     #[error("the reason is none of busy, no_answer, unreachable, unconditional, rejected, unknown")]
     Reason,
+    #[error("no such scene")]
+    NoSuchScene,
     #[error("a reply has 1 to {REPLY_LONGEST} characters")]
     ReplyLength,
     #[error("the phone is switched off")]
@@ -143,9 +146,12 @@ enum Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::Form | Self::NoSuchPhone | Self::CallsItself | Self::Reason | Self::ReplyLength => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Form
+            | Self::NoSuchPhone
+            | Self::CallsItself
+            | Self::Reason
+            | Self::NoSuchScene
+            | Self::ReplyLength => StatusCode::BAD_REQUEST,
             Self::SwitchedOff => StatusCode::CONFLICT,
             Self::Busy | Self::Stopping | Self::TooManyViewers => StatusCode::SERVICE_UNAVAILABLE,
         };
@@ -241,6 +247,20 @@ async fn database(
 ) -> Result<Response, Refused> {
     let Form(form) = form?;
     phones.send(PhoneCommand::Database { abnormal: form.abnormal })?;
+    Ok(done(form.lang.as_deref(), &headers, None))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SceneForm {
+    scene: String,
+    lang: Option<String>,
+}
+
+async fn scene(State(phones): State<Phones>, headers: HeaderMap, form: Posted<SceneForm>) -> Result<Response, Refused> {
+    let Form(form) = form?;
+    let scene = Scene::parse(&form.scene).ok_or(Refused::NoSuchScene)?;
+    phones.send(PhoneCommand::Scene(scene))?;
     Ok(done(form.lang.as_deref(), &headers, None))
 }
 

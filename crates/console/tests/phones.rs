@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use console::phones::{
     Counts, DatabaseView, Happening, Label, LogLine, MessageView, PhoneCaller, PhoneCommand, PhoneView, PhonesHandle,
-    PhonesView, REPLY_LONGEST, Role,
+    PhonesView, REPLY_LONGEST, Role, Scene,
 };
 use model::{Kind, Msisdn, Reason, Timestamp};
 use routing::{NothingWhy, Verdict};
@@ -123,6 +123,7 @@ async fn forms_become_commands() {
         ),
         ("switch", format!("number={THREE}&on=false"), PhoneCommand::Switch { number: number(THREE), on: false }),
         ("database", "abnormal=true".into(), PhoneCommand::Database { abnormal: true }),
+        ("scene", "scene=notify".into(), PhoneCommand::Scene(Scene::Notify)),
     ] {
         let answer = post_form(demo.address, &format!("/phones/{path}"), "hx-request: true\r\n", &form).await;
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path} {form}");
@@ -155,6 +156,7 @@ async fn forms_that_make_no_sense_are_refused() {
         ("reply", format!("from={ONE}&text={long}"), 400, "1 to 134"),
         ("reply", format!("from={THREE}&text=C"), 409, "switched off"),
         ("switch", format!("number={ONE}&on=maybe"), 400, "can't be read"),
+        ("scene", "scene=goodbye".to_owned(), 400, "no such scene"),
     ] {
         let answer = post_form(demo.address, &format!("/phones/{path}"), "", &form).await;
         assert_eq!(answer.status, status, "{path} {form}");

@@ -8,7 +8,9 @@ use model::{Msisdn, Reason, Timestamp};
 use routing::{Action, Verdict};
 
 use super::tour::Tour;
-use super::view::{Happening, LOG_SHOWN, Label, LogLine, MESSAGES_SHOWN, PhoneCaller, PhoneView, PhonesView, Role};
+use super::view::{
+    Happening, LOG_SHOWN, Label, LogLine, MESSAGES_SHOWN, PhoneCaller, PhoneView, PhonesView, Role, Scene,
+};
 use super::words::{Step, Total, Words, tone, words};
 use crate::PageLanguage;
 
@@ -93,6 +95,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn scenes(&self) -> [Scene; 4] {
+        Scene::ALL
+    }
+
     fn languages(&self) -> [(PageLanguage, &'static str); 2] {
         [(PageLanguage::Zh, "中文"), (PageLanguage::En, "English")]
     }

@@ -47,6 +47,43 @@ pub enum PhoneCommand {
         /// Broken from now.
         abnormal: bool,
     },
+    /// A scene is to be played.
+    Scene(Scene),
+}
+
+/// A scene that the demo plays by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scene {
+    /// A phone is off, three people call, the phone is on again.
+    PhoneOff,
+    /// The database dies, and returns.
+    DatabaseDies,
+    /// An offer, the list, a subscription.
+    Offer,
+    /// A caller hears that a phone is on again.
+    Notify,
+}
+
+impl Scene {
+    /// All, in the order of the page.
+    pub const ALL: [Self; 4] = [Self::PhoneOff, Self::DatabaseDies, Self::Offer, Self::Notify];
+
+    /// The word that forms use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PhoneOff => "phone_off",
+            Self::DatabaseDies => "database_dies",
+            Self::Offer => "offer",
+            Self::Notify => "notify",
+        }
+    }
+
+    /// The scene of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scene| scene.as_str() == word)
+    }
 }
 
 /// The longest reply, in characters: two parts of UCS-2, more than any keyword needs.

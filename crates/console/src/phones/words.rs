@@ -3,7 +3,7 @@
 use model::{Kind, Reason};
 use routing::{Action, HeldWhy, NothingWhy, ReplyVerdict, Verdict};
 
-use super::view::{Counts, Label, Role};
+use super::view::{Counts, Label, Role, Scene};
 use crate::PageLanguage;
 
 /// The fixed texts of the page in one language.
@@ -21,6 +21,7 @@ pub(super) struct Words {
     pub(super) tour_done: &'static str,
     pub(super) tour_finished: &'static str,
     pub(super) steps: [Step; 4],
+    pub(super) scenes: &'static str,
     pub(super) phones: &'static str,
     pub(super) call: &'static str,
     pub(super) caller: &'static str,
@@ -88,6 +89,7 @@ static EN: Words = Words {
         Step { does: "Break the database", shows: "Nobody asks it any more" },
         Step { does: "Call the subscriber again", shows: "The SMS still arrives" },
     ],
+    scenes: "Or watch a scene",
     phones: "Phones",
     call: "Call this phone",
     caller: "Who calls",
@@ -143,6 +145,7 @@ static ZH: Words = Words {
         Step { does: "中断数据库", shows: "系统不再访问它" },
         Step { does: "再次拨打已开通用户", shows: "短信依然送达" },
     ],
+    scenes: "或者看一段演示",
     phones: "手机",
     call: "拨打这部手机",
     caller: "主叫",
@@ -401,6 +404,16 @@ impl Words {
             Action::Show => self.pick("show", "显示"),
             Action::Language => self.pick("language", "语言"),
             Action::Copy => self.pick("copy", "抄送"),
+        }
+    }
+
+    /// What a scene is called on its button.
+    pub(super) const fn scene(&self, scene: Scene) -> &'static str {
+        match scene {
+            Scene::PhoneOff => self.pick("Phone off, three callers, phone on", "关机，三人来电，开机"),
+            Scene::DatabaseDies => self.pick("The database dies and returns", "数据库中断，再恢复"),
+            Scene::Offer => self.pick("Offer, list, subscription", "收到邀请，查看来电，开通提醒"),
+            Scene::Notify => self.pick("Tell me when they're back", "对方开机时通知我"),
         }
     }
 

@@ -1,30 +1,20 @@
-//! `afterring demo`: a gateway, a simulated SMSC with handsets, and a page on which one places a missed call and sees what follows.
+//! The owner of what the demo's page shows: does what visitors ask, notes what happens, and draws the picture that the page is made of.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use console::phones::{
-    Counts, DatabaseView, Happening, Label, LogLine, MessageView, PhoneCaller, PhoneCommand, PhoneView, PhonesHandle,
-    PhonesView, Role,
+    Counts, DatabaseView, Happening, Label, LogLine, MessageView, PhoneCaller, PhoneCommand, PhoneView, PhonesView,
+    Role, Scene,
 };
 use ingress::{Intake, Offer};
-use model::{CallId, Caller, Clock, Kind, Language, MissedCall, Msisdn, Reason, Source, split};
-use routing::{Database, Subscriber, Verdict};
-use simulator::{Direction, PhoneChange, PhoneEvent, Smsc, SmscOptions};
-use store::{Outcome, Store};
-use tokio::net::TcpListener;
+use model::{CallId, Caller, Clock, Kind, MissedCall, Msisdn, Reason, Source, split};
+use routing::{Database, Verdict};
+use simulator::{Direction, PhoneChange, PhoneEvent, Smsc};
+use store::{Outcome, Store as _};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
 
-use crate::app::{Gateway, Plan};
-use crate::cli::Demo;
-use crate::config::Settings;
-use crate::plan::plan;
-
-/// Commands of visitors that wait; more than that in one moment is not a person.
-const COMMANDS: usize = 64;
 /// Lines of the log that are kept; the page shows fewer.
 const LOG: usize = 200;
 /// Texts remembered to tell what an SMS on a phone was for.
@@ -32,112 +22,29 @@ const TEXTS: usize = 500;
 /// How long the "database" stays abnormal in the demo when nobody repairs it.
 const BROKEN: Duration = Duration::from_secs(3600);
 
-/// The settings of the demo, over the shipped defaults: everything on this machine, short pauses so that each click shows something.
-const OVERRIDES: &[(&str, &str)] = &[
-    ("service.code", "12599"),
-    ("ranges", "demo=86139*:1000"),
-    ("alert.min_interval", "1s"),
-    ("alert.daily_cap", "1000"),
-    ("teaser.interval", "10s"),
-    ("teaser.offer_validity", "1h"),
-    ("teaser.fetch_price", "¥0.10"),
-    ("teaser.subscribe_price", "¥3"),
-    ("reply.limit", "100"),
-];
-
-/// The phones of the demo: made-up numbers.
-const PHONES: [(u64, Role, &str, &str, Option<&str>); 4] = [
-    (8_613_800_000_001, Role::Subscriber, "手机一", "Phone 1", Some("zh-CN")),
-    (8_613_800_000_002, Role::Subscriber, "手机二", "Phone 2", Some("en")),
-    (8_613_900_000_001, Role::Prospect, "手机三", "Phone 3", None),
-    (8_613_700_000_001, Role::Outside, "手机四", "Phone 4", None),
-];
-
-/// Runs the demo until `stop`.
-///
-/// # Errors
-/// When the address is taken, or the temporary store can't be made.
-pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
-    let listen = asked.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("can't listen on {listen}"))?;
-    let addr = listener.local_addr()?;
-    let dir = tempfile::Builder::new().prefix("afterring-demo-").tempdir().context("no temporary directory")?;
-    let smsc =
-        Smsc::start(SmscOptions { delivery_delay: Duration::from_millis(300), ..SmscOptions::new(clock) }).await?;
-    let url = format!("smpp://demo:demo@{}?name=demo&window=10", smsc.addr());
-    let store_dir = dir.path().display().to_string();
-    let overrides = OVERRIDES.iter().copied().chain([("smsc.urls", url.as_str()), ("store.dir", store_dir.as_str())]);
-    let settings = Settings::for_demo(overrides).map_err(|faults| anyhow::anyhow!("{faults}"))?;
-    let gateway = Gateway::start(Plan { http_listen: None, admin_listen: None, ..plan(&settings, clock, 1) }).await?;
-
-    let mut phones = Vec::new();
-    for (number, role, zh, en, language) in PHONES {
-        let number = Msisdn::try_from(number)?;
-        if role == Role::Subscriber {
-            let language = language.map(str::parse::<Language>).transpose()?;
-            let subscriber = Subscriber { language, ..Subscriber::new(number, clock()) };
-            gateway.store.put_subscriber(subscriber).await?;
-        }
-        smsc.add_phone(number, true);
-        phones.push((number, Label { zh: zh.to_owned(), en: en.to_owned() }));
-    }
-    let (commands, orders) = mpsc::channel(COMMANDS);
-    let (show, view) = watch::channel(Arc::new(PhonesView::default()));
-    let stage = Stage {
-        clock,
-        service: "12599".to_owned(),
-        time_zone: settings.policy.time_zone.clone(),
-        phones,
-        smsc: smsc.clone(),
-        store: gateway.store.local().clone(),
-        intake: gateway.intake(),
-        database: gateway.database.clone(),
-        ranges: settings.policy.ranges.clone(),
-        kinds: VecDeque::new(),
-        verdicts: HashMap::new(),
-        log: VecDeque::new(),
-        logged: 0,
-        counts: Counts::default(),
-        calls: 0,
-    };
-    let player = tokio::spawn(stage.play(orders, gateway.live.subscribe(), smsc.watch(), show));
-    let pages = console::phones::router(PhonesHandle { commands, view }, clock);
-    let router = pages.merge(gateway.calls.clone()).merge(gateway.admin.clone());
-    println!("Afterring demo: open http://{addr}/phones   (Ctrl-C ends it)");
-    // The page's live stream ends with the player; without that, an open page would hold up the end.
-    let ended = async move {
-        stop.cancelled().await;
-        player.abort();
-        drop(player.await);
-    };
-    axum::serve(listener, router).with_graceful_shutdown(ended).await?;
-    gateway.stop(Duration::from_secs(5)).await;
-    smsc.stop().await;
-    Ok(())
-}
-
 /// The owner of what the page shows.
-struct Stage {
-    clock: Clock,
-    service: String,
-    time_zone: String,
-    phones: Vec<(Msisdn, Label)>,
-    smsc: Smsc,
-    store: store::Embedded,
-    intake: Intake,
-    database: crate::database::DatabaseState,
-    ranges: routing::Ranges,
-    kinds: VecDeque<(Msisdn, String, Kind)>,
-    verdicts: HashMap<Msisdn, Verdict>,
-    log: VecDeque<LogLine>,
-    logged: u64,
-    counts: Counts,
-    calls: u64,
+pub(super) struct Stage {
+    pub(super) clock: Clock,
+    pub(super) service: String,
+    pub(super) time_zone: String,
+    pub(super) phones: Vec<(Msisdn, Label)>,
+    pub(super) smsc: Smsc,
+    pub(super) store: store::Embedded,
+    pub(super) intake: Intake,
+    pub(super) database: crate::database::DatabaseState,
+    pub(super) ranges: routing::Ranges,
+    pub(super) kinds: VecDeque<(Msisdn, String, Kind)>,
+    pub(super) verdicts: HashMap<Msisdn, Verdict>,
+    pub(super) log: VecDeque<LogLine>,
+    pub(super) logged: u64,
+    pub(super) counts: Counts,
+    pub(super) calls: u64,
+    pub(super) scenes: mpsc::Sender<Scene>,
 }
 
 impl Stage {
     /// Does what visitors ask, notes what happens, and shows the result; until the page is gone.
-    async fn play(
+    pub(super) async fn play(
         mut self,
         mut orders: mpsc::Receiver<PhoneCommand>,
         mut live: broadcast::Receiver<Arc<Vec<Outcome>>>,
@@ -185,6 +92,8 @@ impl Stage {
                 }
                 self.note(None, Happening::Database { abnormal });
             }
+            // Full: one has just been asked for, and is played.
+            PhoneCommand::Scene(scene) => drop(self.scenes.try_send(scene)),
         }
     }
 
