@@ -70,7 +70,6 @@ pub const MAX_EFFECTS: usize = 2 * MAX_AWAITING + 4 * (MAX_ASKED + MAX_HEARD) + 
 )]
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "nearly every decision has a box, and few effects are kept")]
 pub enum Effect {
     /// The box as it is now.
     CallBox(CallBox),

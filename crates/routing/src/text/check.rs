@@ -111,13 +111,13 @@ impl Texts {
                 .collect();
             for name in rules.required.iter().filter(|name| !held.contains(*name)) {
                 let problem = format!("{{{name}}} is missing: put it in, or take it out of teaser.require");
-                faults.insert(fault(text.key(), said, problem));
+                faults.insert(fault(text.key(), said, &problem));
             }
         }
     }
 }
 
-fn fault(key: &str, said: &Said, problem: String) -> Fault {
+fn fault(key: &str, said: &Said, problem: &str) -> Fault {
     let shipped = said.place.starts_with("shipped ");
     let remedy = if shipped { " (this text is shipped: write another in the folder of text.dir)" } else { "" };
     Fault { place: said.place.clone(), key: key.to_owned(), problem: format!("{problem}{remedy}") }
@@ -129,7 +129,7 @@ fn parts(key: &str, said: &Said, text: &str, rules: Rules<'_>, faults: &mut BTre
     if parts > rules.max_parts {
         let most = rules.max_parts;
         let problem = format!("takes up to {parts} parts and may take {most}: shorten it, or raise alert.max_parts");
-        faults.insert(fault(key, said, problem));
+        faults.insert(fault(key, said, &problem));
     }
 }
 
@@ -138,7 +138,7 @@ fn switched_off(entry: &Entry, said: &Said, rules: Rules<'_>, faults: &mut BTree
     for name in said.template.placeholders() {
         if catalogue::action(name).is_some_and(|action| rules.keywords.shown(action).is_empty()) {
             let problem = format!("names {{{name}}}, but keywords.{name} is empty: give a keyword, or take it out");
-            faults.insert(fault(entry.key, said, problem));
+            faults.insert(fault(entry.key, said, &problem));
         }
     }
 }
@@ -150,6 +150,6 @@ fn number(text: Text, said: &Said, faults: &mut BTreeSet<Fault>) {
     if longest.max().unwrap_or(0) >= NUMBER {
         let problem =
             format!("holds a number of {NUMBER} or more digits: a teaser must not tell who called; take it out");
-        faults.insert(fault(text.key(), said, problem));
+        faults.insert(fault(text.key(), said, &problem));
     }
 }
