@@ -25,13 +25,13 @@ fn story(update: &str, parameters: &str, count: &str, settings: &[(&str, &str)],
     smsc.switch(SUBSCRIBER, false)?;
     rings(&gateway, 0)?;
     gateway.wait_alerts(SUBSCRIBER, &["accepted"])?;
-    for place in 1..CALLERS.len() {
+    for (place, caller) in CALLERS.iter().enumerate().skip(1) {
         rings(&gateway, place)?;
         smsc.wait_count(count, u64::try_from(place)?)?;
         wait::until_true("the newest alert tells of the caller", || {
             let alerts = gateway.alerts(SUBSCRIBER)?;
             let newest = alerts.last().cloned().unwrap_or_default();
-            let tells = newest["text"].as_str().is_some_and(|text| text.contains(CALLERS[place]));
+            let tells = newest["text"].as_str().is_some_and(|text| text.contains(caller));
             Ok(tells && newest["state"] == "accepted")
         })?;
     }

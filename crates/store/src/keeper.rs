@@ -172,7 +172,7 @@ impl HandOver {
             tracing::warn!(%error, "an erasure that was begun can't be finished: trying again");
             tokio::time::sleep(UPKEEP).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn take_over(&self, shared: &Shared) -> Result<(), StoreError> {

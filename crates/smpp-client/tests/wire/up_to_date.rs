@@ -61,13 +61,16 @@ const THROTTLED: Option<(u32, &[u8])> = Some((0x58, b""));
 const DELETED: Option<(u32, &[u8])> = Some((0, b"4a\x00\x00\x04\x00"));
 const EXPIRED: Option<(u32, &[u8])> = Some((0, b"4a\x00\x00\x03\x00"));
 
+/// What it is, how it is asked, the ids of the parts, whether it may be cancelled, what is asked and answered in turn, and what comes of it.
+type Case<'a> = (&'a str, UpdateMode, &'a [&'a str], bool, &'a [Turn], UpdateOutcome);
+
 #[tokio::test]
 async fn each_mode_asks_what_it_says_and_all_answers_make_one_outcome() {
     use UpdateMode::{Auto, Cancel, Replace, ReplaceIfPresent};
     let replaced = |id: Option<&str>| UpdateOutcome::Replaced { message_id: id.map(str::to_owned) };
     let too_late = |status| UpdateOutcome::TooLate { status };
     let (one, three) = (&["4a"][..], &["4a", "4b", "4c"][..]);
-    let cases: &[(&str, UpdateMode, &[&str], bool, &[Turn], UpdateOutcome)] = &[
+    let cases: &[Case<'_>] = &[
         ("replaced", Auto, one, true, &[(REPLACE_SM, OK)], replaced(None)),
         ("delivered before", Auto, one, true, &[(REPLACE_SM, REPLACEFAIL)], too_late(0x13)),
         (
