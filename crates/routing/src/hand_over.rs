@@ -389,6 +389,7 @@ impl Sides<'_> {
             of: bounded(MAX_COPIES, both(&base.of, &mine.of, &theirs.of)),
             untold,
             more,
+            made: whose(&base.made, &mine.made, &theirs.made, || mine.made.max(theirs.made)),
         }
     }
 

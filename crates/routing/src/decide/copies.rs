@@ -7,16 +7,22 @@
 //! No word but [`Saying::CopyEnded`] is an answer to a word, and nothing answers that: no two boxes talk for ever. A copy is made of calls that B
 //! missed, never of a copy.
 
-use model::{Kind, MissedCall, Msisdn, split};
+use std::time::Duration;
 
+use model::{Kind, MissedCall, Msisdn, Timestamp, split};
+
+use super::call::today;
 use super::case::{Case, NewAlert};
 use super::tell::list_text;
 use crate::call_box::add;
 use crate::text::Say;
 use crate::{
-    CopiesAsked, Effect, MAX_COPIES, NothingWhy, Pending, Question, ReplyVerdict, Saying, Subscriber, SubscriberStatus,
-    Tally, Verdict, Word,
+    CopiesAsked, CopiesMade, Effect, MAX_COPIES, NothingWhy, Pending, Question, ReplyVerdict, Saying, Subscriber,
+    SubscriberStatus, Tally, Verdict, Word,
 };
+
+/// How often is looked whether a day that has all its copies is over.
+const FULL_DAY_LOOK: Duration = Duration::from_secs(3600);
 
 /// Says something to another box.
 pub(super) fn say(case: &mut Case<'_>, to: Msisdn, saying: Saying) {
@@ -32,18 +38,33 @@ pub(super) fn count(case: &mut Case<'_>, call: &MissedCall) {
     }
 }
 
-/// Once the calls are told here, they are told to the other number too.
+/// Once the calls are told here, they are told to the other number too: as often as alerts may be, or later with others.
 pub(super) fn pass_on(case: &mut Case<'_>) {
     if case.call_box.copies.untold.is_empty() || case.call_box.waiting() || case.in_the_dark() {
+        return;
+    }
+    let active = case.subscriber().filter(|subscriber| subscriber.status == SubscriberStatus::Active);
+    let Some(to) = active.and_then(|subscriber| subscriber.copy_to) else { return forget_calls(case) };
+    let (now, today) = (case.now, today(case));
+    if let Some(at) = not_before(case, today) {
+        case.look_again(at);
         return;
     }
     let copies = &mut case.call_box.copies;
     let (mut told, more) = (std::mem::take(&mut copies.untold), std::mem::take(&mut copies.more));
     told.reverse();
-    let active = case.subscriber().filter(|subscriber| subscriber.status == SubscriberStatus::Active);
-    if let Some(to) = active.and_then(|subscriber| subscriber.copy_to) {
-        say(case, to, Saying::Copy { told, more });
+    let earlier = copies.made.filter(|made| made.day == today).map_or(0, |made| made.count);
+    copies.made = Some(CopiesMade { at: now, day: today, count: earlier.saturating_add(1) });
+    say(case, to, Saying::Copy { told, more });
+}
+
+/// When to look whether the next copy may be made, if it may not be now.
+fn not_before(case: &Case<'_>, today: i32) -> Option<Timestamp> {
+    let (limits, made) = (&case.policy.limits, case.call_box.copies.made?);
+    if made.day == today && made.count >= limits.daily_cap {
+        return Some(case.now + FULL_DAY_LOOK);
     }
+    Some(made.at + limits.min_interval).filter(|at| *at > case.now)
 }
 
 /// A copy came. Who refused, or must not be contacted, doesn't get it, and the sender makes no more.
