@@ -99,6 +99,9 @@ pub struct Copies {
     /// Calls of callers that no longer fit into `untold`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u32,
+    /// Until when this person is not asked again whether they want copies, unless they agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questioned: Option<Timestamp>,
     /// The copies that were made lately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<CopiesMade>,

@@ -103,17 +103,20 @@ fn copy_text(case: &Case<'_>, kind: Kind, from: Msisdn, told: &[Tally], more: u3
     }
 }
 
-/// Somebody offers copies: asks whether they are wanted. One question at a time, and none that would take the place of another.
+/// Somebody offers copies: asks whether they are wanted. One question at a time, none that would take the place of
+/// another, and none soon after one that was taken back.
 pub(super) fn offered(case: &mut Case<'_>, from: Msisdn) -> Verdict {
     if let Some(why) = unwelcome(case) {
         return Verdict::Nothing(why);
     }
     let asked = case.call_box.pending.is_some_and(|pending| pending.until > case.now);
-    if asked || case.call_box.copies.of.len() >= MAX_COPIES {
+    let lately = case.call_box.copies.questioned.is_some_and(|until| until > case.now);
+    if asked || lately || case.call_box.copies.of.len() >= MAX_COPIES {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
     let until = case.now + case.policy.self_service.confirm_within;
     case.call_box.pending = Some(Pending { question: Question::CopiesOf(from), until });
+    case.call_box.copies.questioned = Some(until);
     let number = case.shown(from);
     let text = case.say(Say::CopyQuestion, &[("number", &number)]);
     case.queue_notice(text);

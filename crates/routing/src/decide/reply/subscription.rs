@@ -53,6 +53,7 @@ pub(super) fn confirm(case: &mut Case<'_>) -> ReplyVerdict {
         Some(Question::Subscribe) if suspended(case) => answered(case, ReplyVerdict::Suspended),
         Some(Question::Subscribe) => subscribed(case),
         Some(Question::CopiesOf(sender)) => {
+            case.call_box.copies.questioned = None;
             if !case.call_box.copies.of.contains(&sender) {
                 case.call_box.copies.of.push(sender);
             }

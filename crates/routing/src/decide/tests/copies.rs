@@ -209,3 +209,18 @@ fn copies_are_no_more_than_alerts_may_be_though_one_alert_is_brought_up_to_date_
     hear(&mut world, &mut told);
     assert_eq!((told, copy(&world).len()), (201, 4), "each call is in one of them");
 }
+
+#[test]
+fn an_offer_that_is_made_and_taken_back_again_and_again_asks_once() {
+    let mut world = World::new().with_subscriber(1);
+    for _ in 0..4 {
+        world.text(1, "COPY 13900000002");
+        world.talk();
+        world.text(1, "COPY OFF");
+        world.talk();
+    }
+    assert_eq!(world.count_to(2, Kind::Notice), 1);
+    world.wait(DAY);
+    world.text(1, "COPY 13900000002");
+    assert_eq!(world.talk(), ["send notice"], "another day");
+}
