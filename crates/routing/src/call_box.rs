@@ -237,7 +237,7 @@ impl CallBox {
             told_of: Vec::new(),
             reached: None,
             heard: Vec::new(),
-            copies: Copies { asked: None, of: Vec::new(), untold: Vec::new(), more: 0 },
+            copies: Copies { asked: None, of: Vec::new(), untold: Vec::new(), more: 0, questioned: None, made: None },
             futile: None,
             due: None,
         }

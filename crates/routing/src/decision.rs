@@ -4,8 +4,8 @@ use model::{AlertId, Kind, Msisdn, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Alert, CallBox, CampaignName, Conversion, Database, Event, Evidence, Listed, MAX_ASKED, MAX_AWAITING, MAX_HEARD,
-    RangeName, Subscriber, Word,
+    Alert, CallBox, CampaignName, Conversion, Database, Event, Evidence, Listed, MAX_ASKED, MAX_AWAITING, MAX_COPIES,
+    MAX_HEARD, RangeName, Subscriber, Word,
 };
 
 /// What is known of one called person when an event about them is decided, read in the transaction that will apply the effects.
@@ -59,9 +59,9 @@ pub struct CampaignStep {
     pub at: Timestamp,
 }
 
-/// Changes that one decision has at most: a word to each caller who is awaited, one of each person who can be reached again, what was asked while the
-/// database was abnormal and what it leads to, and the others.
-pub const MAX_EFFECTS: usize = 2 * MAX_AWAITING + 4 * (MAX_ASKED + MAX_HEARD) + 10;
+/// Changes that one decision has at most: a word to each caller who is awaited, one of each person who can be reached again, one to each whose copies
+/// end, what was asked while the database was abnormal and what it leads to, and the others.
+pub const MAX_EFFECTS: usize = 2 * MAX_AWAITING + MAX_COPIES + 4 * (MAX_ASKED + MAX_HEARD) + 10;
 
 /// One change to commit.
 #[expect(

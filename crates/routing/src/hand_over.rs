@@ -355,12 +355,14 @@ impl Sides<'_> {
         whose(&self.base.refused_at, &mine, &theirs, || mine.map(|mine| theirs.map_or(mine, |theirs| theirs.min(mine))))
     }
 
-    /// Each decision of the person counts, of whichever side it is known.
+    /// Each decision of the person counts, of whichever side it is known. Who hides from more than fit hides from everybody.
     fn privacy(&self) -> Privacy {
         let (base, mine, theirs) = (&self.base.privacy, &self.mine.privacy, &self.theirs.privacy);
+        let hidden_from = both(&base.hidden_from, &mine.hidden_from, &theirs.hidden_from);
+        let too_many = hidden_from.len() > MAX_HIDDEN;
         Privacy {
-            hidden: whose(&base.hidden, &mine.hidden, &theirs.hidden, || mine.hidden),
-            hidden_from: bounded(MAX_HIDDEN, both(&base.hidden_from, &mine.hidden_from, &theirs.hidden_from)),
+            hidden: too_many || whose(&base.hidden, &mine.hidden, &theirs.hidden, || mine.hidden),
+            hidden_from: bounded(MAX_HIDDEN, hidden_from),
             notify: whose(&base.notify, &mine.notify, &theirs.notify, || mine.notify),
         }
     }
@@ -389,6 +391,10 @@ impl Sides<'_> {
             of: bounded(MAX_COPIES, both(&base.of, &mine.of, &theirs.of)),
             untold,
             more,
+            questioned: whose(&base.questioned, &mine.questioned, &theirs.questioned, || {
+                mine.questioned.max(theirs.questioned)
+            }),
+            made: whose(&base.made, &mine.made, &theirs.made, || mine.made.max(theirs.made)),
         }
     }
 
@@ -654,6 +660,18 @@ mod tests {
                 ..empty()
             }
         }
+    }
+
+    #[test]
+    fn who_hid_on_two_nodes_from_more_than_fit_hides_from_everybody() {
+        let half = u64::try_from(MAX_HIDDEN).unwrap() * 2 / 3;
+        let hides = |from: u64| {
+            let hidden_from = (from..from + half).map(someone).collect();
+            CallBox { privacy: Privacy { hidden_from, ..Privacy::default() }, ..empty() }
+        };
+        let merged = merge(&empty(), &hides(0), &hides(100));
+        assert!((0..half).chain(100..100 + half).all(|who| !merged.privacy.lets_know(someone(who))));
+        assert!(merged.privacy.hidden_from.len() <= MAX_HIDDEN);
     }
 
     proptest! {

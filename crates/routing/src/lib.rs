@@ -46,7 +46,8 @@ pub use policy::{
     Audience, Database, InDoubtPolicy, Limits, NotifyMe, Originator, Policy, SelfService, Service, Updates, Validity,
 };
 pub use privacy::{
-    Awaiting, Copies, CopiesAsked, Futile, MAX_AWAITING, MAX_COPIES, MAX_HIDDEN, Pending, Privacy, Question, Reachable,
+    Awaiting, Copies, CopiesAsked, CopiesMade, Futile, MAX_AWAITING, MAX_COPIES, MAX_HIDDEN, Pending, Privacy,
+    Question, Reachable,
 };
 pub use range::{Range, RangeError, RangeName, Ranges, Terms};
 pub use subscriber::{Subscriber, SubscriberStatus};

@@ -99,6 +99,23 @@ pub struct Copies {
     /// Calls of callers that no longer fit into `untold`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u32,
+    /// Until when this person is not asked again whether they want copies, unless they agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questioned: Option<Timestamp>,
+    /// The copies that were made lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<CopiesMade>,
+}
+
+/// Copies of one person's alerts in a day: the same bounds hold for them as for the alerts, though one alert may be brought up to date many times.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct CopiesMade {
+    /// When the last one was made.
+    pub at: Timestamp,
+    /// The day of the sender's own calendar that it was.
+    pub day: i32,
+    /// How many on that day.
+    pub count: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Timestamp, UpdateMode, UpdateOutcome};
+use model::{ReceiptState, Timestamp, UpdateMode, UpdateOutcome};
 
 use super::{Alert, AlertState, Calls, Part, Refusal, Update, UpdateState};
 use crate::{InDoubtPolicy, Limits};
@@ -176,6 +176,10 @@ impl Alert {
             Some(UpdateMode::Auto) => (true, may_cancel),
             Some(UpdateMode::Replace | UpdateMode::ReplaceIfPresent | UpdateMode::New) => (true, false),
         };
+        // A receipt answers what the SMSC did not: it took it back.
+        if cancelled && !delivered && parts.iter().any(|part| part.state == Some(ReceiptState::Deleted)) {
+            return self.cancelled(now);
+        }
         match policy {
             // Told as far as can be: never twice.
             InDoubtPolicy::Hold if replaced => {

@@ -179,6 +179,11 @@ impl Alert {
     pub fn lease_update(&mut self, database: Database, updates: &Updates, now: Timestamp) -> Option<UpdateOrder> {
         let way = self.way(updates)?;
         let may_cancel = self.may_cancel();
+        // A call that is added is worth as long as any other, however old the alert is; a teaser must not outlive what it was made for.
+        let validity = match self.kind {
+            Kind::Fallback | Kind::Detail | Kind::Notice | Kind::Notify => self.validity,
+            Kind::Teaser => self.validity.saturating_sub(now.since(self.created_at)),
+        };
         let AlertState::Accepted { smsc, parts, update: Some(update), .. } = &mut self.state else { return None };
         let UpdateState::Wanted { not_before } = update.state else { return None };
         // Of which a part has ended, nothing is taken back; a look gives the update up.
@@ -201,7 +206,7 @@ impl Alert {
             message_ids: parts.iter().map(|part| part.id.clone()).collect(),
             before: self.text.clone(),
             text: update.text.clone(),
-            validity: self.validity.saturating_sub(now.since(self.created_at)),
+            validity,
             mode: way,
             may_cancel,
             doubtful: update.doubts > 0,
@@ -261,12 +266,15 @@ impl Alert {
     pub fn want_update(&mut self, wish: Wish, updates: &Updates, now: Timestamp) -> bool {
         let only_cancel = wish.source != self.source;
         let AlertState::Accepted { smsc, parts, .. } = &self.state else { return false };
-        if !self.may_be_updated(now) || self.way_to(smsc, parts, &wish.text, only_cancel, updates).is_none() {
+        if !self.may_be_updated(now) {
             return false;
         }
+        let Some(way) = self.way_to(smsc, parts, &wish.text, only_cancel, updates) else { return false };
+        // What is taken back makes a new alert, which must not be taken back again at once.
+        let soonest = if way == UpdateMode::Cancel { self.created_at + PAUSE } else { now };
         let AlertState::Accepted { update, .. } = &mut self.state else { return false };
         let (attempts, aliases, wanted_at, not_before) = match update.take().map(|update| *update) {
-            None => (0, Vec::new(), now, now),
+            None => (0, Vec::new(), now, now.max(soonest)),
             Some(Update { state: UpdateState::Wanted { not_before }, attempts, aliases, wanted_at, .. }) => {
                 (attempts, aliases, wanted_at, not_before)
             }

@@ -7,16 +7,22 @@
 //! No word but [`Saying::CopyEnded`] is an answer to a word, and nothing answers that: no two boxes talk for ever. A copy is made of calls that B
 //! missed, never of a copy.
 
-use model::{Kind, MissedCall, Msisdn, split};
+use std::time::Duration;
 
+use model::{Kind, MissedCall, Msisdn, Timestamp, split};
+
+use super::call::today;
 use super::case::{Case, NewAlert};
 use super::tell::list_text;
 use crate::call_box::add;
 use crate::text::Say;
 use crate::{
-    CopiesAsked, Effect, MAX_COPIES, NothingWhy, Pending, Question, ReplyVerdict, Saying, Subscriber, SubscriberStatus,
-    Tally, Verdict, Word,
+    CopiesAsked, CopiesMade, Effect, MAX_COPIES, NothingWhy, Pending, Question, ReplyVerdict, Saying, Subscriber,
+    SubscriberStatus, Tally, Verdict, Word,
 };
+
+/// How often is looked whether a day that has all its copies is over.
+const FULL_DAY_LOOK: Duration = Duration::from_secs(3600);
 
 /// Says something to another box.
 pub(super) fn say(case: &mut Case<'_>, to: Msisdn, saying: Saying) {
@@ -32,18 +38,33 @@ pub(super) fn count(case: &mut Case<'_>, call: &MissedCall) {
     }
 }
 
-/// Once the calls are told here, they are told to the other number too.
+/// Once the calls are told here, they are told to the other number too: as often as alerts may be, or later with others.
 pub(super) fn pass_on(case: &mut Case<'_>) {
     if case.call_box.copies.untold.is_empty() || case.call_box.waiting() || case.in_the_dark() {
+        return;
+    }
+    let active = case.subscriber().filter(|subscriber| subscriber.status == SubscriberStatus::Active);
+    let Some(to) = active.and_then(|subscriber| subscriber.copy_to) else { return forget_calls(case) };
+    let (now, today) = (case.now, today(case));
+    if let Some(at) = not_before(case, today) {
+        case.look_again(at);
         return;
     }
     let copies = &mut case.call_box.copies;
     let (mut told, more) = (std::mem::take(&mut copies.untold), std::mem::take(&mut copies.more));
     told.reverse();
-    let active = case.subscriber().filter(|subscriber| subscriber.status == SubscriberStatus::Active);
-    if let Some(to) = active.and_then(|subscriber| subscriber.copy_to) {
-        say(case, to, Saying::Copy { told, more });
+    let earlier = copies.made.filter(|made| made.day == today).map_or(0, |made| made.count);
+    copies.made = Some(CopiesMade { at: now, day: today, count: earlier.saturating_add(1) });
+    say(case, to, Saying::Copy { told, more });
+}
+
+/// When to look whether the next copy may be made, if it may not be now.
+fn not_before(case: &Case<'_>, today: i32) -> Option<Timestamp> {
+    let (limits, made) = (&case.policy.limits, case.call_box.copies.made?);
+    if made.day == today && made.count >= limits.daily_cap {
+        return Some(case.now + FULL_DAY_LOOK);
     }
+    Some(made.at + limits.min_interval).filter(|at| *at > case.now)
 }
 
 /// A copy came. Who refused, or must not be contacted, doesn't get it, and the sender makes no more.
@@ -82,17 +103,20 @@ fn copy_text(case: &Case<'_>, kind: Kind, from: Msisdn, told: &[Tally], more: u3
     }
 }
 
-/// Somebody offers copies: asks whether they are wanted. One question at a time, and none that would take the place of another.
+/// Somebody offers copies: asks whether they are wanted. One question at a time, none that would take the place of
+/// another, and none soon after one that was taken back.
 pub(super) fn offered(case: &mut Case<'_>, from: Msisdn) -> Verdict {
     if let Some(why) = unwelcome(case) {
         return Verdict::Nothing(why);
     }
     let asked = case.call_box.pending.is_some_and(|pending| pending.until > case.now);
-    if asked || case.call_box.copies.of.len() >= MAX_COPIES {
+    let lately = case.call_box.copies.questioned.is_some_and(|until| until > case.now);
+    if asked || lately || case.call_box.copies.of.len() >= MAX_COPIES {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
     let until = case.now + case.policy.self_service.confirm_within;
     case.call_box.pending = Some(Pending { question: Question::CopiesOf(from), until });
+    case.call_box.copies.questioned = Some(until);
     let number = case.shown(from);
     let text = case.say(Say::CopyQuestion, &[("number", &number)]);
     case.queue_notice(text);

@@ -24,6 +24,7 @@ pub(super) fn stale(case: &mut Case<'_>) {
         call_box.pending.take_if(|pending| pending.until <= now);
     }
     call_box.copies.asked.take_if(|asked| asked.until <= now);
+    call_box.copies.questioned.take_if(|until| *until <= now);
     call_box.futile.take_if(|futile| now.since(futile.at) >= FUTILE_FOR);
     let rang = call_box.awaiting.iter().map(|one| one.at);
     let told = call_box.reachable.iter().chain(&call_box.told_of).map(|one| one.rang_at);

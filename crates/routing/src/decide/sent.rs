@@ -63,7 +63,7 @@ pub(super) fn dropped(case: &mut Case<'_>, id: AlertId) -> Verdict {
 pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
     match &alert.state {
         // A late answer sends it on its way again: later calls may join it.
-        AlertState::Queued { .. } if matches!(before, AlertState::InDoubt { .. }) && alert.kind != Kind::Notice => {
+        AlertState::Queued { .. } if matches!(before, AlertState::InDoubt { .. }) && is_about_own_calls(alert) => {
             case.call_box.open.get_or_insert(alert.id);
         }
         // What came while it was on its way is added to it.
@@ -85,6 +85,15 @@ pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
                 failed(case, alert, *why);
             }
         }
+    }
+}
+
+/// Whether it tells the person of their own calls: calls of theirs must not take the place of what a copy, or a list that is told again, says.
+const fn is_about_own_calls(alert: &Alert) -> bool {
+    match alert.kind {
+        Kind::Teaser => true,
+        Kind::Detail | Kind::Fallback => !alert.told.is_empty() || alert.more > 0,
+        Kind::Notice | Kind::Notify => false,
     }
 }
 

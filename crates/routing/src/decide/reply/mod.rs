@@ -196,6 +196,18 @@ pub(super) fn asked(case: &mut Case<'_>, text: &str) -> ReplyVerdict {
     }
 }
 
+/// Forgets requests that wait for the database and that a later word makes void; what is no request any longer goes too.
+fn forget_asked(case: &mut Case<'_>, void: impl Fn(&Case<'_>, &Request) -> bool) {
+    let keywords = &case.policy.keywords;
+    let stays = |text: &String| keywords.request(text).is_some_and(|request| !void(case, &request));
+    let asked: Vec<String> = case.call_box.asked.iter().filter(|text| stays(text)).cloned().collect();
+    if asked.len() < case.call_box.asked.len() {
+        case.call_box.deferred.retain(|deferred| *deferred != Deferred::Asked);
+        case.call_box.deferred.extend(asked.iter().map(|_| Deferred::Asked));
+        case.call_box.asked = asked;
+    }
+}
+
 /// No keyword of ours. Only people who have to do with us are answered.
 fn not_understood(case: &mut Case<'_>) -> ReplyVerdict {
     if has_to_do_with_us(case) {

@@ -1,8 +1,8 @@
 //! Notify-me, on request: being told of others, and letting others know. Anyone may decide it, and the one who can be reached decides for good.
 
 use super::super::case::Case;
-use super::answered;
-use crate::{MAX_HIDDEN, Privacy, ReplyVerdict};
+use super::{answered, forget_asked};
+use crate::{Action, MAX_HIDDEN, Privacy, ReplyVerdict};
 
 pub(super) fn notify_on(case: &mut Case<'_>) -> ReplyVerdict {
     case.call_box.privacy.notify = Some(true);
@@ -12,6 +12,7 @@ pub(super) fn notify_on(case: &mut Case<'_>) -> ReplyVerdict {
 pub(super) fn notify_off(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
     case.call_box.privacy.notify = Some(false);
     case.call_box.reachable.clear();
+    forget_asked(case, |_, request| request.action == Action::NotifyOn);
     if !over {
         case.notice(ReplyVerdict::NotifyOff);
     }
@@ -35,6 +36,11 @@ pub(super) fn hide(case: &mut Case<'_>, argument: &str, over: bool) -> ReplyVerd
         Some(_) => {}
         None => case.call_box.privacy.hidden = true,
     }
+    // The last word counts: what was asked before it, and waits for the database, would undo it.
+    forget_asked(case, |case, request| {
+        let undoes = number.is_none() || request.argument.is_empty() || case.number(&request.argument) == number;
+        request.action == Action::Show && undoes
+    });
     if !over {
         let number = number.map_or_else(String::new, |number| case.shown(number));
         case.notice_with(ReplyVerdict::Hidden, &[("number", &number)]);

@@ -4,7 +4,7 @@ use model::Kind;
 
 use super::super::case::Case;
 use super::super::{copies, record};
-use super::{answered, has_to_do_with_us, suspended};
+use super::{answered, forget_asked, has_to_do_with_us, suspended};
 use crate::{Action, Conversion, Deferred, Effect, EvidenceOf, Pending, Question, ReplyVerdict, Saying, Subscriber};
 
 /// A subscription, by the person's own request; where the operator wants it confirmed, they are asked first.
@@ -53,6 +53,7 @@ pub(super) fn confirm(case: &mut Case<'_>) -> ReplyVerdict {
         Some(Question::Subscribe) if suspended(case) => answered(case, ReplyVerdict::Suspended),
         Some(Question::Subscribe) => subscribed(case),
         Some(Question::CopiesOf(sender)) => {
+            case.call_box.copies.questioned = None;
             if !case.call_box.copies.of.contains(&sender) {
                 case.call_box.copies.of.push(sender);
             }
@@ -118,14 +119,5 @@ pub(super) fn unsubscribe(case: &mut Case<'_>, over: bool) -> ReplyVerdict {
 
 /// What was asked for as a subscriber, while the database was abnormal, is pointless for who no longer is one.
 fn forget_requests(case: &mut Case<'_>) {
-    let keywords = &case.policy.keywords;
-    let action = |text: &String| keywords.request(text).map(|request| request.action);
-    let anyone = |text: &String| matches!(action(text), Some(Action::Show | Action::NotifyOn | Action::Confirm));
-    let call_box = &mut case.call_box;
-    let before = call_box.asked.len();
-    call_box.asked.retain(anyone);
-    if call_box.asked.len() < before {
-        call_box.deferred.retain(|deferred| *deferred != Deferred::Asked);
-        call_box.deferred.extend(call_box.asked.iter().map(|_| Deferred::Asked));
-    }
+    forget_asked(case, |_, request| !matches!(request.action, Action::Show | Action::NotifyOn | Action::Confirm));
 }

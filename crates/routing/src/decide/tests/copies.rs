@@ -27,9 +27,11 @@ fn each_call_is_in_one_copy_whatever_becomes_of_the_alert() {
     world.rings(5, 1, Reason::NoAnswer);
     assert_eq!(world.talk(), ["send detail"]);
     assert_eq!(copy(&world), ["Copy for +8613900000001:\n1 missed call:\n+8613900000005 23 Nov 08:00"]);
-    // It joins what waits: the copy tells what is new.
+    // It joins what waits: the copy tells what is new, a little later.
     world.rings(6, 1, Reason::NoAnswer);
-    world.talk();
+    assert_eq!(world.talk(), [] as [String; 0]);
+    world.wait(MINUTE);
+    assert_eq!(world.talk(), ["send detail"]);
     assert_eq!(copy(&world)[1], "Copy for +8613900000001:\n1 missed call:\n+8613900000006 23 Nov 08:00");
     // It expires, and its calls are told again with the next: not so in the copy.
     world.submit();
@@ -39,7 +41,7 @@ fn each_call_is_in_one_copy_whatever_becomes_of_the_alert() {
     world.rings(7, 1, Reason::NoAnswer);
     world.talk();
     assert_eq!(world.last_to(1).told.len(), 3);
-    assert_eq!(copy(&world)[2..], ["Copy for +8613900000001:\n1 missed call:\n+8613900000007 23 Nov 09:00"]);
+    assert_eq!(copy(&world)[2..], ["Copy for +8613900000001:\n1 missed call:\n+8613900000007 23 Nov 09:01"]);
 }
 
 #[test]
@@ -152,4 +154,73 @@ fn a_new_number_takes_the_place_of_the_old_one_once_it_agrees() {
     assert_eq!(world.talk(), ["send notice", "send notice"]);
     assert_eq!(world.subscribers[&person(1)].copy_to, Some(person(3)));
     assert_eq!(world.call_box(2).copies, Copies::default());
+}
+
+#[test]
+fn a_copy_that_is_sent_again_after_a_late_answer_takes_no_calls_of_its_reader() {
+    let mut world = agreed().with_subscriber(2);
+    world.rings(5, 1, Reason::Busy);
+    world.talk();
+    let Leased::Send(submit) = ({
+        let id = world.last_to(2).id;
+        let (database, limits, now) = (world.database, world.policy.limits, world.now);
+        world.alerts.get_mut(&id).unwrap().lease(database, &limits, now)
+    }) else {
+        panic!("not leased")
+    };
+    let text = world.last_to(2).text.clone();
+    for outcome in [SubmitOutcome::InDoubt(NoAnswer::Timeout), SubmitOutcome::NotSent] {
+        world.on(person(2), &Event::Submitted { alert: submit.alert, attempt: submit.attempt, outcome });
+    }
+    assert_eq!(world.alerts[&submit.alert].state.as_str(), "queued");
+    world.rings(7, 2, Reason::Busy);
+    assert_eq!(world.alerts[&submit.alert].text, text, "the copy still tells what it told");
+    assert_eq!(world.last_to(2).told.len(), 1, "and the reader is told of the own call");
+}
+
+#[test]
+fn copies_are_no_more_than_alerts_may_be_though_one_alert_is_brought_up_to_date_again_and_again() {
+    let mut world = agreed();
+    world.policy.limits.daily_cap = 3;
+    world.rings(5, 1, Reason::NoAnswer);
+    let mut told = 0;
+    let hear = |world: &mut World, told: &mut u32| {
+        for word in &world.words {
+            let Saying::Copy { told: calls, more } = &word.saying else { continue };
+            *told += calls.iter().map(|tally| tally.count).sum::<u32>() + more;
+        }
+        world.talk();
+    };
+    hear(&mut world, &mut told);
+    world.submit();
+    for caller in 0..200 {
+        world.wait(Duration::from_secs(2));
+        assert_eq!(world.rings(100 + caller, 1, Reason::Unreachable), "held updating");
+        let id = world.last_to(1).id;
+        let (updates, now) = (world.policy.updates.clone(), world.now);
+        let alert = world.alerts.get_mut(&id).unwrap();
+        let order = alert.lease_update(Database::Normal, &updates, now).expect("an update");
+        let outcome = UpdateOutcome::Replaced { message_id: None };
+        world.on(person(1), &Event::Updated { alert: id, attempt: order.attempt, outcome });
+        hear(&mut world, &mut told);
+    }
+    assert_eq!((world.count_to(1, Kind::Detail), copy(&world).len()), (1, 3));
+    world.wait(DAY);
+    hear(&mut world, &mut told);
+    assert_eq!((told, copy(&world).len()), (201, 4), "each call is in one of them");
+}
+
+#[test]
+fn an_offer_that_is_made_and_taken_back_again_and_again_asks_once() {
+    let mut world = World::new().with_subscriber(1);
+    for _ in 0..4 {
+        world.text(1, "COPY 13900000002");
+        world.talk();
+        world.text(1, "COPY OFF");
+        world.talk();
+    }
+    assert_eq!(world.count_to(2, Kind::Notice), 1);
+    world.wait(DAY);
+    world.text(1, "COPY 13900000002");
+    assert_eq!(world.talk(), ["send notice"], "another day");
 }

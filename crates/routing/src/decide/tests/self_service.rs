@@ -253,3 +253,25 @@ fn who_hides_from_more_than_fit_hides_from_everybody_and_is_told_so() {
     assert_eq!(world.text(1, "SHOW"), "reply shown");
     assert_eq!(world.call_box(1).privacy, Privacy::default());
 }
+
+#[test]
+fn the_last_word_on_privacy_counts_though_an_earlier_one_waits_for_the_database() {
+    for (earlier, last, hidden, hidden_from, notify) in [
+        ("SHOW", "HIDE", true, 0, None),
+        ("SHOW", "HIDE 13900000002", false, 1, None),
+        ("SHOW 13900000002", "HIDE 13900000002", false, 1, None),
+        ("NOTIFY ON", "NOTIFY OFF", false, 0, Some(false)),
+    ] {
+        let mut world = World::new().with_subscriber(1);
+        world.database = Database::Abnormal;
+        world.text(1, earlier);
+        world.text(1, last);
+        world.recover();
+        let privacy = world.call_box(1).privacy;
+        assert_eq!(
+            (privacy.hidden, privacy.hidden_from.len(), privacy.notify),
+            (hidden, hidden_from, notify),
+            "{last}"
+        );
+    }
+}

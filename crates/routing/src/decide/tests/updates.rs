@@ -178,7 +178,8 @@ fn the_way_is_that_of_the_texts_and_of_the_smsc() {
             if let Some(order) = order {
                 assert_eq!((order.attempt, order.may_cancel, order.doubtful), (1, kind == Kind::Detail, false));
                 assert_eq!((order.before.as_str(), order.text.as_str()), ("as it was", text));
-                assert_eq!((order.validity, order.message_ids), (DAY - MINUTE * 2, vec!["a".to_owned()]));
+                let validity = if kind == Kind::Detail { DAY } else { DAY - MINUTE * 2 };
+                assert_eq!((order.validity, order.message_ids), (validity, vec!["a".to_owned()]));
             }
         }
     }
@@ -445,6 +446,7 @@ fn an_alert_of_several_parts_is_taken_back_with_all_its_ids() {
     let mut story = Story::of_a_subscriber();
     ring(&mut story, 1);
     story.send(taken(&["a", "b"]));
+    story.now = story.now + MINUTE;
     ring(&mut story, 2);
     let (order, _) = ask(&mut story, UpdateOutcome::Cancelled);
     assert_eq!((order.mode, order.message_ids.len()), (UpdateMode::Cancel, 2));
@@ -479,6 +481,7 @@ fn a_fallback_becomes_a_detail_with_its_new_text_or_is_taken_back_where_that_has
         assert_eq!(ring(&mut story, 1), "send fallback");
         story.send(taken(&["a"]));
         story.view.database = Database::Normal;
+        story.now = story.now + MINUTE;
         assert_eq!(ring(&mut story, 2), "held updating");
         let outcome = if same { REPLACED } else { UpdateOutcome::Cancelled };
         assert_eq!(ask(&mut story, outcome).0.mode, mode);
@@ -558,4 +561,60 @@ fn an_update_in_a_pause_holds_what_was_taken_back() {
     assert_eq!((story.untold(), story.alerts.len()), (2, 1));
     story.now = until;
     assert_eq!(story.on(&Event::Due { called: called() }), "send detail");
+}
+
+#[test]
+fn what_a_receipt_calls_deleted_after_an_unanswered_cancel_is_told_again_whatever_the_policy() {
+    for policy in [InDoubtPolicy::Hold, InDoubtPolicy::ResendOnce, InDoubtPolicy::Resend] {
+        for receipt_first in [true, false] {
+            let mut story = subscriber_with_phone_off();
+            story.policy.in_doubt = policy;
+            story.policy.updates.usual = UpdateMode::Cancel;
+            ring(&mut story, 2);
+            let order = lease(&mut story);
+            let unanswered =
+                Event::Updated { alert: order.alert, attempt: 1, outcome: UpdateOutcome::InDoubt(NoAnswer::Timeout) };
+            if receipt_first {
+                story.receipt(ReceiptState::Deleted);
+                story.on(&unanswered);
+            } else {
+                story.on(&unanswered);
+                story.receipt(ReceiptState::Deleted);
+            }
+            assert_eq!(story.alerts[&order.alert].state.as_str(), "superseded", "{policy:?}");
+            assert_eq!((story.alerts.len(), story.last().told.len(), story.untold()), (2, 2, 0), "{policy:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_added_late_is_worth_as_long_as_any_other() {
+    let mut story = subscriber_with_phone_off();
+    story.now = NOW + DAY - MINUTE;
+    assert_eq!(ring(&mut story, 2), "held updating");
+    assert_eq!(lease(&mut story).validity, story.policy.limits.validity.alert);
+}
+
+#[test]
+fn somebody_who_rings_without_end_costs_the_smsc_no_more_where_alerts_are_taken_back() {
+    let mut story = Story::of_a_subscriber();
+    story.policy.updates.usual = UpdateMode::Cancel;
+    ring(&mut story, 1);
+    let mut submits = 0;
+    for tick in 0..100_u64 {
+        story.now = NOW + Duration::from_millis(100) * u32::try_from(tick).unwrap();
+        ring(&mut story, 100 + tick);
+        if let Leased::Send(submit) = story.lease() {
+            submits += 1;
+            story.on(&Event::Submitted { alert: submit.alert, attempt: submit.attempt, outcome: taken(&["a"]) });
+        }
+        let id = story.last().id;
+        let updates = story.policy.updates.clone();
+        let order = story.alerts.get_mut(&id).unwrap().lease_update(Database::Normal, &updates, story.now);
+        if let Some(order) = order {
+            let outcome = UpdateOutcome::Cancelled;
+            story.on(&Event::Updated { alert: order.alert, attempt: order.attempt, outcome });
+        }
+    }
+    assert!(submits <= 11, "{submits} submits in ten seconds");
 }
