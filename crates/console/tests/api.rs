@@ -155,7 +155,7 @@ async fn status_has_the_documented_shape() {
             "links": [{
                 "name": "smsc1/1", "smsc": "smsc1", "bind": "transceiver", "state": "bound", "since": "2026-11-23T04:00:00.000Z",
                 "window": 100, "in_flight": 7, "rate": 50, "slowed_to": 25, "throttled": false, "throttled_ms": 1500,
-                "answers": {"count": 9, "p50_ms": 10}, "counts": {"in_doubt": 1},
+                "answers": {"count": 9, "p50_ms": 10}, "abilities": {"replace_sm": "can"}, "counts": {"in_doubt": 1},
             }],
             "sip": {
                 "listens": ["udp://0.0.0.0:5060"],

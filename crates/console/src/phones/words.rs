@@ -291,7 +291,7 @@ impl Words {
     const fn nothing(&self, why: NothingWhy) -> &'static str {
         match why {
             NothingWhy::Duplicate => self.pick("Not told: this call was counted before", "未通知：同一来电已计入"),
-            NothingWhy::TooOld => self.pick("Not told: the call is too long ago", "未通知：来电已过去太久"),
+            NothingWhy::TooOld | NothingWhy::NotifyTooLate => self.pick("Not told: the call is too long ago", "未通知：来电已过去太久"),
             NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已暂停"),
             NothingWhy::Refused => self.pick("Not told: this person refused", "未通知：用户已拒收"),
             NothingWhy::DoNotContact => self.pick("Not told: on the do-not-contact list", "未通知：在免打扰名单中"),
@@ -315,7 +315,6 @@ impl Words {
             NothingWhy::NotifyCap => {
                 self.pick("Not told: enough of these for one day", "未通知：可接通通知已达当日上限")
             }
-            NothingWhy::NotifyTooLate => self.pick("Not told: the call is too long ago", "未通知：来电已过去太久"),
             NothingWhy::Deferred => self.pick("Waits for the database", "等待数据库恢复"),
         }
     }

@@ -74,7 +74,8 @@ pub(super) fn acted(case: &mut Case<'_>) {
 
 /// The network gave a teaser up: it keeps the next one away as long as its offer lasts, so that who can't be reached isn't tried at every call, and no longer.
 pub(super) fn never_seen(case: &mut Case<'_>, teaser: &Alert) {
-    let own = |offer: &&mut Offer| offer.teased_at == teaser.created_at;
+    // An answer to a text may be as old as the teaser.
+    let own = |offer: &&mut Offer| teaser.kind == Kind::Teaser && offer.teased_at == teaser.created_at;
     if let Some(offer) = case.call_box.offer.as_mut().filter(own) {
         let end = offer.expires_at;
         offer.silent_until = Some(offer.silent_until.map_or(end, |until| until.min(end)));

@@ -289,7 +289,7 @@ fn teasers_come_from_the_commercial_code_and_replies_to_it_count() {
         assert_eq!(words(decide(&policy, &teased(), &reply_to(to, "C"), NOW).verdict), verdict);
     }
     let decision = decide(&policy, &teased(), &reply_to("12598", "C"), NOW);
-    assert_eq!(decision.alerts().next().unwrap().source, Address::ShortCode(short("12599")), "the list is none");
+    assert_eq!(decision.alerts().next().unwrap().source, Address::ShortCode(short("12598")), "who is asked answers");
 }
 
 #[test]
