@@ -301,7 +301,9 @@ fn erasure_reason(text: &str) -> Result<String, &'static str> {
 }
 
 /// Whom to register.
+// A variant that flattens it has the same name, and a group can't be there twice.
 #[derive(Args, Debug)]
+#[group(skip)]
 pub struct Import {
     /// The CSV file; '-' for standard input
     #[arg(value_name = "FILE")]
@@ -315,7 +317,9 @@ pub struct Import {
 }
 
 /// Where everybody is written.
+// A variant that flattens it has the same name, and a group can't be there twice.
 #[derive(Args, Debug)]
+#[group(skip)]
 pub struct Export {
     /// The CSV file, replaced if it is there; '-' for standard output
     #[arg(value_name = "FILE", default_value = "-")]

@@ -1,9 +1,14 @@
 -- What people are asked and say (consent, refusals, campaigns), what they chose, and how one person is forgotten.
 
-alter table subscriber add column clock text check (clock in ('12', '24'));
-alter table subscriber add column quiet text
-    check (quiet ~ '^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$');
-alter table subscriber add column copy_to bigint check (copy_to between 1000000 and 999999999999999);
+-- Not validated: there is nothing in new columns, and a large table would be read for it while nobody may look up a subscriber.
+alter table subscriber
+    add column clock text,
+    add column quiet text,
+    add column copy_to bigint,
+    add constraint subscriber_clock check (clock in ('12', '24')) not valid,
+    add constraint subscriber_quiet
+        check (quiet ~ '^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$') not valid,
+    add constraint subscriber_copies check (copy_to between 1000000 and 999999999999999 and copy_to <> number) not valid;
 create index subscriber_copy_to on subscriber (copy_to) where copy_to is not null;
 comment on column subscriber.clock is 'How times are written: 12 or 24; null: as in the range, else the default.';
 comment on column subscriber.quiet is 'A window of every day, local time, like 22:00-07:00, in which alerts are held and told in one at its end; null: none.';
@@ -32,6 +37,26 @@ begin
 end $$;
 create trigger listed_bucket before insert or update on listed
     for each row execute function listed_bucket();
+
+-- Whoever changes a list: who waits for an alert, or for a message that was taken, is looked at again, so that a teaser that is still queued and is not
+-- wanted any more does not leave. Locked in the order of the key, as by every batch.
+create function listed_matters() returns trigger language plpgsql as $$
+declare
+    one record;
+begin
+    for one in
+        select b.bucket, b.called from (select distinct number from changed_rows) c
+            join call_box b on b.bucket = (c.number % 64)::smallint and b.called = c.number
+            where b.open is not null order by b.bucket, b.called for update of b
+    loop
+        update call_box set due = least(due, now()) where bucket = one.bucket and called = one.called;
+    end loop;
+    return null;
+end $$;
+create trigger listed_gains after insert on listed
+    referencing new table as changed_rows for each statement execute function listed_matters();
+create trigger listed_loses after delete on listed
+    referencing old table as changed_rows for each statement execute function listed_matters();
 
 create table evidence (
     bucket smallint not null,

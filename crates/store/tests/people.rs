@@ -76,11 +76,15 @@ async fn lists_are_kept_in_the_local_store() {
     store.close().await;
 }
 
+async fn copies_to_the_prospect(store: &Embedded) {
+    let copies = Subscriber { copy_to: Some(prospect(1)), ..Subscriber::new(subscriber(2), now()) };
+    store.put_subscriber(copies).await.unwrap();
+}
+
 /// A subscriber with a call, its alert and receipt; a prospect who is teased, fetches and refuses; and somebody whom both rang.
 async fn play(store: &Embedded) {
     register(store, [subscriber(1), subscriber(2)]).await;
-    let copies = Subscriber { copy_to: Some(prospect(1)), ..Subscriber::new(subscriber(2), now()) };
-    store.put_subscriber(copies).await.unwrap();
+    copies_to_the_prospect(store).await;
     let calls = vec![call("a", subscriber(1)), call("b", prospect(1)), call("c", subscriber(2))];
     assert_eq!(verdicts(&happen(store, calls).await), ["send detail", "send teaser", "send detail"]);
     let submits = store.lease(10, &context(now())).await.unwrap();
@@ -92,6 +96,11 @@ async fn play(store: &Embedded) {
             .await;
     assert_eq!(verdicts(&said)[..2], ["reply granted", "reply refused"]);
     store.put_listed(vec![entry(prospect(1), List::Consent), entry(subscriber(1), List::Customers)]).await.unwrap();
+    // Who refused ends the copies too, and who sent them hears of it.
+    while store.backlog() > 0 {
+        support::settle(store, &context(now())).await.unwrap();
+    }
+    assert_eq!(store.subscriber(subscriber(2)).await.unwrap().unwrap().copy_to, None);
 }
 
 #[tokio::test]
@@ -99,6 +108,7 @@ async fn who_is_erased_leaves_nothing_but_charges_and_the_wish_not_to_be_contact
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     play(&store).await;
+    copies_to_the_prospect(&store).await;
     let known = store.person(prospect(1)).await.unwrap();
     assert!(known.call_box.is_some() && known.events.len() >= 4 && known.alerts.len() >= 2 && known.lists.len() == 1);
     assert_eq!(known.charges.len(), 1);
@@ -128,12 +138,33 @@ async fn who_is_erased_leaves_nothing_but_charges_and_the_wish_not_to_be_contact
     let nothing = Erased { do_not_contact: true, charges_kept: 1, ..Erased::default() };
     assert_eq!(store.erase(prospect(1), "asked again", now()).await.unwrap(), nothing);
     let counts = store.alert_counts();
-    assert_eq!(counts.queued + counts.accepted + counts.delivered, 1, "that of the one who is left: {counts:?}");
+    let left = store.person(subscriber(2)).await.unwrap().alerts.len() as u64;
+    assert!(left > 0);
+    assert_eq!(counts.queued + counts.accepted + counts.delivered, left, "those of the one who is left: {counts:?}");
     store.close().await;
     let tables: Vec<_> = traces(dir.path(), subscriber(1)).into_iter().map(|(table, _)| table).collect();
     assert_eq!(tables, ["erased"], "only the erasure itself");
-    let tables: Vec<_> = traces(dir.path(), prospect(1)).into_iter().map(|(table, _)| table).collect();
-    assert_eq!(tables, ["charge", "erased", "listed"]);
+    let tables: Vec<_> = traces(dir.path(), prospect(1)).into_iter().filter(|(table, _)| table != "erased").collect();
+    // What they said to somebody else, that they want no copies, is in that one's chain.
+    let left = [("charge", 1), ("event", 1), ("listed", 1)].map(|(table, count)| (table.to_owned(), count));
+    assert_eq!(tables, left);
+}
+
+#[tokio::test]
+async fn who_comes_on_a_list_while_a_teaser_is_queued_does_not_get_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let calls = (1..=2).map(|n| call(&n.to_string(), prospect(n))).collect();
+    assert_eq!(verdicts(&happen(&store, calls).await), ["send teaser", "send teaser"]);
+    store
+        .put_listed(vec![entry(prospect(1), List::DoNotContact), entry(prospect(3), List::DoNotContact)])
+        .await
+        .unwrap();
+    let looked = support::settle(&store, &context(now())).await.unwrap();
+    assert_eq!(looked.outcomes.iter().map(|outcome| outcome.called).collect::<Vec<_>>(), [Some(prospect(1))]);
+    let left = store.lease(10, &context(now())).await.unwrap();
+    assert_eq!(left.iter().map(|submit| submit.destination).collect::<Vec<_>>(), [prospect(2)]);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -342,17 +373,22 @@ async fn what_a_node_that_was_away_brings_back_of_an_erased_person_is_erased_too
     migrate_now(&database(&url, "migrates")).await.unwrap();
     let one = Node::start(here.path(), &url, "one").await;
     let two = Node::start(there.path(), &url, "two").await;
-    let gone = prospect(700);
+    let (gone, told) = (prospect(700), subscriber(9));
+    two.store.put_subscriber(Subscriber::new(told, clock())).await.unwrap();
     // It counts this call and knows nothing of the erasure.
     two.health
         .tell(routing::HealthEvent::Force { until: clock() + Duration::from_secs(600), reason: "test".to_owned() });
     assert_eq!(two.health.decides_by(), Database::Abnormal);
     assert_eq!(
         two.happen(vec![fresh("away", gone), reply(gone, "R")]).await,
-        ["nothing abnormal_no_registry", "reply refused"]
+        ["nothing abnormal_not_registered", "reply refused"]
     );
+    assert_eq!(two.happen(vec![fresh("told", told)]).await, ["send fallback"]);
+    let submits = two.store.lease(10, &two.context()).await.unwrap();
+    two.happen(submits.iter().map(|submit| accepted(submit, &["4711"])).collect()).await;
     one.store.erase(gone, "asked", clock()).await.unwrap();
-    assert_eq!(rows(&url, gone), "erasure");
+    one.store.erase(told, "asked", clock()).await.unwrap();
+    assert_eq!((rows(&url, gone).as_str(), rows(&url, told).as_str()), ("erasure", "erasure subscriber_gone"));
     two.health.tell(routing::HealthEvent::Lift);
     while two.health.now().machine.condition() != Condition::Normal || two.store.is_behind() {
         if two.store.hand_over(&two.context()).await.unwrap() != Step::Moved {
@@ -360,17 +396,19 @@ async fn what_a_node_that_was_away_brings_back_of_an_erased_person_is_erased_too
         }
     }
     assert!(rows(&url, gone).contains("missed_call"), "it was brought back");
+    assert!(rows(&url, told).contains("part"), "with the message ids");
     // Meanwhile the number registers anew.
     tokio::time::sleep(Duration::from_millis(5)).await;
     one.store.put_subscriber(Subscriber::new(gone, clock())).await.unwrap();
     let upkeep = tokio::spawn(two.store.clone().upkeep());
     for _ in 0..1_000 {
-        if sql(&url, "select count(*) from erasure_done").trim() == "2" {
+        if sql(&url, "select count(*) from erasure_done").trim() == "4" {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     upkeep.abort();
+    assert_eq!(rows(&url, told), "erasure subscriber_gone");
     assert_eq!(
         rows(&url, gone),
         "erasure listed subscriber",
@@ -378,4 +416,29 @@ async fn what_a_node_that_was_away_brings_back_of_an_erased_person_is_erased_too
     );
     one.stop().await;
     two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_changed_in_the_database_reaches_teasers_that_are_queued() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    migrate_now(&database(&url, "migrates")).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(dir.path(), &url, "one").await;
+    let (listed, other) = (prospect(1), prospect(2));
+    assert_eq!(node.happen(vec![fresh("a", listed), fresh("b", other)]).await, ["send teaser", "send teaser"]);
+    let due = async || node.store.due(clock(), 10, false).await.unwrap();
+    assert_eq!(due().await, []);
+    let put =
+        |number: Msisdn| format!("insert into listed (number, list) values ({}, 'do_not_contact')", number.as_u64());
+    sql(&url, &put(listed));
+    sql(&url, &put(prospect(3)));
+    assert_eq!(due().await, [listed], "who waits for nothing isn't looked at");
+    node.happen(vec![Event::Due { called: listed }]).await;
+    assert_eq!(due().await, []);
+    let left = node.store.lease(10, &node.context()).await.unwrap();
+    assert_eq!(left.iter().map(|submit| submit.destination).collect::<Vec<_>>(), [other]);
+    sql(&url, &format!("delete from listed where number = {}", listed.as_u64()));
+    assert_eq!(due().await, [], "nothing is queued any more");
+    node.stop().await;
 }

@@ -206,7 +206,7 @@ mod tests {
         quiet(Kind::Teaser, &"a".repeat(160));
         quiet(Kind::Notice, &"a".repeat(200));
         assert_eq!(
-            warned(Kind::Notice, &format!("It\u{2019}s {}", "a".repeat(80))),
+            warned(Kind::Notice, &format!("It\u{2019}s {}", "a".repeat(90))),
             ["\u{2019} (U+2019): without it the text would be GSM 7-bit and take 1 part instead of 2 parts"]
         );
         assert_eq!(

@@ -98,6 +98,9 @@ impl Change {
             let number = copy_to.map(|text| numbering.normalise(&text)).transpose();
             subscriber.copy_to = number
                 .map_err(|_| Refusal::Field { field: "copy_to", why: "not a number as your network writes it" })?;
+            if subscriber.copy_to == Some(subscriber.number) {
+                return Err(Refusal::Field { field: "copy_to", why: "the number itself" });
+            }
         }
         Ok(())
     }

@@ -298,7 +298,10 @@ impl Store for Embedded {
         self.write(entries.len(), move |turn| {
             let mut new = 0;
             for entry in &entries {
-                new += u64::from(rows::put_listed(turn.conn, entry)?);
+                if rows::put_listed(turn.conn, entry)? {
+                    new += 1;
+                    turn.look_again(entry.number)?;
+                }
             }
             Ok(new)
         })
@@ -306,7 +309,14 @@ impl Store for Embedded {
     }
 
     async fn delete_listed(&self, list: List, number: Msisdn) -> Result<bool, StoreError> {
-        self.write(1, move |turn| rows::delete_listed(turn.conn, list, number)).await
+        self.write(1, move |turn| {
+            let was = rows::delete_listed(turn.conn, list, number)?;
+            if was {
+                turn.look_again(number)?;
+            }
+            Ok(was)
+        })
+        .await
     }
 
     fn alert_counts(&self) -> AlertCounts {

@@ -298,6 +298,20 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Looks at who waits for an alert again, whose lists changed: a teaser that is queued may not be wanted any more.
+    pub(super) fn look_again(&mut self, called: Msisdn) -> Result<(), StoreError> {
+        let row = self.take_box(called)?;
+        let waits = row.value.open.is_some();
+        // Of all others, who may be many, nothing is kept in memory.
+        if waits || row.dirty {
+            self.put_box(row);
+        }
+        if waits {
+            self.append(&[Event::Due { called }])?;
+        }
+        Ok(())
+    }
+
     pub(super) fn used(&self, name: &RangeName) -> u64 {
         self.draft.usage.get(name).or_else(|| self.memory.usage.get(name)).copied().unwrap_or(0)
     }

@@ -35,13 +35,16 @@ impl HandOver {
     /// When the database is away, or something of the person stays undecided.
     pub async fn erase(&self, number: Msisdn, reason: &str, now: Timestamp) -> Result<Erased, StoreError> {
         let Some(shared) = &self.shared else { return self.local.erase(number, reason, now).await };
+        self.open().ok_or(StoreError::Away)?;
+        // It may take long, and batches go on meanwhile.
+        let prepared = shared.ask_apart(async |session: &Session| erase::prepare(session, number, None).await).await?;
         let begun = Instant::now();
         loop {
             self.open().ok_or(StoreError::Away)?;
             // No batch is under way, and none begins.
             let batches = shared.batches.lock().await;
             if !shared.is_behind() && !self.local.has_undecided(number).await? {
-                let erase = async |session: &Session| erase::erase(session, number, reason).await;
+                let erase = async |session: &Session| erase::erase(session, number, reason, prepared).await;
                 let (erased, erasure) = shared.ask_apart(erase).await?;
                 if self.local.erase_here(number, erasure.at).await? {
                     shared.note_erased(erasure).await?;
@@ -60,12 +63,15 @@ impl HandOver {
     pub(crate) async fn follow_erasures(&self, shared: &Shared) -> Result<(), StoreError> {
         let node = shared.node;
         for erasure in shared.ask(async |session: &Client| erase::to_do(session, node).await).await? {
+            let (number, at) = (erasure.number, Some(erasure.at));
+            let prepare = async |session: &Session| erase::prepare(session, number, at).await;
+            let prepared = shared.ask_apart(prepare).await?;
             let batches = shared.batches.lock().await;
-            if shared.is_behind() || self.local.has_undecided(erasure.number).await? {
+            if shared.is_behind() || self.local.has_undecided(number).await? {
                 continue;
             }
             // What this node brought back there, where it was away.
-            shared.ask_apart(async |session: &Session| erase::erase_late(session, erasure).await).await?;
+            shared.ask_apart(async |session: &Session| erase::erase_late(session, erasure, prepared).await).await?;
             if self.local.erase_here(erasure.number, erasure.at).await? {
                 shared.note_erased(erasure).await?;
                 tracing::info!(erasure = erasure.id, "a person was erased from this node's store");

@@ -67,7 +67,11 @@ impl Bulk {
     /// # Errors
     /// When the database did not do it.
     pub async fn erase(&mut self, number: Msisdn, reason: &str) -> Result<Erased, StoreError> {
-        self.asked(LONG, async |session| Ok(erase::erase(session, number, reason).await?.0)).await
+        self.asked(LONG, async |session| {
+            let prepared = erase::prepare(session, number, None).await?;
+            Ok(erase::erase(session, number, reason, prepared).await?.0)
+        })
+        .await
     }
 
     /// The session goes on being used only after an answer.

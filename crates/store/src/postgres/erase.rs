@@ -28,26 +28,42 @@ pub(crate) struct Erasure {
     pub(crate) at: Timestamp,
 }
 
-/// The end of a person's first alert here is before that of its message ids.
-const PARTS: &str = "delete from part where called = $1 and bucket = ($1 % 64)::smallint and created_at <= to_timestamp($2 / 1000.0) \
-    and created_at >= coalesce((select min(created_at) from alert where bucket = ($1 % 64)::smallint and called = $1), 'infinity') - interval '1 minute'";
+/// The message ids of a person's alerts that were made by a time, from a time on: an SMSC takes an alert after it was made.
+const PARTS: &str = "delete from part where called = $1 and bucket = ($1 % 64)::smallint \
+    and alert in (select id from alert where bucket = ($1 % 64)::smallint and called = $1 and created_at <= to_timestamp($2 / 1000.0)) \
+    and created_at >= greatest(to_timestamp($3 / 1000.0), coalesce((select min(created_at) from alert where bucket = ($1 % 64)::smallint \
+      and called = $1 and created_at <= to_timestamp($2 / 1000.0)), 'infinity')) - interval '1 minute'";
+
+const NOW: &str = "select (extract(epoch from now()) * 1000)::bigint";
+
+/// Deletes the message ids of a person's alerts that were made by a time, where there may be many to look through: with nothing locked, and calls go on
+/// meanwhile. Gives back from when on more may have come.
+async fn delete_parts(client: &Client, of: i64, before: i64) -> Result<i64> {
+    let (begin, ever) = (begin(DEADLINE), 0_i64);
+    let parameters: [Parameter<'_>; 3] = [(&of, Type::INT8), (&before, Type::INT8), (&ever, Type::INT8)];
+    let sent =
+        vec![plain(client, &begin), ask(client, NOW, &[]), ask(client, PARTS, &parameters), plain(client, "commit")];
+    let found = together(sent).await.map_err(Fault::from)?;
+    Ok(found.get(1).and_then(|rows| rows.first()).map_or(0, |row| row.get(0)))
+}
+
+/// [`delete_parts`], before a person is erased ([`erase`], [`erase_late`]), which goes on from there.
+pub(crate) async fn prepare(client: &Client, who: Msisdn, before: Option<Timestamp>) -> Result<i64> {
+    delete_parts(client, key(who), before.map_or(EVER, Timestamp::as_millis)).await
+}
 
 /// What is counted where rows go.
 fn counted(delete: &str) -> String {
     format!("with gone as ({delete} returning 1) select count(*) from gone")
 }
 
-/// Erases a person, and notes it for all nodes, in one transaction. Who refused or was on the do-not-contact list is on that from now on.
-pub(crate) async fn erase(client: &Client, who: Msisdn, reason: &str) -> Result<(Erased, Erasure)> {
+/// Erases a person, and notes it for all nodes, in one transaction. `prepared` is what [`prepare`] said. Who refused or was on the do-not-contact list is on that from now on.
+pub(crate) async fn erase(client: &Client, who: Msisdn, reason: &str, prepared: i64) -> Result<(Erased, Erasure)> {
     let of = key(who);
     let begin = begin(DEADLINE);
     let one: [Parameter<'_>; 1] = [(&of, Type::INT8)];
     let named: [Parameter<'_>; 2] = [(&of, Type::INT8), (&reason, Type::TEXT)];
-    // Alone, before the person is locked: calls go on meanwhile.
-    let deadline: [Parameter<'_>; 2] = [(&of, Type::INT8), (&EVER, Type::INT8)];
-    together(vec![plain(client, &begin), ask(client, PARTS, &deadline), plain(client, "commit")])
-        .await
-        .map_err(Fault::from)?;
+    let parts: [Parameter<'_>; 3] = [(&of, Type::INT8), (&EVER, Type::INT8), (&prepared, Type::INT8)];
     let sql = [
         // Locked first, as by every batch.
         "select refused_at is not null from call_box where bucket = ($1 % 64)::smallint and called = $1 for update".to_owned(),
@@ -71,7 +87,10 @@ pub(crate) async fn erase(client: &Client, who: Msisdn, reason: &str) -> Result<
     let noted = "insert into erasure (bucket, number, reason) values (($1 % 64)::smallint, $1, $2) \
         returning id, (extract(epoch from at) * 1000)::bigint";
     let mut sent = vec![plain(client, &begin)];
-    sent.extend(sql.iter().map(|sql| ask(client, sql, &one)));
+    let (locked, rest) = sql.split_at(1);
+    sent.extend(locked.iter().map(|sql| ask(client, sql, &one)));
+    sent.push(ask(client, PARTS, &parts));
+    sent.extend(rest.iter().map(|sql| ask(client, sql, &one)));
     sent.push(ask(client, noted, &named));
     sent.push(plain(client, "commit"));
     let answered = together(sent).await;
@@ -83,15 +102,15 @@ pub(crate) async fn erase(client: &Client, who: Msisdn, reason: &str) -> Result<
     let count = |place: usize| found.get(place).and_then(|rows| rows.first()).map_or(0, |row| unsigned(row.get(0)));
     let said = |place: usize| found.get(place).and_then(|rows| rows.first()).is_some_and(|row| row.get(0));
     let erased = Erased {
-        subscriber: count(3) > 0,
-        events: count(4) + count(5),
-        alerts: count(6),
-        evidence: count(7),
-        lists: count(12),
-        do_not_contact: said(1) || said(2),
-        charges_kept: count(8),
+        subscriber: count(4) > 0,
+        events: count(5) + count(6),
+        alerts: count(7),
+        evidence: count(8),
+        lists: count(13),
+        do_not_contact: said(1) || said(3),
+        charges_kept: count(9),
     };
-    let row = found.get(14).and_then(|rows| rows.first()).ok_or(StoreError::NotLoaded)?;
+    let row = found.get(15).and_then(|rows| rows.first()).ok_or(StoreError::NotLoaded)?;
     Ok((erased, Erasure { id: row.get(0), number: who, at: Timestamp::from_millis(row.get(1)) }))
 }
 
@@ -107,11 +126,13 @@ pub(crate) async fn to_do(client: &Client, node: i64) -> Result<Vec<Erasure>> {
     Ok(found.iter().filter_map(one).collect())
 }
 
-/// Erases what a node that was away brought back of a person since: whatever is from before the erasure. Whoever came anew since keeps what is theirs.
-pub(crate) async fn erase_late(client: &Client, erasure: Erasure) -> Result<()> {
+/// Erases what a node that was away brought back of a person since: whatever is from before the erasure. Whoever came anew since keeps what is theirs;
+/// a registration is never brought back, and may be imported again with the date that it had.
+pub(crate) async fn erase_late(client: &Client, erasure: Erasure, prepared: i64) -> Result<()> {
     let (of, before, begin) = (key(erasure.number), erasure.at.as_millis(), begin(DEADLINE));
     let one: [Parameter<'_>; 1] = [(&of, Type::INT8)];
     let both: [Parameter<'_>; 2] = [(&of, Type::INT8), (&before, Type::INT8)];
+    let parts: [Parameter<'_>; 3] = [(&of, Type::INT8), (&before, Type::INT8), (&prepared, Type::INT8)];
     let locked = "select body::text from call_box where bucket = ($1 % 64)::smallint and called = $1 for update";
     let found = together(vec![plain(client, &begin), ask(client, locked, &one)]).await.map_err(Fault::from)?;
     let body: Option<Option<String>> = found.get(1).and_then(|rows| rows.first()).map(|row| row.get(0));
@@ -121,12 +142,10 @@ pub(crate) async fn erase_late(client: &Client, erasure: Erasure) -> Result<()> 
         Some(Some(text)) => newest(&read(&text, "call_box")?).is_none_or(|newest| newest <= erasure.at),
     };
     let mut sql = vec![
-        PARTS,
         "delete from missed_call where called = $1 and at <= to_timestamp($2 / 1000.0)",
         "delete from reply where called = $1 and (body->>'at')::bigint <= $2",
         "delete from alert where bucket = ($1 % 64)::smallint and called = $1 and created_at <= to_timestamp($2 / 1000.0)",
         "delete from evidence where bucket = ($1 % 64)::smallint and called = $1 and at <= to_timestamp($2 / 1000.0)",
-        "delete from subscriber where bucket = ($1 % 64)::smallint and number = $1 and since <= to_timestamp($2 / 1000.0)",
     ];
     if old {
         sql.push(
@@ -135,7 +154,8 @@ pub(crate) async fn erase_late(client: &Client, erasure: Erasure) -> Result<()> 
         );
         sql.push("delete from call_box where bucket = ($1 % 64)::smallint and called = $1 and $2 > 0");
     }
-    let mut sent: Vec<_> = sql.iter().map(|sql| ask(client, sql, &both)).collect();
+    let mut sent = vec![ask(client, PARTS, &parts)];
+    sent.extend(sql.iter().map(|sql| ask(client, sql, &both)));
     sent.push(plain(client, "commit"));
     let done = together(sent).await;
     if done.is_err() {

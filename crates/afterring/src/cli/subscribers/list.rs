@@ -96,6 +96,9 @@ pub(super) fn read(input: impl Read, numbering: &Numbering, refuse: &mut dyn Ref
         let row = shaped(&record, &header).and_then(|()| {
             let number = numbering.normalise(text(&record, Some(places.number))?).map_err(|error| error.to_string())?;
             let choice = choices.place(&record, &places, numbering)?;
+            if choices.copies_to(choice) == Some(number) {
+                return Err("copy_to is the number itself".to_owned());
+            }
             Ok(Row { number, choice })
         });
         match row {
@@ -183,6 +186,10 @@ impl Choices {
         self.made.push(made);
         self.known.insert(self.key.clone(), place);
         Ok(place)
+    }
+
+    fn copies_to(&self, place: u32) -> Option<Msisdn> {
+        self.made.get(usize::try_from(place).ok()?)?.copy_to
     }
 }
 
@@ -327,7 +334,7 @@ mod tests {
     #[test]
     fn what_people_chose_by_keyword_is_read_and_checked() {
         let text = b"number,clock,quiet,copy_to\n+8613800000001,12,22-7,013800000002\n+8613800000003,,,\n+8613800000004,13,,\n\
-            +8613800000005,,22:00,\n+8613800000006,,,12\n";
+            +8613800000005,,22:00,\n+8613800000006,,,12\n+8613800000007,,,13800000007\n";
         let (list, refused) = listed(text);
         let found: Vec<_> = people(&list).iter().map(|one| (one.clock, one.quiet, one.copy_to)).collect();
         let other = Msisdn::try_from(8_613_800_000_002).unwrap();
@@ -335,7 +342,12 @@ mod tests {
             found,
             [(Some(ClockFace::Twelve), DayWindow::parse("22:00-07:00").ok(), Some(other)), (None, None, None)]
         );
-        for (place, words) in [(0, "clock is neither 12 nor 24"), (1, "quiet is not a window"), (2, "copy_to: ")] {
+        for (place, words) in [
+            (0, "clock is neither 12 nor 24"),
+            (1, "quiet is not a window"),
+            (2, "copy_to: "),
+            (3, "the number itself"),
+        ] {
             assert!(refused[place].1.contains(words), "{:?}", refused[place]);
         }
     }
