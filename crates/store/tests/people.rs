@@ -232,6 +232,7 @@ async fn texts_go_before_the_calls_and_evidence_stays_longer() {
     store.close().await;
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's clock")]
 fn clock() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())

@@ -202,6 +202,7 @@ fn another(parameter: &str) -> &'static str {
         "dest_ton_npi" => "0/1",
         "protocol_id" | "priority" => "1",
         "version" => "5.0",
+        "update" => "cancel",
         other => panic!("no other value for {other}"),
     }
 }
