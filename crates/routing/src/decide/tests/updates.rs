@@ -238,7 +238,9 @@ fn that_a_message_was_deleted_after_we_asked_for_it_says_that_it_was_taken_back_
             let state = if calls > 0 { "superseded" } else { "undelivered" };
             let asking = || {
                 let mut alert = in_state("asking");
-                let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { panic!("not accepted") };
+                let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else {
+                    panic!("not accepted")
+                };
                 update.how = Some(how);
                 alert
             };
@@ -279,7 +281,7 @@ fn that_it_was_taken_back_is_still_heard_when_nobody_answered_and_it_was_held() 
         }
         assert_eq!((word(story.last()), story.alerts.len()), ("given_up", 1));
         let first = story.last().id;
-        assert_eq!(story.receipt(ReceiptState::Deleted), "alert, send detail");
+        assert_eq!(story.receipt(ReceiptState::Deleted), "alert");
         assert_eq!(story.alerts[&first].state.as_str(), "superseded");
         assert_eq!((story.last().told.len(), story.alerts.len(), story.untold()), (2, 2, 0), "{how:?}");
     }
