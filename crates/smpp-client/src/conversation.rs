@@ -44,7 +44,9 @@ impl Link {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let mut talk = Talk::new(&self.settings, self.smsc_rate.clone(), self.trace.clone(), Instant::now());
+        let now = Instant::now();
+        let mut talk = Talk::new(&self.settings, self.smsc_rate.clone(), self.trace.clone(), now);
+        talk.asked = self.cuts.asked(now);
         let mut orders: Vec<Submit> = Vec::with_capacity(BATCH);
         let mut given: Vec<Acknowledgement> = Vec::with_capacity(BATCH);
         let timer = sleep_until(Instant::now());
@@ -275,6 +277,7 @@ impl Link {
         self.give_up(talk, |out, sent| {
             if out.has_left(sent.ends) { SubmitOutcome::InDoubt(NoAnswer::LinkLost) } else { sent.flight.unwritten() }
         });
+        self.cuts.learn(&talk.asked, Instant::now());
         talk.asked.end();
         self.paused_before += talk.pace.paused_for();
         self.gate.set(Door::Closed, self.gate.window());

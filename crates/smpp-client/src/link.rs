@@ -20,7 +20,7 @@ use crate::session::{Action, Event, Jitter, Policy, Session};
 use crate::settings::LinkSettings;
 use crate::state::{Closed, LinkState, Why};
 use crate::trace::Trace;
-use crate::updates::{Abilities, Asking};
+use crate::updates::{Abilities, Asking, Cuts};
 
 /// Orders, or acknowledgements, that are taken at a time.
 pub(crate) const BATCH: usize = 64;
@@ -77,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) orders_open: bool,
     pub(crate) asking: mpsc::Receiver<Asking>,
     pub(crate) asking_open: bool,
+    /// What connections before this one ended over.
+    pub(crate) cuts: Cuts,
     pub(crate) smsc_rate: Option<Arc<SmscRate>>,
     /// How long the connections before this one were paused.
     pub(crate) paused_before: Duration,
@@ -120,6 +122,7 @@ impl Link {
             orders_open: true,
             asking,
             asking_open: true,
+            cuts: Cuts::default(),
             smsc_rate,
             paused_before: Duration::ZERO,
             drain,

@@ -65,8 +65,8 @@ pub enum Updated {
     Refused(u32),
     /// The SMSC can't do it now, and says why in `command_status`.
     PutOff(u32),
-    /// The SMSC can't do this on this link: it said so with this `command_status`, or did not answer in time (`None`). Asked again on the same connection, it
-    /// is answered so at once.
+    /// The SMSC can't do this on this link: it said so with this `command_status`, or did not answer in time (`None`), or closed two connections over it. Asked
+    /// again on the same connection, it is answered so at once.
     Unsupported(Option<u32>),
     /// The standard can't say this: for `replace_sm` another coding, and for both ways of replacing more than one part, or over 254 octets (SMPP 3.4 §4.10).
     Unsayable,
@@ -198,6 +198,56 @@ pub(crate) enum Says {
     State(ReceiptState),
     /// Of a `submit_sm_resp`.
     Id(String),
+}
+
+/// Connections in a row that may end over a command that the SMSC has never answered, until it is taken for the cause: an SMSC that can't read it, and closes.
+const MOST_CUTS: u8 = 2;
+
+/// How long it is not asked then.
+const SHUNNED: Duration = Duration::from_secs(3_600);
+
+/// What the connections of one link ended over.
+#[derive(Debug, Default)]
+pub(crate) struct Cuts {
+    /// What the SMSC has answered on any of them: these connections ended for other reasons.
+    answered: Vec<Asks>,
+    cuts: Vec<Cut>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    asks: Asks,
+    times: u8,
+    last: Instant,
+}
+
+impl Cuts {
+    /// What a new connection is not asked; all others are.
+    pub(crate) fn asked(&mut self, now: Instant) -> Asked {
+        self.cuts.retain(|cut| now.saturating_duration_since(cut.last) < SHUNNED);
+        let shunned = self.cuts.iter().filter(|cut| cut.times >= MOST_CUTS);
+        Asked { unsupported: shunned.map(|cut| (cut.asks, None)).collect(), ..Asked::default() }
+    }
+
+    /// A connection ended, with these unanswered.
+    pub(crate) fn learn(&mut self, asked: &Asked, now: Instant) {
+        for asks in [Asks::Query, Asks::Cancel, Asks::Replace] {
+            if asked.answered.contains(&asks) && !self.answered.contains(&asks) {
+                self.answered.push(asks);
+            }
+            if self.answered.contains(&asks) {
+                self.cuts.retain(|cut| cut.asks != asks);
+                continue;
+            }
+            if !asked.unanswered.values().any(|unanswered| unanswered.asks == asks) {
+                continue;
+            }
+            match self.cuts.iter_mut().find(|cut| cut.asks == asks) {
+                Some(cut) => (cut.times, cut.last) = (cut.times.saturating_add(1), now),
+                None => self.cuts.push(Cut { asks, times: 1, last: now }),
+            }
+        }
+    }
 }
 
 /// What one connection was asked, and what was learnt of it.
@@ -490,6 +540,39 @@ mod tests {
         assert_eq!((first.try_recv(), asked.is_settled()), (Ok(Updated::NotAsked), false));
         asked.close();
         assert_eq!((second.try_recv(), asked.is_settled()), (Ok(Updated::NotAsked), true));
+    }
+
+    #[test]
+    fn what_connections_end_over_and_was_never_answered_is_not_asked_for_a_while() {
+        let (mut cuts, now) = (Cuts::default(), Instant::now());
+        for times in 1..=2 {
+            let mut asked = cuts.asked(now);
+            assert_eq!(asked.known(Asks::Replace), None, "{times}");
+            let _answer = ask(&mut asked, times, Asks::Replace, now);
+            cuts.learn(&asked, now);
+        }
+        let asked = cuts.asked(now);
+        assert_eq!(asked.known(Asks::Replace), Some(Updated::Unsupported(None)));
+        assert_eq!((asked.known(Asks::Cancel), asked.abilities().replace), (None, Ability::Cannot));
+        // A connection that ends over nothing says nothing.
+        cuts.learn(&asked, now);
+        assert_eq!(cuts.asked(now + SHUNNED).known(Asks::Replace), None, "it is tried again");
+    }
+
+    #[test]
+    fn what_was_ever_answered_is_not_what_a_connection_ends_over() {
+        let (mut cuts, now) = (Cuts::default(), Instant::now());
+        for times in 0..3 {
+            let mut asked = cuts.asked(now);
+            assert_eq!(asked.known(Asks::Cancel), None, "{times}");
+            let _answer = ask(&mut asked, 1, Asks::Cancel, now);
+            if times == 0 {
+                assert!(asked.answered(1, reply(0, Says::Nothing)));
+            }
+            let _answer = ask(&mut asked, 2, Asks::Cancel, now);
+            cuts.learn(&asked, now);
+        }
+        assert_eq!(cuts.asked(now).known(Asks::Cancel), None);
     }
 
     #[test]

@@ -291,7 +291,9 @@ impl Words {
     const fn nothing(&self, why: NothingWhy) -> &'static str {
         match why {
             NothingWhy::Duplicate => self.pick("Not told: this call was counted before", "未通知：同一来电已计入"),
-            NothingWhy::TooOld | NothingWhy::NotifyTooLate => self.pick("Not told: the call is too long ago", "未通知：来电已过去太久"),
+            NothingWhy::TooOld | NothingWhy::NotifyTooLate => {
+                self.pick("Not told: the call is too long ago", "未通知：来电已过去太久")
+            }
             NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已暂停"),
             NothingWhy::Refused => self.pick("Not told: this person refused", "未通知：用户已拒收"),
             NothingWhy::DoNotContact => self.pick("Not told: on the do-not-contact list", "未通知：在免打扰名单中"),

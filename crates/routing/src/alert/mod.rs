@@ -43,6 +43,10 @@ impl Part {
     fn is_delivered(&self) -> bool {
         self.state == Some(ReceiptState::Delivered)
     }
+
+    fn is_deleted(&self) -> bool {
+        self.state == Some(ReceiptState::Deleted)
+    }
 }
 
 /// Calls by caller, the last caller first, and those known as a number only.

@@ -104,8 +104,11 @@ impl Alert {
     /// The SMSC has the new text: it tells all of it.
     fn replaced(&mut self, id: Option<&str>, now: Timestamp) -> Calls {
         let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
-        if let Some(id) = id {
-            take_id(parts, &mut update.aliases, id);
+        if let Some(id) = id
+            && take_id(parts, &mut update.aliases, id)
+        {
+            // Of the message that was replaced, it may have been said that it is gone.
+            parts.iter_mut().for_each(|part| _ = part.state.take_if(|state| *state == ReceiptState::Deleted));
         }
         let added = Calls { told: std::mem::take(&mut update.added), more: std::mem::take(&mut update.added_more) };
         self.text.clone_from(&update.text);
@@ -165,33 +168,49 @@ impl Alert {
         true
     }
 
-    /// No more of this update. Where an attempt may have been done, the policy says what counts.
+    /// No more of this update. Where an attempt may have been done, the policy says what counts; but that a part was deleted after we asked for it says itself
+    /// that it was done.
     pub(super) fn give_up(&mut self, policy: InDoubtPolicy, now: Timestamp) -> Calls {
         let may_cancel = self.may_cancel();
         let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
         let delivered = parts.iter().all(Part::is_delivered);
-        let (replaced, cancelled) = match update.how.filter(|_| update.doubts > 0) {
+        let how = update.how.filter(|_| update.doubts > 0);
+        let (replaced, cancelled) = match how {
             None => (false, false),
             Some(UpdateMode::Cancel) => (false, true),
             Some(UpdateMode::Auto) => (true, may_cancel),
             Some(UpdateMode::Replace | UpdateMode::ReplaceIfPresent | UpdateMode::New) => (true, false),
         };
         // A receipt answers what the SMSC did not: it took it back.
-        if cancelled && !delivered && parts.iter().any(|part| part.state == Some(ReceiptState::Deleted)) {
+        if cancelled && !delivered && parts.iter().any(Part::is_deleted) {
             return self.cancelled(now);
         }
         match policy {
             // Told as far as can be: never twice.
-            InDoubtPolicy::Hold if replaced => {
-                let added =
-                    Calls { told: std::mem::take(&mut update.added), more: std::mem::take(&mut update.added_more) };
+            InDoubtPolicy::Hold => {
+                let mut added = Calls::default();
+                if replaced {
+                    added.told.append(&mut update.added);
+                    added.more = std::mem::take(&mut update.added_more);
+                }
                 let untold = update.end(UpdateState::GivenUp);
-                self.tell_also(&added);
+                // A receipt may still say that it was taken back.
+                update.how = how.filter(|_| cancelled);
+                if replaced {
+                    self.tell_also(&added);
+                }
                 untold
             }
             InDoubtPolicy::ResendOnce | InDoubtPolicy::Resend if cancelled && !delivered => self.cancelled(now),
-            InDoubtPolicy::Hold | InDoubtPolicy::ResendOnce | InDoubtPolicy::Resend => update.end(UpdateState::GivenUp),
+            InDoubtPolicy::ResendOnce | InDoubtPolicy::Resend => update.end(UpdateState::GivenUp),
         }
+    }
+
+    /// It was given up while it was in doubt whether it had been taken back, and a receipt says that it was; the calls that are untold again.
+    pub(super) fn cancelled_after_all(&mut self, now: Timestamp) -> Option<Calls> {
+        let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else { return None };
+        let in_doubt = update.state == UpdateState::GivenUp && update.how.is_some();
+        (in_doubt && parts.iter().any(Part::is_deleted)).then(|| self.cancelled(now))
     }
 }
 

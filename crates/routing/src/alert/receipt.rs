@@ -24,7 +24,7 @@ impl Alert {
         let untold = if said.is_final() && self.update_wanted_at().is_some() {
             self.give_up(policy, now)
         } else {
-            Calls::default()
+            self.cancelled_after_all(now).unwrap_or_default()
         };
         self.end_by_parts(now);
         Ok(untold)
@@ -85,6 +85,8 @@ fn part_of<'a>(parts: &'a mut [Part], aliases: &[String], receipt: &Receipt) -> 
     if let Some(key) = keys.iter().map(|(_, key)| key).find(|key| parts.iter().any(|part| id_key(&part.id) == **key)) {
         return parts.iter_mut().find(|part| id_key(&part.id) == *key && open(part));
     }
-    let was_its_own = aliases.iter().any(|alias| keys.iter().any(|(_, key)| id_key(alias) == *key));
+    // Under an earlier id, that it is deleted says that it was replaced.
+    let was_its_own = receipt.state != ReceiptState::Deleted
+        && aliases.iter().any(|alias| keys.iter().any(|(_, key)| id_key(alias) == *key));
     parts.iter_mut().find(|part| was_its_own && open(part))
 }

@@ -190,6 +190,25 @@ async fn a_connection_that_ends_leaves_it_in_doubt_and_without_one_it_waits() {
 }
 
 #[tokio::test]
+async fn an_smsc_that_closes_over_what_it_can_not_read_is_asked_twice_and_then_by_the_next_means() {
+    let (smsc, gateway, mut peer) = started(|settings| settings.reconnect_min = Duration::from_millis(1)).await;
+    let order = update(UpdateMode::Auto, &["4a"]);
+    for disconnects in 1..=2 {
+        let ending = async {
+            peer.expect(REPLACE_SM).await;
+            drop(peer);
+        };
+        let (outcome, ()) = tokio::join!(gateway.links.bring_up_to_date(order.clone()), ending);
+        assert_eq!(outcome, UpdateOutcome::InDoubt(NoAnswer::LinkLost));
+        gateway.until(|status| status.counts.disconnects == disconnects).await;
+        peer = smsc.bound().await;
+        gateway.until(|status| status.state == LinkState::Bound).await;
+    }
+    assert_eq!(brought(&gateway, &mut peer, order, &[(CANCEL_SM, OK)]).await, UpdateOutcome::Cancelled);
+    assert_eq!(gateway.status().counts.disconnects, 2);
+}
+
+#[tokio::test]
 async fn a_storm_of_updates_keeps_the_rate_of_the_smsc_and_what_finds_no_place_was_not_asked() {
     const STORM: usize = 40;
     let (_smsc, gateway, mut peer) = started(|settings| {

@@ -226,6 +226,86 @@ fn delivered() -> Receipt {
     receipt
 }
 
+fn deleted() -> Receipt {
+    Receipt { state: ReceiptState::Deleted, ..delivered() }
+}
+
+#[test]
+fn that_a_message_was_deleted_after_we_asked_for_it_says_that_it_was_taken_back_whatever_the_policy() {
+    let limits = Limits::default();
+    let in_doubt = UpdateOutcome::InDoubt(NoAnswer::Restart);
+    for policy in [InDoubtPolicy::Hold, InDoubtPolicy::Resend] {
+        for (how, calls) in [(UpdateMode::Cancel, 4), (UpdateMode::Auto, 4), (UpdateMode::Replace, 0)] {
+            let state = if calls > 0 { "superseded" } else { "undelivered" };
+            let asking = || {
+                let mut alert = in_state("asking");
+                let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else {
+                    panic!("not accepted")
+                };
+                update.how = Some(how);
+                alert
+            };
+            let untold = |calls: &Calls| count(&calls.told, calls.more);
+
+            // The receipt, then a restart.
+            let mut alert = asking();
+            assert_eq!(alert.receipt(&deleted(), policy, NOW), Ok(Calls::default()));
+            let back = alert.updated(1, &in_doubt, policy, &limits, NOW).unwrap();
+            assert_eq!(alert.state.as_str(), state, "{how:?}");
+            if calls > 0 {
+                assert_eq!(untold(&back), calls, "{how:?}");
+            }
+
+            // A restart, then the receipt.
+            let mut alert = asking();
+            assert_eq!(alert.updated(1, &in_doubt, policy, &limits, NOW), Ok(Calls::default()));
+            let back = alert.receipt(&deleted(), policy, NOW).unwrap();
+            assert_eq!(alert.state.as_str(), state, "{how:?}");
+            if calls > 0 {
+                assert_eq!(untold(&back), calls, "{how:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn that_it_was_taken_back_is_still_heard_when_nobody_answered_and_it_was_held() {
+    for how in [UpdateMode::Cancel, UpdateMode::Auto] {
+        let mut story = subscriber_with_phone_off();
+        story.policy.in_doubt = InDoubtPolicy::Hold;
+        story.policy.updates.usual = how;
+        story.policy.limits.update_wait = DAY;
+        ring(&mut story, 2);
+        for _ in 0..3 {
+            ask(&mut story, UpdateOutcome::InDoubt(NoAnswer::Timeout));
+            story.now = story.now + MINUTE;
+        }
+        assert_eq!((word(story.last()), story.alerts.len()), ("given_up", 1));
+        let first = story.last().id;
+        assert_eq!(story.receipt(ReceiptState::Deleted), "alert");
+        assert_eq!(story.alerts[&first].state.as_str(), "superseded");
+        assert_eq!((story.last().told.len(), story.alerts.len(), story.untold()), (2, 2, 0), "{how:?}");
+    }
+}
+
+#[test]
+fn that_a_message_was_deleted_which_another_replaced_ends_nothing() {
+    let outcome = UpdateOutcome::Replaced { message_id: Some("b".to_owned()) };
+    let hear = |alert: &mut Alert| alert.updated(1, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW);
+    let mut before = in_state("asking");
+    before.receipt(&deleted(), InDoubtPolicy::Hold, NOW).unwrap();
+    hear(&mut before).unwrap();
+    let mut after = in_state("asking");
+    hear(&mut after).unwrap();
+    assert_eq!(after.receipt(&deleted(), InDoubtPolicy::Hold, NOW), Err(Refusal::Unchanged));
+    for mut alert in [before, after] {
+        assert_eq!(word(&alert), "done");
+        let receipt = Receipt { message_id: "b".to_owned(), ..delivered() };
+        assert!(alert.receipt(&receipt, InDoubtPolicy::Hold, NOW).is_ok());
+        assert_eq!((alert.state.as_str(), count(&alert.told, 0)), ("delivered", 4));
+    }
+}
+
 #[test]
 fn a_node_learns_of_an_update_of_another_but_not_of_one_that_is_older_than_its_own() {
     let mut mine = in_state("none");
