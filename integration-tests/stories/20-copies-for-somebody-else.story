@@ -33,8 +33,11 @@ Carla's phone shows:
    1 missed call:
    +8613911110002 {today} 10:00"
 
+# Both hear of the end.
 Carla texts: STOP
 Carla's phone shows:
+  "You will get no more of these messages."
+Anna's phone shows:
   "No more copies of missed call messages are sent."
 Ben calls Anna at 11:00, busy
 Anna's phone shows:
