@@ -1,5 +1,5 @@
 # An SMSC that can't change messages: the second SMS tells only what is new
-At: the simulator, twisted
+At: the simulator
 
 Anna is 8613800000001
 Ben is 8613911110002

@@ -27,7 +27,7 @@ impl Running<'_, '_> {
         ];
         for (what, update) in updates {
             let updated = self.ask(&taken.message_ids, update).await;
-            let (said, advice) = told(updated);
+            let (said, advice) = told(&updated);
             self.teller.tell(&Step::Update { what, said, advice })?;
         }
         if self.test.asks_for_receipts() {
@@ -46,20 +46,20 @@ impl Running<'_, '_> {
 }
 
 /// What came of it, and what that means where it isn't what one hopes for.
-fn told(updated: Updated) -> (String, Option<&'static str>) {
+fn told(updated: &Updated) -> (String, Option<&'static str>) {
     match updated {
         Updated::Done | Updated::Taken(_) => ("done".to_owned(), None),
-        Updated::State(state) => (word(state).to_owned(), None),
+        Updated::State(state) => (word(*state).to_owned(), None),
         Updated::Refused(status) => (
-            format!("refused with {}", Status(status)),
+            format!("refused with {}", Status(*status)),
             Some("Mostly since the message is delivered, or was cancelled: try it with the phone off."),
         ),
         Updated::PutOff(status) => (
-            format!("not now: {}", Status(status)),
+            format!("not now: {}", Status(*status)),
             Some("The SMSC has too much to do. The gateway tries again a little later."),
         ),
         Updated::Unsupported(Some(status)) => (
-            format!("it can't: {}", Status(status)),
+            format!("it can't: {}", Status(*status)),
             Some("Some SMSCs can on a transmitter, and not on a transceiver: bind=pair."),
         ),
         Updated::Unsupported(None) => (

@@ -157,8 +157,8 @@ fn limits(reader: &mut Reader, max_parts: Option<usize>) -> Option<Limits> {
     let notice = time(reader, "reply.validity", MINUTE, LONGEST_VALIDITY);
     let notify = time(reader, "notify.validity", MINUTE, LONGEST_VALIDITY);
     let teaser_patience = time(reader, "teaser.patience", SECOND, DAY);
-    let teaser_interval = time(reader, "teaser.interval", Duration::from_secs(1), DAY * 365);
-    let offer_validity = time(reader, "teaser.offer_validity", MINUTE, DAY * 365);
+    let teaser_interval = time(reader, "teaser.interval", SECOND, DAY * 365);
+    let offer_validity = time(reader, "teaser.offer_validity", SECOND, DAY * 365);
     let dedup_window = time(reader, "ingress.dedup_window", MINUTE, DAY * 7);
     let same_call = time(reader, "ingress.same_call", Duration::ZERO, MINUTE * 5);
     let reply_limit = reader.text("reply.limit", |text| form::count(text, 1, 1000));
