@@ -145,7 +145,7 @@ fn round_trip(here: &Here) {
     let said = here.fed(&["subscribers", "import", "-"], "number\n+447700900123\n+8613800000010\n");
     assert_eq!(said.out, "imported 1 (new 1, changed 0), unchanged 1, refused 0\n");
     let all = here.run(&["subscribers", "export"]).out;
-    assert!(all.contains("+447700900123,suspended,en,Europe/London\n"), "{all}");
+    assert!(all.contains("+447700900123,suspended,en,Europe/London,,,\n"), "{all}");
 }
 
 #[test]

@@ -217,7 +217,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            warned(Kind::Detail, &"查".repeat(67 * 2 + 1)),
+            warned(Kind::Detail, &"您有未接来电请回复查看".chars().cycle().take(67 * 2 + 1).collect::<String>()),
             ["1 character shorter, it would take 2 parts instead of 3 parts"]
         );
     }
