@@ -25,7 +25,7 @@ fn story(make: Make) -> Result<()> {
         let number = number.to_string();
         smsc.handset(&number)?;
         let mut world = World::with(&smsc)?;
-        world.set("RANGES", "south=86138*:1000").set("TEASER__FETCH_PRICE", price);
+        world.set("RANGES", "south=86138*:1000").set("TEASER__FETCH_PRICE", price).set("ALERT__MAX_PARTS", "10");
         let gateway = world.start_bound()?;
         gateway.take(&json!({ "id": "1", "called": number }))?;
         let teaser = smsc.message_to(&number, 1)?;

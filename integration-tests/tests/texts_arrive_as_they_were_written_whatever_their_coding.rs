@@ -121,7 +121,7 @@ fn letters_of_every_alphabet() -> Result<()> {
     ] {
         let simulator = Simulator::start()?;
         let mut world = World::new()?;
-        world.set("RANGES", "south=86138*:1000").set("TEASER__FETCH_PRICE", price);
+        world.set("RANGES", "south=86138*:1000").set("TEASER__FETCH_PRICE", price).set("ALERT__MAX_PARTS", "10");
         let row = Row { alphabet, ..gsm(id, parameters, 0, |_| true) };
         let mut play = || {
             let gateway = start(&row, &simulator, &mut world, "en")?;
@@ -148,6 +148,7 @@ fn teaser(language: &str, filler: &str, count: usize) -> Result<(usize, usize)> 
     world
         .set("RANGES", "south=86138*:1000")
         .set("TEXT__LANGUAGE", language)
+        .set("ALERT__MAX_PARTS", "10")
         .set("TEASER__FETCH_PRICE", &filler.repeat(fetch))
         .set("TEASER__SUBSCRIBE_PRICE", &filler.repeat(subscribe));
     let gateway = world.start_bound()?;
