@@ -167,7 +167,8 @@ async function plays(page, scene, told) {
 
 /** The scenes that the page plays by itself. */
 async function scenes(page) {
-  await plays(page, 'phone_off', [[ENGLISH, /^3 missed calls:\n/]]);
+  // Who rang it in vain hears that it is on again.
+  await plays(page, 'phone_off', [[ENGLISH, /^3 missed calls:\n/], [CHINESE, /8613800000002/], [PROSPECT, /8613800000002/]]);
   await plays(page, 'database_dies', [[CHINESE, /^来电提醒：/, /^您有1个未接来电：/], [PROSPECT]]);
   await plays(page, 'offer', [[PROSPECT, /未接来电/, /\+8613700000001/, /QX/, /\+8613700000001/]]);
   await plays(page, 'notify', [[ENGLISH, /^1 missed call:/], [CHINESE, /8613800000002/]]);
