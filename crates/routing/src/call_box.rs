@@ -87,7 +87,7 @@ pub struct Fetched {
     /// The list as granted.
     pub list: Vec<Tally>,
     /// Calls in it that were told as a number only.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub more: u32,
 }
 
@@ -131,7 +131,7 @@ pub struct CallBox {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Tally>,
     /// Calls of callers that no longer fit into `untold`.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub more: u32,
     /// The alert that later calls wait for or join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,12 +201,8 @@ pub struct CallBox {
     pub due: Option<Timestamp>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+/// Whether a field says nothing and is left out where it is written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 

@@ -97,7 +97,7 @@ pub struct Copies {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Tally>,
     /// Calls of callers that no longer fit into `untold`.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub more: u32,
     /// Until when this person is not asked again whether they want copies, unless they agreed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,11 +116,6 @@ pub struct CopiesMade {
     pub day: i32,
     /// How many on that day.
     pub count: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 /// Texts of one person that changed nothing, in a row: two machines that answer each other come to an end.

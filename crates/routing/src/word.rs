@@ -25,14 +25,9 @@ pub enum Saying {
         /// The calls, the last caller first.
         told: Vec<Tally>,
         /// Calls told as a number only.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
         more: u32,
     },
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 impl Saying {

@@ -196,7 +196,7 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<Tally>,
     /// Calls it tells of as a number only.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub more: u32,
     /// When it was decided.
     pub created_at: Timestamp,
@@ -206,10 +206,10 @@ pub struct Alert {
     #[serde(default)]
     pub attempts: u32,
     /// Attempts that were not answered.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub doubts: u32,
     /// Attempts that the SMSC put off for a reason of this alert or of a moment.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub put_off: u32,
     /// The SMSC that could not take it at the last attempt, where another one is to be tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,11 +220,6 @@ pub struct Alert {
     /// Where it is.
     #[serde(flatten)]
     pub state: AlertState,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 /// What leasing an alert gives.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{Address, Kind, Msisdn, SmscName, Timestamp, UpdateMode, UpdateOrder, split};
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, AlertState, Calls, Part, is_zero};
+use super::{Alert, AlertState, Calls, Part};
 use crate::{CallBox, Database, Limits, Tally, Updates};
 
 /// The least time between two updates of one alert: bounds what somebody who rings without end costs the SMSC.
@@ -42,7 +42,7 @@ pub struct Update {
     /// Attempts at it, the current one included; counts on over several updates of one alert.
     pub attempts: u32,
     /// Attempts at this update that were not answered.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub doubts: u32,
     /// When it was first wanted.
     pub wanted_at: Timestamp,
@@ -58,13 +58,13 @@ pub struct Update {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<Tally>,
     /// Calls that it adds as a number only.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub added_more: u32,
     /// Calls that another node added while this one asked: untold again when the outcome is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub later: Vec<Tally>,
     /// The same, as a number only.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
     pub later_more: u32,
     /// Ids that the message had before an update gave it another: receipts may still use them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
