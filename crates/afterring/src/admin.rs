@@ -9,12 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use console::{ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, Operators, Status};
+use console::{
+    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, Operators, OrderError,
+    Reading, ReloadView, Status, SystemView,
+};
 use ingress::Counts;
-use model::{Numbering, Secret};
+use model::{Numbering, Secret, Timestamp};
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, Links};
-use store::{HandOver, Store};
+use store::{HandOver, Outcome, Store};
+use tokio::sync::broadcast;
 
 use crate::metrics::{DatabaseFigures, Metrics, Snapshot};
 use crate::pump::Desk;
@@ -34,6 +38,7 @@ pub struct Admin {
     /// Where there is a SIP listener.
     sip: Option<SipDoor>,
     usage: ArcSwap<Vec<(RangeName, u64)>>,
+    live: broadcast::Sender<Arc<Vec<Outcome>>>,
     draining: AtomicBool,
 }
 
@@ -49,10 +54,17 @@ pub struct Doors {
 impl Admin {
     /// Watches these.
     #[must_use]
-    pub fn new(desk: Desk, store: HandOver, links: Links, metrics: Arc<Metrics>, doors: Doors) -> Self {
+    pub fn new(
+        desk: Desk,
+        store: HandOver,
+        links: Links,
+        metrics: Arc<Metrics>,
+        live: broadcast::Sender<Arc<Vec<Outcome>>>,
+        doors: Doors,
+    ) -> Self {
         let usage = ArcSwap::from_pointee(Vec::new());
         let Doors { counts, sip } = doors;
-        Self { desk, store, links, metrics, counts, sip, usage, draining: AtomicBool::new(false) }
+        Self { desk, store, links, metrics, counts, sip, usage, live, draining: AtomicBool::new(false) }
     }
 
     /// No longer ready.
@@ -73,19 +85,54 @@ impl Admin {
     /// The operators' side, as the console asks for it.
     #[must_use]
     pub fn operators(self: Arc<Self>, numbering: Numbering, token: Option<Secret>) -> Operators {
-        let (status, force, ranges, metrics, ready) =
-            (Arc::clone(&self), Arc::clone(&self), Arc::clone(&self), Arc::clone(&self), Arc::clone(&self));
+        let handle = || Arc::clone(&self);
+        let (status, force, policy, metrics, ready) = (handle(), handle(), handle(), handle(), handle());
+        let (reading, system, order_link, reload, log) = (handle(), handle(), handle(), handle(), handle());
         Operators {
             store: self.store.clone(),
             numbering,
             status: Arc::new(move || status.status()),
             force: Arc::new(move |request| force.force(request)),
-            ranges: Arc::new(move || ranges.desk.policy.load().ranges.clone()),
+            policy: Arc::new(move || policy.desk.policy.load_full()),
+            reading: Arc::new(move || reading.reading()),
+            live: self.live.clone(),
+            system: Arc::new(move || system.system()),
+            order_link: Arc::new(move |order| order_link.order_link(&order)),
+            reload: Arc::new(move || reload.reload()),
+            log: Arc::new(move |wish| log.log(wish)),
             metrics: Arc::new(move || metrics.metrics()),
             ready: Arc::new(move || ready.checks()),
             clock: self.desk.clock,
             token,
         }
+    }
+
+    fn reading(&self) -> Reading {
+        Reading::none((self.desk.clock)())
+    }
+
+    fn system(&self) -> SystemView {
+        SystemView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: (self.desk.clock)(),
+            node: String::new(),
+            digest: String::new(),
+            settings: Vec::new(),
+            reloaded: None,
+            log: LogView { filter: String::new(), until: None },
+        }
+    }
+
+    fn order_link(&self, order: &LinkOrder) -> Result<(), OrderError> {
+        Err(OrderError::NoSuchLink(order.link.clone().unwrap_or_default()))
+    }
+
+    fn reload(&self) -> ReloadView {
+        ReloadView { at: (self.desk.clock)(), applied: Vec::new(), needs_restart: Vec::new(), faults: Vec::new() }
+    }
+
+    fn log(&self, _wish: Option<(String, Timestamp)>) -> Result<LogView, OrderError> {
+        Err(OrderError::Stopping)
     }
 
     fn status(&self) -> Status {

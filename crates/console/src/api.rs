@@ -16,9 +16,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use model::{Clock, Numbering, Secret};
-use routing::Ranges;
-use store::{HandOver, Store as _};
+use model::{Clock, Numbering, Secret, Timestamp};
+use routing::Policy;
+use store::{HandOver, Outcome, Store as _};
+use tokio::sync::broadcast;
 
 pub use self::force::{ForceError, ForceRequest};
 use self::refusal::Refusal;
@@ -26,7 +27,10 @@ pub use self::view::{
     AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SipPeerView, SipView, SpanView, Status,
     TermsView,
 };
+pub(crate) use self::view::{maybe_rfc3339, rfc3339};
 use crate::health::{self, Check};
+use crate::reading::Reading;
+use crate::system::{LinkOrder, LogView, OrderError, ReloadView, SystemView};
 
 /// The largest body in bytes; every request here is a handful of short fields.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -42,8 +46,20 @@ pub struct Operators {
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
     /// Forces the database's state, or lifts that.
     pub force: Arc<dyn Fn(ForceRequest) -> Result<(), ForceError> + Send + Sync>,
-    /// The ranges in use, which a reload changes.
-    pub ranges: Arc<dyn Fn() -> Ranges + Send + Sync>,
+    /// What decisions are taken by, which a reload changes.
+    pub policy: Arc<dyn Fn() -> Arc<Policy> + Send + Sync>,
+    /// What is counted, for figures and charts.
+    pub reading: Arc<dyn Fn() -> Reading + Send + Sync>,
+    /// What is decided, as it happens.
+    pub live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    /// The program and its settings.
+    pub system: Arc<dyn Fn() -> SystemView + Send + Sync>,
+    /// Orders a link, or all.
+    pub order_link: Arc<dyn Fn(LinkOrder) -> Result<(), OrderError> + Send + Sync>,
+    /// Reads the settings anew: files are read, so that it may take a while.
+    pub reload: Arc<dyn Fn() -> ReloadView + Send + Sync>,
+    /// Logs by another filter until a time; `None`: as the settings say.
+    pub log: Arc<dyn Fn(Option<(String, Timestamp)>) -> Result<LogView, OrderError> + Send + Sync>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// What readiness depends on, as found now ([`crate::Condition::checks`]).
@@ -129,6 +145,6 @@ struct RangesView {
 
 async fn ranges(State(operators): State<Operators>) -> Result<Json<RangesView>, Refusal> {
     let usage = operators.store.usage().await?;
-    let ranges = view::range_views(&(operators.ranges)(), &usage, (operators.clock)());
+    let ranges = view::range_views(&(operators.policy)().ranges, &usage, (operators.clock)());
     Ok(Json(RangesView { ranges }))
 }

@@ -2,15 +2,22 @@
 //!
 //! Everything here reads what it is handed and sends commands; nothing here decides about calls or touches an SMSC.
 
+pub mod access;
 mod api;
 mod assets;
+pub mod audit;
 mod health;
 mod language;
 pub mod phones;
+mod reading;
+mod system;
 
+pub use access::{Permission, Role, Scope, Viewer, Who};
 pub use api::{
     AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
     SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use health::{Check, Condition};
 pub use language::PageLanguage;
+pub use reading::{LinkReading, Reading, Series, Spread, Waiting};
+pub use system::{LinkOrder, LinkWish, LogView, OrderError, ReloadView, SettingView, SystemView};

@@ -13,7 +13,7 @@ use console::{
     AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, SipPeerView,
     SipView, Status, router,
 };
-use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Secret, ShortNumber, Source, Timestamp};
+use model::{CallId, Caller, MissedCall, Msisdn, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::Condition as DatabaseState;
 use routing::text::Texts;
 use routing::{Database, Event, Policy, Ranges, Service};
@@ -91,6 +91,11 @@ struct Gateway {
     _dir: tempfile::TempDir,
 }
 
+fn policy() -> Policy {
+    let service = Service::new(ShortNumber::parse("12599").unwrap());
+    Policy { ranges: ranges(), ..Policy::new(service, Texts::shipped().unwrap()) }
+}
+
 async fn gateway(change: impl FnOnce(&mut Operators)) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let settings = EmbeddedSettings::new(dir.path().to_owned(), Duration::from_secs(86_400));
@@ -98,18 +103,14 @@ async fn gateway(change: impl FnOnce(&mut Operators)) -> Gateway {
     let forced = Arc::new(Mutex::new(Vec::new()));
     let orders = Arc::clone(&forced);
     let mut operators = Operators {
-        store: store.clone(),
-        numbering: Numbering::new("86", "0", "00"),
         status: Arc::new(status),
         force: Arc::new(move |order| {
             orders.lock().unwrap().push(order);
             Ok(())
         }),
-        ranges: Arc::new(ranges),
         metrics: Arc::new(|| "# TYPE afterring_calls counter\nafterring_calls_total 7\n".into()),
         ready: Arc::new(|| fine().checks()),
-        clock: noon,
-        token: None,
+        ..support::operators(store.clone(), policy(), noon)
     };
     change(&mut operators);
     Gateway { address: serve(router(operators)).await, store, forced, _dir: dir }
@@ -133,9 +134,7 @@ impl Gateway {
         };
         self.store.local().append(vec![Event::Call(call)]).await.unwrap();
         let batch = self.store.local().next(10).await;
-        let service = Service::new(ShortNumber::parse("12599").unwrap());
-        let policy = Policy { ranges: ranges(), ..Policy::new(service, Texts::shipped().unwrap()) };
-        let context = Context { policy: Arc::new(policy), database: Database::Normal, now: noon() };
+        let context = Context { policy: Arc::new(policy()), database: Database::Normal, now: noon() };
         self.store.settle(batch, context).await.unwrap();
     }
 }

@@ -10,9 +10,66 @@
 )]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use console::{DatabaseStatus, JournalView, LogView, Operators, Reading, ReloadView, Status, SystemView};
+use model::{Clock, Numbering};
+use routing::{Condition, Policy};
+use store::HandOver;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+
+/// A gateway at rest without a database; tests put in what they look at.
+pub fn operators(store: HandOver, policy: Policy, clock: Clock) -> Operators {
+    let policy = Arc::new(policy);
+    Operators {
+        store,
+        numbering: Numbering::new("86", "0", "00"),
+        status: Arc::new(move || Status {
+            database: DatabaseStatus {
+                state: Condition::Normal,
+                forced: false,
+                configured: false,
+                since: clock(),
+                reason: None,
+                until: None,
+                behind: false,
+                quarantined: 0,
+                changes: Vec::new(),
+            },
+            links: Vec::new(),
+            sip: None,
+            journal: JournalView { pending: 0 },
+            counts: std::collections::BTreeMap::new(),
+        }),
+        force: Arc::new(|_| Ok(())),
+        policy: Arc::new(move || Arc::clone(&policy)),
+        reading: Arc::new(move || Reading::none(clock())),
+        live: broadcast::Sender::new(16),
+        system: Arc::new(move || SystemView {
+            version: "0.1.0".to_owned(),
+            started: clock(),
+            node: "one".to_owned(),
+            digest: "0000000000000000".to_owned(),
+            settings: Vec::new(),
+            reloaded: None,
+            log: LogView { filter: "info".to_owned(), until: None },
+        }),
+        order_link: Arc::new(|_| Ok(())),
+        reload: Arc::new(move || ReloadView {
+            at: clock(),
+            applied: Vec::new(),
+            needs_restart: Vec::new(),
+            faults: Vec::new(),
+        }),
+        log: Arc::new(|_| Ok(LogView { filter: "info".to_owned(), until: None })),
+        metrics: Arc::new(String::new),
+        ready: Arc::new(Vec::new),
+        clock,
+        token: None,
+    }
+}
 
 /// Serves until the test's runtime ends.
 pub async fn serve(router: axum::Router) -> SocketAddr {
