@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use console::{
-    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, Operators, OrderError,
-    Reading, ReloadView, Status, SystemView,
+    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish, Operators,
+    OrderError, Reading, ReloadView, Status, SystemView,
 };
 use ingress::Counts;
-use model::{Numbering, Secret, Timestamp};
+use model::{Numbering, Secret};
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, Links};
 use store::{HandOver, Outcome, Store};
@@ -131,7 +131,7 @@ impl Admin {
         ReloadView { at: (self.desk.clock)(), applied: Vec::new(), needs_restart: Vec::new(), faults: Vec::new() }
     }
 
-    fn log(&self, _wish: Option<(String, Timestamp)>) -> Result<LogView, OrderError> {
+    fn log(&self, _wish: Option<LogWish>) -> Result<LogView, OrderError> {
         Err(OrderError::Stopping)
     }
 

@@ -16,7 +16,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use model::{Clock, Numbering, Secret, Timestamp};
+use model::{Clock, Numbering, Secret};
 use routing::Policy;
 use store::{HandOver, Outcome, Store as _};
 use tokio::sync::broadcast;
@@ -29,8 +29,10 @@ pub use self::view::{
 };
 pub(crate) use self::view::{maybe_rfc3339, rfc3339};
 use crate::health::{self, Check};
+use crate::pages;
 use crate::reading::Reading;
-use crate::system::{LinkOrder, LogView, OrderError, ReloadView, SystemView};
+use crate::samples::Samples;
+use crate::system::{LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
 
 /// The largest body in bytes; every request here is a handful of short fields.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -58,8 +60,8 @@ pub struct Operators {
     pub order_link: Arc<dyn Fn(LinkOrder) -> Result<(), OrderError> + Send + Sync>,
     /// Reads the settings anew: files are read, so that it may take a while.
     pub reload: Arc<dyn Fn() -> ReloadView + Send + Sync>,
-    /// Logs by another filter until a time; `None`: as the settings say.
-    pub log: Arc<dyn Fn(Option<(String, Timestamp)>) -> Result<LogView, OrderError> + Send + Sync>,
+    /// Logs otherwise for a while; `None`: as the settings say.
+    pub log: Arc<dyn Fn(Option<LogWish>) -> Result<LogView, OrderError> + Send + Sync>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// What readiness depends on, as found now ([`crate::Condition::checks`]).
@@ -89,6 +91,9 @@ pub struct Operators {
 /// Faults are `{"error":"…"}` with 400 (can't be read), 401 (no or another token), 404 (unknown), 409 (not possible here), 413 (too large), 503 (the
 /// store can't answer now). Numbers are shown in full, with `+`: who may call this may see them.
 pub fn router(operators: Operators) -> Router {
+    let samples = Samples::new((operators.reading)());
+    tokio::spawn(samples.clone().read(Arc::clone(&operators.reading)));
+    let pages = pages::router(operators.clone(), samples);
     let one = put(subscribers::put).get(subscribers::get).delete(subscribers::delete);
     let guarded = Router::new()
         .route("/v1/status", get(status))
@@ -108,6 +113,8 @@ pub fn router(operators: Operators) -> Router {
         .merge(guarded)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(operators)
+        .merge(pages)
+        .merge(crate::assets())
 }
 
 /// Lets nobody through who doesn't show the token. Without one, only requests that no web page on another site can make: a browser says where

@@ -17,7 +17,7 @@ use rust_embed::RustEmbed;
 struct Assets;
 
 /// `GET /assets/{name}`: the file with its SHA-256 as `ETag`; 304 when the browser has it already.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub fn assets<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{name}", get(asset))
 }
 

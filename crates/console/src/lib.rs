@@ -6,10 +6,14 @@ pub mod access;
 mod api;
 mod assets;
 pub mod audit;
+mod frame;
+mod guard;
 mod health;
 mod language;
+mod pages;
 pub mod phones;
 mod reading;
+mod samples;
 mod system;
 
 pub use access::{Permission, Role, Scope, Viewer, Who};
@@ -17,7 +21,8 @@ pub use api::{
     AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
     SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
+pub use assets::assets;
 pub use health::{Check, Condition};
 pub use language::PageLanguage;
 pub use reading::{LinkReading, Reading, Series, Spread, Waiting};
-pub use system::{LinkOrder, LinkWish, LogView, OrderError, ReloadView, SettingView, SystemView};
+pub use system::{LinkOrder, LinkWish, LogView, LogWish, OrderError, ReloadView, SettingView, SystemView};

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::{DefaultBodyLimit, Form, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -26,17 +25,13 @@ pub use self::view::{
     Counts, DatabaseView, Happening, LOG_SHOWN, Label, LogLine, MESSAGES_SHOWN, MessageView, PhoneCaller, PhoneCommand,
     PhoneView, PhonesHandle, PhonesView, REPLY_LONGEST, Role, Scene,
 };
-use crate::{PageLanguage, assets};
+use crate::{PageLanguage, guard};
 
 /// Live streams at a time: a demo has a handful of viewers, and each holds a connection.
 const VIEWERS: usize = 64;
 
 /// The largest form in bytes: the longest reply, percent-encoded, and the rest.
 const FORM_LIMIT: usize = 8 * 1024;
-
-/// Only our own files and our own forms: nothing inline, nothing framed, nothing from elsewhere.
-const CONTENT_SECURITY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
 #[derive(Clone)]
 struct Phones {
@@ -48,7 +43,7 @@ struct Phones {
 }
 
 /// The page and all it needs: `GET /phones`, `GET /phones/events` (SSE of `<hx-partial>` elements), `POST
-/// /phones/{call,reply,switch,database,scene}` (forms; 303 back to the page, or 204 to htmx), `GET /assets/{name}`.
+/// /phones/{call,reply,switch,database,scene}` (forms; 303 back to the page, or 204 to htmx). Its files are [`crate::assets`].
 ///
 /// Spawns the task that draws; it ends when the view's sender is dropped, and the live streams with it.
 ///
@@ -68,25 +63,9 @@ pub fn router(handle: PhonesHandle, clock: Clock) -> Router {
         .route("/phones/switch", post(switch))
         .route("/phones/database", post(database))
         .route("/phones/scene", post(scene))
-        .merge(assets::router())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(axum::middleware::from_fn(guard))
+        .layer(axum::middleware::from_fn(guard::guard))
         .with_state(phones)
-}
-
-/// Refuses forms that another site submits (Fetch Metadata), and adds the headers that keep the page to itself.
-async fn guard(request: Request, next: Next) -> Response {
-    let foreign = request.headers().get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
-    if foreign && request.method() == axum::http::Method::POST {
-        return (StatusCode::FORBIDDEN, "only this page may do that").into_response();
-    }
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 #[derive(Deserialize)]

@@ -61,6 +61,15 @@ pub struct LogView {
     pub until: Option<Timestamp>,
 }
 
+/// What is to be logged for a while.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogWish {
+    /// The filter.
+    pub filter: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
 /// An order to a link, or to all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkOrder {

@@ -62,7 +62,7 @@ struct Demo {
 async fn demo(view: PhonesView, room: usize) -> Demo {
     let (sender, commands) = mpsc::channel(room);
     let (view, shown) = watch::channel(Arc::new(view));
-    let router = console::phones::router(PhonesHandle { commands: sender, view: shown }, noon);
+    let router = console::phones::router(PhonesHandle { commands: sender, view: shown }, noon).merge(console::assets());
     Demo { address: serve(router).await, commands, view }
 }
 
@@ -252,7 +252,7 @@ async fn assets_are_served_once() {
 async fn vendored_scripts_are_what_their_list_says() {
     let demo = demo(two_phones(), 1).await;
     let list = include_str!("../assets/README.md");
-    for name in ["htmx.min.js", "hx-sse.min.js"] {
+    for name in ["htmx.min.js", "hx-sse.min.js", "uplot.min.js", "uplot.min.css"] {
         // The validator of an asset is its SHA-256.
         let answer = get(demo.address, &format!("/assets/{name}")).await;
         let sum = answer.header("etag").unwrap().trim_matches('"').to_owned();

@@ -98,6 +98,18 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// Who may nothing.
+    #[must_use]
+    pub const fn nobody() -> Self {
+        Self { who: Who::Local, may: Vec::new(), unmasked_until: None, csrf: None }
+    }
+
+    /// Whether a person signed in here, and can sign out.
+    #[must_use]
+    pub const fn signed_in(&self) -> bool {
+        matches!(self.who, Who::User(_))
+    }
+
     /// Whether they may.
     #[must_use]
     pub fn may(&self, asked: Permission) -> bool {

@@ -10,9 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt as _};
 
-use super::page::Frame;
+use super::page;
 use super::view::PhonesView;
 use crate::PageLanguage;
+use crate::frame::Frame;
 
 /// The least time between two drawings: ten a second look continuous, more would only cost.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -35,8 +36,8 @@ impl Frames {
     pub(super) fn draw(view: &PhonesView, clock: Clock, before: &Self) -> Result<Self, askama::Error> {
         let now = clock();
         Ok(Self {
-            zh: Frame::draw(view, PageLanguage::Zh, now, &before.zh)?,
-            en: Frame::draw(view, PageLanguage::En, now, &before.en)?,
+            zh: page::draw(view, PageLanguage::Zh, now, &before.zh)?,
+            en: page::draw(view, PageLanguage::En, now, &before.en)?,
         })
     }
 

@@ -1,7 +1,5 @@
 //! Draws the phones page: live parts first, each by itself, then the page around them.
 
-use std::sync::Arc;
-
 use askama::Template;
 use jiff::tz::TimeZone;
 use model::{Msisdn, Reason, Timestamp};
@@ -13,62 +11,17 @@ use super::view::{
 };
 use super::words::{Step, Total, Words, tone, words};
 use crate::PageLanguage;
+use crate::frame::Frame;
 
-/// A live part of the page: the content of one element.
-#[derive(Clone)]
-pub(super) struct Part {
-    /// The element's id.
-    pub(super) id: String,
-    /// Its content; shared with the frame before when it is the same.
-    pub(super) html: Arc<str>,
-}
-
-/// All live parts in one language.
-#[derive(Clone, Default)]
-pub(super) struct Frame {
-    parts: Vec<Part>,
-}
-
-impl Frame {
-    /// Draws every part; those that are as in `before` share its text.
-    pub(super) fn draw(
-        view: &PhonesView,
-        language: PageLanguage,
-        now: Timestamp,
-        before: &Self,
-    ) -> Result<Self, askama::Error> {
-        let drawing = Drawing { view, w: words(language), zone: zone(&view.time_zone) };
-        let mut parts = Vec::with_capacity(before.parts.len());
-        for (id, html) in drawing.parts(now)? {
-            let same = before.parts.iter().find(|part| part.id == id && *part.html == *html);
-            parts.push(same.cloned().unwrap_or_else(|| Part { id, html: Arc::from(html) }));
-        }
-        Ok(Self { parts })
-    }
-
-    /// The parts that `seen` does not have as they are here, as one message of `<hx-partial>` elements; `None` when there are none.
-    pub(super) fn since(&self, seen: Option<&Self>) -> Option<String> {
-        let mut message = String::new();
-        for part in &self.parts {
-            let known = seen.is_some_and(|seen| seen.parts.iter().any(|old| Arc::ptr_eq(&old.html, &part.html)));
-            if !known {
-                message.push_str("<hx-partial hx-target=\"#");
-                message.push_str(&part.id);
-                message.push_str("\" hx-swap=\"innerMorph\">");
-                message.push_str(&part.html);
-                message.push_str("</hx-partial>\n");
-            }
-        }
-        (!message.is_empty()).then_some(message)
-    }
-
-    fn part(&self, id: &str) -> &str {
-        self.parts.iter().find(|part| part.id == id).map_or("", |part| &part.html)
-    }
-
-    fn numbered(&self, id: &str, number: &Msisdn) -> &str {
-        self.part(&format!("{id}-{}", number.reveal()))
-    }
+/// Draws every part; those that are as in `before` share its text.
+pub(super) fn draw(
+    view: &PhonesView,
+    language: PageLanguage,
+    now: Timestamp,
+    before: &Frame,
+) -> Result<Frame, askama::Error> {
+    let drawing = Drawing { view, w: words(language), zone: zone(&view.time_zone) };
+    Ok(Frame::of(drawing.parts(now)?, before))
 }
 
 /// The whole page.

@@ -1,0 +1,84 @@
+// Draws the charts from the numbers in the page, anew whenever those change, and in the colours of the scheme in force.
+"use strict";
+(() => {
+  const plots = new Map();
+  // light-dark() is resolved only where it is used as a colour.
+  const resolved = (name) => {
+    const probe = document.createElement("i");
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  };
+  const short = (value) => (value == null ? "–" : value >= 100 || value === 0 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+
+  const series = (line, open) => ({
+    label: line.title,
+    stroke: resolved(`--line-${line.colour}`),
+    width: 1.75,
+    points: { show: false },
+    spanGaps: false,
+    // The last value is about a time that has not ended.
+    dash: open ? [3, 4] : undefined,
+  });
+
+  // Each line twice: what has ended, and its last step dashed.
+  const split = (values) => {
+    const last = values.length - 1;
+    return [values.map((v, i) => (i === last && last > 0 ? null : v)), values.map((v, i) => (i >= last - 1 ? v : null))];
+  };
+
+  const draw = (place) => {
+    const name = place.dataset.plot;
+    const source = document.getElementById(`${name}-numbers`);
+    if (!source || !source.textContent) return;
+    const numbers = JSON.parse(source.textContent);
+    const data = [numbers.times, ...numbers.lines.flatMap((line) => split(line.values))];
+    const known = plots.get(name);
+    if (known && known.place === place && known.lines === numbers.lines.length) {
+      known.plot.setData(data);
+    } else {
+      if (known) known.plot.destroy();
+      const axis = { stroke: resolved("--soft"), grid: { stroke: resolved("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+      const plot = new uPlot({
+        width: place.clientWidth,
+        height: place.clientHeight,
+        legend: { show: false },
+        cursor: { y: false },
+        scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+        axes: [{ ...axis, space: 70, values: "{HH}:{mm}" }, { ...axis, size: 52, values: (_, ticks) => ticks.map(short) }],
+        series: [{}, ...numbers.lines.flatMap((line) => [series(line, false), series(line, true)])],
+      }, data, place);
+      plots.set(name, { plot, place, lines: numbers.lines.length });
+    }
+    const legend = document.getElementById(`${name}-legend`);
+    if (legend) {
+      const cursor = plots.get(name).plot.cursor.idx;
+      numbers.lines.forEach((line, i) => {
+        const shown = legend.children[i] && legend.children[i].querySelector("b");
+        const at = cursor ?? line.values.length - 1;
+        if (shown) shown.textContent = short(line.values[at]);
+      });
+    }
+  };
+  const all = () => document.querySelectorAll("[data-plot]").forEach(draw);
+  const anew = () => {
+    plots.forEach(({ plot }) => plot.destroy());
+    plots.clear();
+    all();
+  };
+
+  all();
+  new MutationObserver((changes) => {
+    const changed = new Set(changes.map(({ target }) => target.closest?.(".numbers") || target.parentElement?.closest(".numbers")).filter(Boolean));
+    changed.forEach(({ id }) => document.querySelectorAll(`[data-plot="${CSS.escape(id.replace(/-numbers$/, ""))}"]`).forEach(draw));
+  }).observe(document.getElementById("main"), { subtree: true, childList: true, characterData: true });
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    plots.forEach(({ plot, place }) => plot.setSize({ width: place.clientWidth, height: place.clientHeight }));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", anew);
+})();

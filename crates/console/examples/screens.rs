@@ -1,0 +1,225 @@
+//! Serves the console over made-up figures, to look at pages while they are written: `cargo run -p console --example screens [ADDRESS:PORT]`.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for whoever writes pages")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use console::{
+    AnswerView, ChangeView, Condition, DatabaseStatus, JournalView, LinkReading, LinkView, LogView, Operators, Reading,
+    ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
+};
+use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, ShortNumber, Source, Timestamp};
+use routing::text::Texts;
+use routing::{Condition as Health, Database, Event, Policy, Ranges, Service, Subscriber};
+use store::{Context, Embedded, EmbeddedSettings, HandOver, Store as _};
+use tokio::sync::broadcast;
+
+const BOUNDS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000];
+
+#[expect(clippy::disallowed_methods, reason = "a tool that is a program of its own")]
+fn now() -> Timestamp {
+    jiff::Timestamp::now().into()
+}
+
+fn policy() -> Policy {
+    let ranges = Ranges::parse("north=8613900000000-8613900999999:50000;south=86138*:200000").unwrap();
+    Policy { ranges, ..Policy::new(Service::new(ShortNumber::parse("12599").unwrap()), Texts::shipped().unwrap()) }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".to_owned());
+    let dir = std::env::temp_dir().join(format!("afterring-screens-{}", std::process::id()));
+    let settings = EmbeddedSettings::new(dir, Duration::from_secs(86_400));
+    let store = HandOver::alone(Embedded::open(settings, now()).unwrap());
+    let live = broadcast::Sender::new(64);
+    let policy = Arc::new(policy());
+    tokio::spawn(calls(store.clone(), Arc::clone(&policy), live.clone()));
+    let operators = operators(store, policy, live);
+    let router = console::router(operators);
+    let listener = tokio::net::TcpListener::bind(&listen).await.unwrap();
+    println!("http://{}/flow", listener.local_addr().unwrap());
+    axum::serve(listener, router).await.unwrap();
+}
+
+/// Misses some calls a second, of five people.
+async fn calls(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<Vec<store::Outcome>>>) {
+    let numbers = ["8613900000001", "8613900000002", "8613800000001", "8613800000002", "8615500000001"];
+    let numbers = numbers.map(|digits| Msisdn::international(digits).unwrap());
+    for number in &numbers[2..4] {
+        store.put_subscriber(Subscriber::new(*number, now())).await.unwrap();
+    }
+    for turn in 0_usize.. {
+        let called = numbers[turn % numbers.len()];
+        let caller = if turn % 7 == 3 { Caller::Withheld } else { Caller::Number(numbers[(turn / 5 + turn) % 5]) };
+        let reasons = [Reason::Busy, Reason::NoAnswer, Reason::Unreachable];
+        let call = MissedCall {
+            id: CallId::parse(&format!("made-up-{turn}")).unwrap(),
+            caller,
+            called,
+            at: now(),
+            reason: reasons[turn % 3],
+            service_number: None,
+            source: if turn % 2 == 0 { Source::Http } else { Source::Sip },
+        };
+        store.local().append(vec![Event::Call(call)]).await.unwrap();
+        let batch = store.local().next(10).await;
+        let context = Context { policy: Arc::clone(&policy), database: Database::Normal, now: now() };
+        let settled = store.settle(batch, context).await.unwrap();
+        drop(live.send(Arc::new(settled.outcomes)));
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+}
+
+fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<Vec<store::Outcome>>>) -> Operators {
+    let started = now();
+    let turn = AtomicU64::new(0);
+    Operators {
+        store,
+        numbering: Numbering::new("86", "0", "00"),
+        status: Arc::new(move || status(started)),
+        force: Arc::new(|_| Ok(())),
+        policy: Arc::new(move || Arc::clone(&policy)),
+        reading: Arc::new(move || reading(turn.fetch_add(1, Ordering::Relaxed))),
+        live,
+        system: Arc::new(move || system(started)),
+        order_link: Arc::new(|_| Ok(())),
+        reload: Arc::new(|| ReloadView {
+            at: now(),
+            applied: vec!["ranges".to_owned()],
+            needs_restart: vec!["smsc.urls".to_owned()],
+            faults: Vec::new(),
+        }),
+        log: Arc::new(|wish| {
+            let (filter, until) = wish.map_or(("info".to_owned(), None), |wish| (wish.filter, Some(wish.until)));
+            Ok(LogView { filter, until })
+        }),
+        metrics: Arc::new(String::new),
+        ready: Arc::new(|| {
+            let condition = Condition {
+                draining: false,
+                journal_fault: None,
+                links: 2,
+                bound: 1,
+                ever_bound: true,
+                database: Health::Normal,
+            };
+            condition.checks()
+        }),
+        clock: now,
+        token: None,
+    }
+}
+
+/// A busy hour in which the database is away for twenty seconds of each minute.
+fn reading(turn: u64) -> Reading {
+    let wave = |scale: u64| turn * scale + (turn * turn) % (7 + scale) * scale / 3;
+    let mut reading = Reading::none(now());
+    let away = turn % 60 > 40;
+    for (series, per_second) in [
+        (Series::Calls, 1_000),
+        (Series::Detail, if away { 0 } else { 420 }),
+        (Series::Teaser, 180),
+        (Series::Fallback, 25),
+        (Series::Joined, 80),
+        (Series::Nothing, 260),
+        (Series::Submitted, 680),
+        (Series::Accepted, 670),
+        (Series::Delivered, 600),
+        (Series::Undelivered, 12),
+        (Series::Failed, 2),
+        (Series::Replies, 30),
+        (Series::Fetched, 18),
+        (Series::Subscribed, 3),
+        (Series::Unsubscribed, 1),
+    ] {
+        reading.set(series, wave(per_second));
+    }
+    let spread = |fast: u64| {
+        let mut counts = vec![0; BOUNDS.len() + 1];
+        counts[1] = turn * fast;
+        counts[3] = turn * 40;
+        counts[6] = turn * 3;
+        Spread { bounds_ms: BOUNDS, counts }
+    };
+    reading.accept_to_submit = spread(900);
+    reading.database_took = spread(300);
+    reading.queued = Waiting { count: turn % 50, since: Some(now()) };
+    reading.undelivered = Waiting { count: 2_400, since: Some(Timestamp::from_millis(now().as_millis() - 5_400_000)) };
+    reading.unshared = if away { turn % 60 * 900 } else { 0 };
+    reading.database = Some(if away { Health::Abnormal } else { Health::Normal });
+    let link = |name: &str, bound| LinkReading {
+        name: name.to_owned(),
+        bound,
+        submits: if bound { wave(680) } else { 12_000 },
+        accepted: if bound { wave(670) } else { 11_900 },
+        throttles: turn / 30,
+        answers: spread(600),
+    };
+    reading.links = vec![link("north/trx1", true), link("south/trx1", false)];
+    reading
+}
+
+fn status(started: Timestamp) -> Status {
+    let link = |name: &str, state: &'static str, detail: Option<&str>| LinkView {
+        name: name.to_owned(),
+        smsc: name.split('/').next().unwrap_or_default().to_owned(),
+        bind: "transceiver",
+        state,
+        since: Some(started),
+        detail: detail.map(str::to_owned),
+        window: 100,
+        in_flight: 37,
+        rate: 800,
+        slowed_to: None,
+        throttled: false,
+        throttled_ms: 1_200,
+        answers: Some(AnswerView { count: 12_000, p50_ms: Some(12), p99_ms: Some(180) }),
+        abilities: BTreeMap::from([("query_sm", "can"), ("cancel_sm", "can"), ("replace_sm", "unknown")]),
+        counts: BTreeMap::from([("submits", 12_000), ("accepted", 11_900), ("refused", 20), ("disconnects", 2)]),
+    };
+    Status {
+        database: DatabaseStatus {
+            state: Health::Normal,
+            forced: false,
+            configured: true,
+            since: started,
+            reason: None,
+            until: None,
+            behind: false,
+            quarantined: 0,
+            changes: Vec::<ChangeView>::new(),
+        },
+        links: vec![
+            link("north/trx1", "bound", None),
+            link("south/trx1", "down", Some("the SMSC closed the connection")),
+        ],
+        sip: None,
+        journal: JournalView { pending: 3 },
+        counts: BTreeMap::from([("calls", 120_000), ("detail", 60_000)]),
+    }
+}
+
+fn system(started: Timestamp) -> SystemView {
+    let setting = |key: &str, value: &str, source: &str| SettingView {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        source: source.to_owned(),
+    };
+    SystemView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        node: "msc-north-1".to_owned(),
+        digest: "0f1e2d3c4b5a6978".to_owned(),
+        settings: vec![
+            setting("database.url", "postgres://afterring:***@db1/afterring", "environment"),
+            setting("alert.min_interval", "60s", "default"),
+            setting("ranges", "north=…", "/etc/afterring/afterring.toml:12"),
+        ],
+        reloaded: None,
+        log: LogView { filter: "info".to_owned(), until: None },
+    }
+}

@@ -1,0 +1,75 @@
+//! The console: what operators and customer care see in a browser.
+//!
+//! A screen is one file: it reads what it shows from [`Operators`], makes [`table::Table`]s and [`chart::Chart`]s of it, and puts them into its template. The
+//! same tables are the screen's CSV and JSON (`?format=`), and the same parts are sent live ([`live`]).
+
+pub(crate) mod chart;
+mod flow;
+mod live;
+mod shell;
+pub(crate) mod table;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use tokio::sync::Semaphore;
+
+use self::visit::Visit;
+use crate::api::Operators;
+use crate::guard;
+use crate::samples::Samples;
+use crate::{Permission, Viewer, Who};
+
+/// The largest form in bytes: a number and a reason, percent-encoded.
+const FORM_LIMIT: usize = 16 * 1024;
+
+/// What all pages share.
+pub(crate) struct Console {
+    /// The gateway.
+    pub(crate) operators: Operators,
+    /// What it counted.
+    pub(crate) samples: Samples,
+    /// Places for live streams.
+    places: Arc<Semaphore>,
+}
+
+/// Every page, each under the address of its screen ([`shell::Screen::path`]).
+pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
+    let console = Arc::new(Console { operators, samples, places: Arc::new(Semaphore::new(live::VIEWERS)) });
+    Router::new()
+        .route("/", get(async || Redirect::to("/flow")))
+        .route("/live", get(banner))
+        .merge(flow::routes())
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&console), let_in))
+        .layer(axum::middleware::from_fn(guard::guard))
+        .with_state(console)
+}
+
+/// Lets in whoever is on this machine, where there is no token.
+async fn let_in(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
+    if console.operators.token.is_some() {
+        return (StatusCode::FORBIDDEN, "nobody is signed in").into_response();
+    }
+    let may = [
+        Permission::Read,
+        Permission::SeeNumbers,
+        Permission::ChangePeople,
+        Permission::Operate,
+        Permission::Administer,
+    ];
+    let viewer = Viewer { who: Who::Local, may: may.to_vec(), unmasked_until: None, csrf: None };
+    request.extensions_mut().insert(viewer);
+    next.run(request).await
+}
+
+/// The banner alone, for pages that have nothing else to tell live.
+async fn banner(visit: Visit) -> Response {
+    live::stream(visit, |visit| Ok(vec![visit.banner()?]))
+}
