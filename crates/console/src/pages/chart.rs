@@ -15,9 +15,9 @@ use crate::reading::{Reading, Spread};
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     /// Its name in CSV and JSON.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Its name in the page's language.
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     /// Which of the style sheet's colours it has (`--line-1` to `--line-6`).
     pub(crate) colour: u8,
     /// Its value at each of the chart's times; `None` where nothing was measured.
@@ -96,7 +96,11 @@ impl Chart {
     /// The same numbers as a table.
     pub(crate) fn table(&self, l: PageLanguage) -> Table {
         let mut columns = vec![Column::words("at", l.pick("Time", "时间"))];
-        columns.extend(self.lines.iter().map(|line| Column::figures(line.key, line.title)));
+        columns.extend(self.lines.iter().map(|line| Column {
+            key: line.key.clone().into(),
+            title: line.title.clone().into(),
+            figures: true,
+        }));
         let row = |(place, at): (usize, &Timestamp)| {
             let value = |line: &Line| {
                 line.values.get(place).copied().flatten().map_or(Cell::Empty, |value| Cell::Figure(value, 2))

@@ -220,15 +220,15 @@ fn charts(visit: &Visit) -> [Chart; 2] {
     let l = visit.l;
     let readings = visit.console.samples.over(visit.span);
     let times = chart::times(&readings);
-    let line = |key, title, colour, of: Series| Line {
-        key,
-        title,
+    let line = |key: &str, title: &str, colour, of: Series| Line {
+        key: key.to_owned(),
+        title: title.to_owned(),
         colour,
         values: chart::rates(&readings, |reading| reading.total(of)),
     };
-    let took = |key, title, colour, of_thousand| Line {
-        key,
-        title,
+    let took = |key: &str, colour, of_thousand| Line {
+        key: key.to_owned(),
+        title: key.to_owned(),
         colour,
         values: chart::between(&readings, |before, after| {
             chart::within(&before.accept_to_submit, &after.accept_to_submit, of_thousand)
@@ -253,7 +253,7 @@ fn charts(visit: &Visit) -> [Chart; 2] {
             title: l.pick("From the call to its submit", "从来电到提交"),
             unit: "ms",
             times,
-            lines: vec![took("p50", "p50", 1, 500), took("p99", "p99", 4, 990)],
+            lines: vec![took("p50", 1, 500), took("p99", 4, 990)],
         },
     ]
 }

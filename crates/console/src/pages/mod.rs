@@ -3,8 +3,11 @@
 //! A screen is one file: it reads what it shows from [`Operators`], makes [`table::Table`]s and [`chart::Chart`]s of it, and puts them into its template. The
 //! same tables are the screen's CSV and JSON (`?format=`), and the same parts are sent live ([`live`]).
 
+mod band;
 pub(crate) mod chart;
+mod database;
 mod flow;
+mod links;
 mod live;
 mod shell;
 pub(crate) mod table;
@@ -46,6 +49,8 @@ pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
         .route("/", get(async || Redirect::to("/flow")))
         .route("/live", get(banner))
         .merge(flow::routes())
+        .merge(database::routes())
+        .merge(links::routes())
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&console), let_in))
         .layer(axum::middleware::from_fn(guard::guard))

@@ -1,5 +1,6 @@
 //! Tables: one description, shown as HTML, CSV or JSON.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use askama::Template;
@@ -56,12 +57,12 @@ pub(crate) enum Cell {
 }
 
 /// One column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Column {
     /// Its name in CSV and JSON.
-    pub(crate) key: &'static str,
+    pub(crate) key: Cow<'static, str>,
     /// Its title in the page's language.
-    pub(crate) title: &'static str,
+    pub(crate) title: Cow<'static, str>,
     /// Whether it holds figures, which line up at the right.
     pub(crate) figures: bool,
 }
@@ -69,12 +70,12 @@ pub(crate) struct Column {
 impl Column {
     /// A column of words.
     pub(crate) const fn words(key: &'static str, title: &'static str) -> Self {
-        Self { key, title, figures: false }
+        Self { key: Cow::Borrowed(key), title: Cow::Borrowed(title), figures: false }
     }
 
     /// A column of figures.
     pub(crate) const fn figures(key: &'static str, title: &'static str) -> Self {
-        Self { key, title, figures: true }
+        Self { key: Cow::Borrowed(key), title: Cow::Borrowed(title), figures: true }
     }
 }
 
@@ -132,7 +133,8 @@ impl Table {
     /// As an array of objects by the columns' keys.
     pub(crate) fn json(&self) -> Value {
         let row = |cells: &[Cell]| -> Value {
-            let pairs = self.columns.iter().zip(cells).map(|(column, cell)| (column.key.to_owned(), cell.json()));
+            let pairs =
+                self.columns.iter().zip(cells).map(|(column, cell)| (column.key.clone().into_owned(), cell.json()));
             Value::Object(pairs.collect::<Map<_, _>>())
         };
         Value::Array(self.rows.iter().map(|(_, cells)| row(cells)).collect())
@@ -146,7 +148,7 @@ impl Table {
             text.push_str(&quoted.join(","));
             text.push_str("\r\n");
         };
-        line(&mut self.columns.iter().map(|column| column.key.to_owned()));
+        line(&mut self.columns.iter().map(|column| column.key.clone().into_owned()));
         for (_, cells) in &self.rows {
             line(&mut cells.iter().map(Cell::plain));
         }

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
 use model::{Msisdn, Timestamp};
+use serde::Deserialize;
 
 use super::shell::{self, Screen};
 use super::table::Table;
 use super::{Console, chart};
 use crate::samples::Span;
-use crate::{PageLanguage, Viewer};
+use crate::{PageLanguage, Permission, Viewer};
+
+/// The longest reason, in characters; it is shown in a line.
+const REASON_LONGEST: usize = 200;
 
 /// The form of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,6 +110,22 @@ pub(crate) enum Fault {
     /// There is no such thing.
     #[error("there is no such page")]
     NotFound,
+    /// The viewer may not.
+    #[error("that is not for your role")]
+    Forbidden,
+    /// A form was filled in wrongly.
+    #[error("{0}")]
+    Form(&'static str),
+    /// The gateway did not take an order.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A form that asks for a reason only.
+#[derive(Deserialize)]
+pub(crate) struct Reasoned {
+    /// Why.
+    pub(crate) reason: String,
 }
 
 impl FromRequestParts<Arc<Console>> for Visit {
@@ -245,6 +265,30 @@ impl Visit {
         Ok(response)
     }
 
+    /// Refuses who may not.
+    ///
+    /// # Errors
+    /// When the viewer may not.
+    pub(crate) fn needs(&self, asked: Permission) -> Result<(), Fault> {
+        if self.viewer.may(asked) { Ok(()) } else { Err(Fault::Forbidden) }
+    }
+
+    /// A reason as it is kept: one line of 1 to 200 characters.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn reason(&self, text: &str) -> Result<String, Fault> {
+        let text = text.trim();
+        let fits = (1..=REASON_LONGEST).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let why = self.l.pick("give a reason of 1 to 200 characters in one line", "请填写原因（1 至 200 字，一行）");
+        if fits { Ok(text.to_owned()) } else { Err(Fault::Form(why)) }
+    }
+
+    /// Back to a page after something was done there.
+    pub(crate) fn done(&self, path: &str) -> Redirect {
+        Redirect::to(path)
+    }
+
     /// What every page shows live: the banner.
     ///
     /// # Errors
@@ -263,6 +307,9 @@ impl IntoResponse for Fault {
             }
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Form(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(_) => StatusCode::CONFLICT,
         };
         (status, self.to_string()).into_response()
     }
