@@ -40,14 +40,18 @@
       known.plot.setData(data);
     } else {
       if (known) known.plot.destroy();
+      const zone = document.getElementById("main").dataset.zone;
+      const [first, last] = [numbers.times[0], numbers.times.at(-1)];
+      const clock = last - first > 1800 ? "{HH}:{mm}" : "{HH}:{mm}:{ss}";
       const axis = { stroke: resolved("--soft"), grid: { stroke: resolved("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
       const plot = new uPlot({
         width: place.clientWidth,
         height: place.clientHeight,
         legend: { show: false },
+        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
         cursor: { y: false },
         scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-        axes: [{ ...axis, space: 70, values: "{HH}:{mm}" }, { ...axis, size: 52, values: (_, ticks) => ticks.map(short) }],
+        axes: [{ ...axis, size: 30, space: 84, values: clock }, { ...axis, size: 52, values: (_, ticks) => ticks.map(short) }],
         series: [{}, ...numbers.lines.flatMap((line) => [series(line, false), series(line, true)])],
       }, data, place);
       plots.set(name, { plot, place, lines: numbers.lines.length });

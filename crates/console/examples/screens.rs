@@ -116,7 +116,7 @@ fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<V
 
 /// A busy hour in which the database is away for twenty seconds of each minute.
 fn reading(turn: u64) -> Reading {
-    let wave = |scale: u64| turn * scale + (turn * turn) % (7 + scale) * scale / 3;
+    let wave = |scale: u64| turn * scale + (turn * 7_919) % 97 * scale / 100;
     let mut reading = Reading::none(now());
     let away = turn % 60 > 40;
     for (series, per_second) in [

@@ -1,5 +1,6 @@
 //! The operators' API on the admin listener: status, subscribers, timelines, ranges, the database switch, health and metrics.
 
+mod flow;
 mod force;
 mod lists;
 mod people;
@@ -10,7 +11,7 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -72,11 +73,31 @@ pub struct Operators {
     pub token: Option<Secret>,
 }
 
+/// What handlers are given.
+#[derive(Clone)]
+struct Api {
+    operators: Operators,
+    samples: Samples,
+}
+
+impl FromRef<Api> for Operators {
+    fn from_ref(api: &Api) -> Self {
+        api.operators.clone()
+    }
+}
+
+impl FromRef<Api> for Samples {
+    fn from_ref(api: &Api) -> Self {
+        api.samples.clone()
+    }
+}
+
 /// The routes:
 ///
 /// | call | answers |
 /// |---|---|
 /// | `GET /v1/status` | [`Status`] |
+/// | `GET /v1/flow?span=` | [`crate::FlowView`] over 5m (usual), 15m, 1h, 6h or 24h |
 /// | `GET` `PUT` `DELETE /v1/subscribers/{number}` | the subscriber; 201 when `PUT` registered a new one; 204 when deleted |
 /// | `GET /v1/subscribers/{number}/timeline?limit=` | the newest `limit` events (1 to 1,000; 100), in order |
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
@@ -93,10 +114,11 @@ pub struct Operators {
 pub fn router(operators: Operators) -> Router {
     let samples = Samples::new((operators.reading)());
     tokio::spawn(samples.clone().read(Arc::clone(&operators.reading)));
-    let pages = pages::router(operators.clone(), samples);
+    let pages = pages::router(operators.clone(), samples.clone());
     let one = put(subscribers::put).get(subscribers::get).delete(subscribers::delete);
     let guarded = Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/flow", get(flow::flow))
         .route("/v1/subscribers/{number}", one)
         .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
         .route("/v1/ranges", get(ranges))
@@ -112,7 +134,7 @@ pub fn router(operators: Operators) -> Router {
         .route("/metrics", get(metrics))
         .merge(guarded)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(operators)
+        .with_state(Api { operators, samples })
         .merge(pages)
         .merge(crate::assets())
 }

@@ -6,6 +6,7 @@ pub mod access;
 mod api;
 mod assets;
 pub mod audit;
+mod flow;
 mod frame;
 mod guard;
 mod health;
@@ -22,6 +23,7 @@ pub use api::{
     SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use assets::assets;
+pub use flow::{FlowView, PartView, PointView, StageState, StageView};
 pub use health::{Check, Condition};
 pub use language::PageLanguage;
 pub use reading::{LinkReading, Reading, Series, Spread, Waiting};

@@ -169,6 +169,14 @@ fn reach(ring: &VecDeque<Arc<Reading>>) -> (i64, usize) {
     (-first.as_millis(), ring.len())
 }
 
+/// Per second between two readings; `None` where no time passed.
+pub(crate) fn rate(before: &Reading, after: &Reading, total: impl Fn(&Reading) -> u64) -> Option<f64> {
+    let seconds = after.at.since(before.at).as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 events nobody counts one by one")]
+    let more = total(after).saturating_sub(total(before)) as f64;
+    (seconds > 0.0).then(|| more / seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

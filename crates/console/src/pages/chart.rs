@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::table::{Cell, Column, Table};
 use crate::PageLanguage;
 use crate::reading::{Reading, Spread};
+use crate::samples::rate;
 
 /// One line of a chart.
 #[derive(Clone, Debug)]
@@ -150,14 +151,6 @@ pub(crate) fn between(
 ) -> Vec<Option<f64>> {
     let pairs = readings.iter().zip(readings.iter().skip(1));
     pairs.map(|(before, after)| value(before, after)).collect()
-}
-
-/// Per second between two readings; `None` where no time passed.
-pub(crate) fn rate(before: &Reading, after: &Reading, total: impl Fn(&Reading) -> u64) -> Option<f64> {
-    let seconds = after.at.since(before.at).as_secs_f64();
-    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 events nobody counts one by one")]
-    let more = total(after).saturating_sub(total(before)) as f64;
-    (seconds > 0.0).then(|| more / seconds)
 }
 
 /// The bound in milliseconds that so many of 1,000 durations between two readings were within; `None` where there were none, or they took longer than

@@ -1,7 +1,6 @@
 //! The flow: is the service working now, and where is it stuck?
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
@@ -15,42 +14,21 @@ use super::table::{Cell, Column, Table, Tone, grouped};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, live};
 use crate::PageLanguage;
-use crate::reading::{Reading, Series, Waiting};
+use crate::flow::{FlowView, StageState, StageView};
+use crate::reading::Series;
 use crate::samples::Span;
-
-/// What rates are taken over that are called "now".
-const NOW: Duration = Duration::from_secs(10);
-
-/// What "lately" is.
-const LATELY: Duration = Duration::from_secs(300);
 
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new().route("/flow", get(page)).route("/flow/events", get(events))
 }
 
-/// One stage of the flow.
-struct Stage {
-    id: &'static str,
-    title: &'static str,
-    /// Per second now.
-    rate: f64,
-    /// In the last five minutes.
-    lately: u64,
-    /// Since the start.
-    total: u64,
-    /// What it is made of, with the count of the last five minutes.
-    parts: Vec<(&'static str, u64)>,
-    /// What waits before the next stage.
-    waiting: Waiting,
-    /// How old the longest waiting may be before the stage is worth a look, and before it is stuck.
-    patience: (Duration, Duration),
-}
-
 /// A stage with the words and the tone that it is shown in.
 struct Shown {
-    stage: Stage,
+    stage: StageView,
+    title: &'static str,
     tone: Tone,
     word: &'static str,
+    parts: Vec<(&'static str, u64)>,
     waits: String,
 }
 
@@ -100,102 +78,66 @@ fn strip(visit: &Visit) -> Result<String, askama::Error> {
 }
 
 fn stages(visit: &Visit) -> Vec<Shown> {
-    let l = visit.l;
-    let samples = &visit.console.samples;
-    let (now, before, lately) = (samples.newest(), samples.ago(NOW), samples.ago(LATELY));
-    let sum = |of: &'static [Series]| move |reading: &Reading| of.iter().map(|one| reading.total(*one)).sum::<u64>();
-    let more = |of: &'static [Series]| sum(of)(&now).saturating_sub(sum(of)(&lately));
-    let stage = |id, title, of: &'static [Series], waiting: Waiting, patience: (u64, u64)| Stage {
-        id,
-        title,
-        rate: chart::rate(&before, &now, sum(of)).unwrap_or(0.0),
-        lately: more(of),
-        total: sum(of)(&now),
-        parts: Vec::new(),
-        waiting,
-        patience: (Duration::from_secs(patience.0), Duration::from_secs(patience.1)),
-    };
-    let told: &[Series] = &[Series::Detail, Series::Teaser, Series::Fallback];
-    let part = |title: &'static str, of: &'static [Series]| (title, more(of));
-    let stages = vec![
-        stage("calls", l.pick("Calls", "来电"), &[Series::Calls], now.undecided, (5, 30)),
-        Stage {
-            parts: vec![
-                part("detail", &[Series::Detail]),
-                part("teaser", &[Series::Teaser]),
-                part("fallback", &[Series::Fallback]),
-                part(l.pick("joined", "合并"), &[Series::Joined]),
-                part(l.pick("held", "等待"), &[Series::Held]),
-                part(l.pick("nothing", "不发"), &[Series::Nothing]),
-            ],
-            ..stage("alerts", l.pick("Alerts", "提醒"), told, now.queued, (30, 300))
-        },
-        stage("submitted", l.pick("Submitted", "已提交"), &[Series::Submitted], now.unanswered, (10, 60)),
-        stage(
-            "accepted",
-            l.pick("Accepted by SMSCs", "短信中心已接收"),
-            &[Series::Accepted],
-            Waiting::default(),
-            (1, 1),
-        ),
-        Stage {
-            parts: vec![
-                part(l.pick("undelivered", "未送达"), &[Series::Undelivered]),
-                part(l.pick("failed", "失败"), &[Series::Failed]),
-            ],
-            ..stage(
-                "delivered",
-                l.pick("Delivered", "已送达"),
-                &[Series::Delivered],
-                now.undelivered,
-                (24 * 3_600, 72 * 3_600),
-            )
-        },
-        Stage {
-            parts: vec![
-                part(l.pick("fetched", "查询"), &[Series::Fetched]),
-                part(l.pick("subscribed", "开通"), &[Series::Subscribed]),
-                part(l.pick("unsubscribed", "退订"), &[Series::Unsubscribed]),
-            ],
-            ..stage("replies", l.pick("Replies", "回复"), &[Series::Replies], Waiting::default(), (1, 1))
-        },
-    ];
-    stages.into_iter().map(|stage| shown(visit, stage)).collect()
+    let flow = FlowView::of(&visit.console.samples, visit.span, visit.now);
+    flow.stages.into_iter().map(|stage| shown(visit, stage)).collect()
 }
 
-fn shown(visit: &Visit, stage: Stage) -> Shown {
+fn title(stage: &str, l: PageLanguage) -> &'static str {
+    match stage {
+        "calls" => l.pick("Calls", "来电"),
+        "alerts" => l.pick("Alerts", "提醒"),
+        "submitted" => l.pick("Submitted", "已提交"),
+        "accepted" => l.pick("Accepted by SMSCs", "短信中心已接收"),
+        "delivered" => l.pick("Delivered", "已送达"),
+        _ => l.pick("Replies", "回复"),
+    }
+}
+
+/// The kinds of messages keep their names in every language.
+fn part_title(part: &'static str, l: PageLanguage) -> &'static str {
+    match part {
+        "joined" => l.pick("joined", "合并"),
+        "held" => l.pick("held", "等待"),
+        "nothing" => l.pick("nothing sent", "不发"),
+        "failed" => l.pick("failed", "失败"),
+        "undelivered" => l.pick("undelivered", "未送达"),
+        "fetched" => l.pick("fetched", "查询"),
+        "subscribed" => l.pick("subscribed", "开通"),
+        "unsubscribed" => l.pick("unsubscribed", "退订"),
+        kind => kind,
+    }
+}
+
+fn shown(visit: &Visit, stage: StageView) -> Shown {
     let l = visit.l;
-    let old = stage.waiting.since.map(|since| visit.now.since(since));
-    let (look, stuck) = stage.patience;
-    let (tone, word) = match old {
-        Some(old) if old >= stuck => (Tone::Bad, l.pick("stuck", "阻塞")),
-        Some(old) if old >= look => (Tone::Warning, l.pick("slow", "缓慢")),
-        _ if stage.rate > 0.0 => (Tone::Good, l.pick("flows", "正常")),
-        _ => (Tone::Plain, l.pick("idle", "空闲")),
+    let (tone, word) = match stage.state {
+        StageState::Stuck => (Tone::Bad, l.pick("stuck", "阻塞")),
+        StageState::Slow => (Tone::Warning, l.pick("slow", "缓慢")),
+        StageState::Flows => (Tone::Good, l.pick("flows", "正常")),
+        StageState::Idle => (Tone::Plain, l.pick("idle", "空闲")),
     };
-    let waits = match (stage.waiting.count, old) {
+    let old = stage.waiting_since.map(|since| age(visit.now.since(since)));
+    let waits = match (stage.waiting, old) {
         (0, _) => String::new(),
         (count, None) => format!("{} {}", grouped(count), l.pick("waiting", "等待中")),
-        (count, Some(old)) => {
-            format!("{} {} {}", grouped(count), l.pick("waiting, the oldest", "等待中，最久"), age(old))
-        }
+        (count, Some(old)) => format!("{} {} {old}", grouped(count), l.pick("waiting, the oldest", "等待中，最久")),
     };
-    Shown { stage, tone, word, waits }
+    let parts = stage.parts.iter().map(|part| (part_title(part.id, l), part.count)).collect();
+    Shown { title: title(stage.id, l), tone, word, parts, waits, stage }
 }
 
 fn table(visit: &Visit, stages: &[Shown]) -> Table {
     let l = visit.l;
     let row = |shown: &Shown| {
         let stage = &shown.stage;
-        let waiting = stage.waiting.since.map_or(Cell::Empty, Cell::Time);
         let cells = vec![
             Cell::Code(stage.id.to_owned()),
-            Cell::State(shown.tone.as_str(), shown.word.to_owned(), shown.tone),
+            Cell::State(stage.state.as_str(), shown.word.to_owned(), shown.tone),
             Cell::Figure(stage.rate, 2),
-            Cell::Count(stage.lately),
+            Cell::Count(stage.five_minutes),
             Cell::Count(stage.total),
-            Cell::Count(stage.waiting.count),
-            waiting,
+            Cell::Count(stage.waiting),
+            stage.waiting_since.map_or(Cell::Empty, Cell::Time),
         ];
         (stage.id.to_owned(), cells)
     };
@@ -259,7 +201,7 @@ fn charts(visit: &Visit) -> [Chart; 2] {
 }
 
 impl Strip {
-    fn rate(&self, stage: &Stage) -> String {
+    fn rate(&self, stage: &StageView) -> String {
         short(stage.rate)
     }
 

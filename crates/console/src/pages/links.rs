@@ -17,16 +17,11 @@ use super::table::{Cell, Column, Table, Tone};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, live};
 use crate::api::LinkView;
+use crate::flow::{LATELY, NOW};
 use crate::reading::{LinkReading, Reading};
-use crate::samples::Span;
+use crate::samples::{Span, rate};
 use crate::system::{LinkOrder, LinkWish};
 use crate::{PageLanguage, Permission};
-
-/// What rates are taken over that are called "now".
-const NOW: Duration = Duration::from_secs(10);
-
-/// What quantiles of answers are taken over.
-const LATELY: Duration = Duration::from_secs(300);
 
 /// Lines in one chart: more can't be told apart.
 const DRAWN: usize = 6;
@@ -120,7 +115,7 @@ fn table(visit: &Visit, links: &[LinkView]) -> Table {
     let (now, before, lately) = (samples.newest(), samples.ago(NOW), samples.ago(LATELY));
     let row = |link: &LinkView| {
         let (tone, word) = state(link, l);
-        let rate = chart::rate(&before, &now, |reading| of(reading, &link.name).map_or(0, |link| link.submits));
+        let rate = rate(&before, &now, |reading| of(reading, &link.name).map_or(0, |link| link.submits));
         let answers = of(&lately, &link.name).zip(of(&now, &link.name));
         let within = |thousandths| {
             let value = answers.and_then(|(then, now)| chart::within(&then.answers, &now.answers, thousandths));

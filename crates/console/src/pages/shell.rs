@@ -191,7 +191,12 @@ pub(crate) const fn condition(state: Condition, l: PageLanguage) -> (Tone, &'sta
 }
 
 impl Visit {
-    /// Whether the viewer may change people; forms are shown only to who may use them.
+    /// The time zone's IANA name, for scripts.
+    pub(crate) fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// Whether the viewer may; forms are shown only to who may use them.
     pub(crate) fn may(&self, asked: Permission) -> bool {
         self.viewer.may(asked)
     }
