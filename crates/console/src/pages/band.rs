@@ -37,11 +37,19 @@ struct Piece {
     title: String,
 }
 
+/// How much of the time was so.
+struct Share {
+    class: &'static str,
+    word: &'static str,
+    percent: String,
+}
+
 #[derive(Template)]
 #[template(path = "pages/band.html")]
 struct Drawn<'a> {
     label: &'a str,
     pieces: Vec<Piece>,
+    shares: Vec<Share>,
     from: String,
     until: String,
 }
@@ -84,7 +92,7 @@ impl Band {
                 x: format!("{x:.1}"),
                 // A short one is seen all the same.
                 width: format!("{:.1}", (end - x).max(2.0)),
-                class: stretch.tone.map_or("unknown", Tone::as_str),
+                class: class(stretch.tone),
                 title: format!(
                     "{}: {} – {}",
                     stretch.word,
@@ -94,7 +102,50 @@ impl Band {
             }
         };
         let pieces = self.stretches.iter().map(piece).collect();
-        Drawn { label: &self.label, pieces, from: shown_time(from, zone), until: shown_time(until, zone) }.render()
+        let shares = self.shares(all);
+        Drawn { label: &self.label, pieces, shares, from: shown_time(from, zone), until: shown_time(until, zone) }
+            .render()
+    }
+}
+
+impl Band {
+    /// How much of the time it was in each state, in the order in which they come first.
+    fn shares(&self, all: f64) -> Vec<Share> {
+        let mut found: Vec<(&Stretch, f64)> = Vec::new();
+        for stretch in &self.stretches {
+            let lasted = stretch.until.since(stretch.from).as_secs_f64();
+            match found.iter_mut().find(|(first, _)| first.word == stretch.word) {
+                Some((_, sum)) => *sum += lasted,
+                None => found.push((stretch, lasted)),
+            }
+        }
+        let share = |(stretch, lasted): (&Stretch, f64)| Share {
+            class: class(stretch.tone),
+            word: stretch.word,
+            percent: percent(lasted / all),
+        };
+        found.into_iter().map(share).collect()
+    }
+}
+
+fn class(tone: Option<Tone>) -> &'static str {
+    tone.map_or("unknown", Tone::as_str)
+}
+
+/// Never 0 for what happened, and 100 only for what was always so.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let rounded = if percent < 1.0 {
+        percent.max(0.1)
+    } else if share < 1.0 {
+        percent.min(99.9)
+    } else {
+        percent
+    };
+    if rounded.fract().abs() < 0.05 || (1.0..99.0).contains(&rounded) {
+        format!("{rounded:.0}")
+    } else {
+        format!("{rounded:.1}")
     }
 }
 
@@ -120,6 +171,8 @@ mod tests {
         assert_eq!(words, [("unknown", 0, 10), ("normal", 10, 30), ("abnormal", 30, 40), ("normal", 40, 100)]);
         let html = band.html(&TimeZone::UTC).unwrap();
         assert!(html.contains("class=\"bad\" x=\"300.0\"") && html.contains("abnormal: 1970-01-01 00:00:30"), "{html}");
+        assert!(html.contains("abnormal 10 %") && html.contains("normal 80 %"), "{html}");
+        assert_eq!((percent(1.0).as_str(), percent(0.9999).as_str(), percent(0.0001).as_str()), ("100", "99.9", "0.1"));
         let always = Band::of(at(50), at(100), [(at(10), Tone::Good, "normal")], "unknown", String::new());
         assert_eq!(always.stretches.len(), 1);
     }

@@ -126,6 +126,7 @@ fn table(visit: &Visit, links: &[LinkView]) -> Table {
             Cell::Code(link.name.clone()),
             Cell::State(link.state, word.to_owned(), tone),
             link.since.map_or(Cell::Empty, Cell::Time),
+            Cell::maybe(link.detail.clone()),
             Cell::Text(link.bind.to_owned()),
             Cell::Text(format!("{} / {}", link.in_flight, link.window)),
             Cell::Figure(rate.unwrap_or(0.0), 1),
@@ -136,7 +137,6 @@ fn table(visit: &Visit, links: &[LinkView]) -> Table {
             count("refused"),
             count("in_doubt"),
             count("disconnects"),
-            Cell::maybe(link.detail.clone()),
         ];
         (link.name.replace('/', "-"), cells)
     };
@@ -154,6 +154,7 @@ fn columns(l: PageLanguage) -> Vec<Column> {
         Column::words("link", l.pick("Link", "链路")),
         Column::words("state", l.pick("State", "状态")),
         Column::words("since", l.pick("Since", "自")),
+        Column::words("why", l.pick("Why the last one ended", "上次中断原因")),
         Column::words("bind", l.pick("Bind", "绑定类型")),
         Column::figures("window", l.pick("Window used", "窗口占用")),
         Column::figures("rate", l.pick("Submits/s", "提交/秒")),
@@ -164,7 +165,6 @@ fn columns(l: PageLanguage) -> Vec<Column> {
         Column::figures("refused", l.pick("Refused", "被拒绝")),
         Column::figures("in_doubt", l.pick("In doubt", "无应答")),
         Column::figures("disconnects", l.pick("Sessions ended", "会话中断")),
-        Column::words("why", l.pick("Why the last one ended", "上次中断原因")),
     ]
 }
 
