@@ -6,10 +6,8 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { mkdirSync } = require('node:fs');
-const path = require('node:path');
 const readline = require('node:readline');
-const { AxeBuilder } = require('@axe-core/playwright');
-const { chromium } = require('playwright-core');
+const { accessible, fits, inTime, launch, open, say, shoot: picture } = require('./browser.js');
 
 const [binary, screenshots, language, scheme, width] = process.argv.slice(2);
 const PATIENCE_MS = 15_000;
@@ -20,7 +18,6 @@ const CHINESE = '8613800000001'; // a subscriber who reads Chinese
 const ENGLISH = '8613800000002'; // a subscriber who reads English
 const PROSPECT = '8613900000001';
 
-const say = (step, more = {}) => console.log(JSON.stringify({ step, ...more }));
 const screen = (number) => `#screen-${number}`;
 const received = (page, number) => page.locator(`${screen(number)} li.in .text`);
 
@@ -71,34 +68,7 @@ async function database(page, abnormal) {
   await page.locator(`#database .state.${abnormal ? 'abnormal' : 'normal'}`).waitFor({ timeout: PATIENCE_MS });
 }
 
-async function accessible(page, where) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const told = violations.map((v) => ({ rule: v.id, help: v.help, nodes: v.nodes.map((n) => n.html.slice(0, 160)) }));
-  assert.deepEqual(told, [], `axe, ${where}`);
-}
-
-async function shoot(page, name) {
-  await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
-}
-
-async function fits(page, where) {
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  assert.ok(overflow <= 0, `${where}: the page is ${overflow} px wider than the window`);
-}
-
-/** A page in which nothing may go wrong unseen, and nothing may be fetched from elsewhere. */
-async function open(browser, url, options) {
-  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
-  const page = await context.newPage();
-  const faults = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (entry) => entry.type() === 'error' && faults.push(entry.text()));
-  page.on('request', (request) => {
-    if (new URL(request.url()).host !== new URL(url).host) faults.push(`asked ${request.url()}`);
-  });
-  await page.goto(url, { waitUntil: 'load' });
-  return { context, page, faults };
-}
+const shoot = (page, name) => picture(page, screenshots, name);
 
 async function story(page, started) {
   const caller = await ring(page, CHINESE);
@@ -207,18 +177,9 @@ async function withoutScripts(browser, url) {
   say('it works without scripts');
 }
 
-/** Whatever hangs, the demo and the browser are ended. */
-function inTime(work) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${WATCHDOG_MS} ms`)), WATCHDOG_MS);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
 async function main() {
   mkdirSync(screenshots, { recursive: true });
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await launch();
   const started = Date.now();
   const { child, ended, url } = await demo();
   const visit = async () => {
@@ -232,7 +193,7 @@ async function main() {
     await withoutScripts(browser, url);
   };
   try {
-    await inTime(visit());
+    await inTime(visit(), WATCHDOG_MS);
     child.kill('SIGTERM');
     assert.equal(await ended, 0, 'the demo ends with 0');
     say('done');
