@@ -4,6 +4,7 @@ mod link;
 mod sip;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,13 +21,13 @@ use smpp_client::{LinkState, Links};
 use store::{HandOver, Outcome, Store};
 use tokio::sync::broadcast;
 
-use crate::metrics::{DatabaseFigures, Metrics, Snapshot};
+use crate::metrics::{DatabaseFigures, Machine, Metrics, Snapshot};
 use crate::pump::Desk;
 
 pub use sip::SipDoor;
 
-/// How old the usage of ranges in the metrics may be.
-const USAGE_AGE: Duration = Duration::from_secs(5);
+/// How old the usage of ranges, and what the machine says, may be in the metrics.
+const FIGURES_AGE: Duration = Duration::from_secs(5);
 
 /// Everything that the operators' listener answers from.
 pub struct Admin {
@@ -38,6 +39,7 @@ pub struct Admin {
     /// Where there is a SIP listener.
     sip: Option<SipDoor>,
     usage: ArcSwap<Vec<(RangeName, u64)>>,
+    machine: ArcSwap<Machine>,
     live: broadcast::Sender<Arc<Vec<Outcome>>>,
     draining: AtomicBool,
 }
@@ -63,8 +65,9 @@ impl Admin {
         doors: Doors,
     ) -> Self {
         let usage = ArcSwap::from_pointee(Vec::new());
+        let machine = ArcSwap::from_pointee(Machine::default());
         let Doors { counts, sip } = doors;
-        Self { desk, store, links, metrics, counts, sip, usage, live, draining: AtomicBool::new(false) }
+        Self { desk, store, links, metrics, counts, sip, usage, machine, live, draining: AtomicBool::new(false) }
     }
 
     /// No longer ready.
@@ -72,13 +75,18 @@ impl Admin {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps the usage of ranges fresh for the metrics, for ever.
-    pub async fn run(self: Arc<Self>) {
+    /// Keeps fresh for the metrics what can't be asked while they are printed: the usage of ranges, and the machine with the disk of the
+    /// store directory. For ever.
+    pub async fn run(self: Arc<Self>, store_dir: PathBuf) {
         loop {
+            let dir = store_dir.clone();
+            if let Ok(machine) = tokio::task::spawn_blocking(move || Machine::look(&dir)).await {
+                self.machine.store(Arc::new(machine));
+            }
             if let Ok(usage) = self.store.usage().await {
                 self.usage.store(Arc::new(usage));
             }
-            tokio::time::sleep(USAGE_AGE).await;
+            tokio::time::sleep(FIGURES_AGE).await;
         }
     }
 
@@ -247,6 +255,8 @@ impl Admin {
                 unshared: health.unshared,
                 quarantined: health.quarantined,
             }),
+            ready: self.checks().iter().all(|check| check.ok),
+            machine: **self.machine.load(),
         })
     }
 }

@@ -231,7 +231,7 @@ impl Gateway {
         // 6 what operators see
         let watched = Doors { counts, sip: watched };
         let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, live.clone(), watched));
-        tasks.endless.push(tokio::spawn(Arc::clone(&state).run()));
+        tasks.endless.push(tokio::spawn(Arc::clone(&state).run(dir)));
         let admin = console::router(Arc::clone(&state).operators(plan.http.numbering, plan.admin_token));
         let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let admin_stop = CancellationToken::new();

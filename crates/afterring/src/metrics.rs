@@ -1,5 +1,6 @@
 //! Metrics: the closed vocabulary, and how each figure is come by.
 
+mod machine;
 mod page;
 mod vocabulary;
 
@@ -15,6 +16,7 @@ use routing::{Condition, Verdict};
 use smpp_client::LinkStatus;
 use store::{Journaled, Matched, Outcome};
 
+pub use machine::Machine;
 pub use vocabulary::{Definition, VOCABULARY, docs};
 
 use page::Page;
@@ -98,6 +100,10 @@ pub struct Snapshot {
     pub database_abnormal: bool,
     /// The database, where there is one.
     pub database: Option<DatabaseFigures>,
+    /// Whether work is taken.
+    pub ready: bool,
+    /// What the process takes of its machine.
+    pub machine: Machine,
 }
 
 /// What is known of the database that nodes share.
@@ -233,6 +239,8 @@ impl Metrics {
         for link in &known.links {
             page.link(link);
         }
+        page.sample(&READY, &[], u64::from(known.ready));
+        page.machine(&known.machine);
         page.sample(&BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1);
         page.sorted()
     }

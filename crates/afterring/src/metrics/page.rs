@@ -8,7 +8,7 @@ use ingress::sip::SipStatus;
 use smpp_client::{LinkState, LinkStatus};
 
 use super::vocabulary::*;
-use super::{BUCKETS, Histogram};
+use super::{BUCKETS, Histogram, Machine};
 
 /// Samples as they are added; a metric's samples are brought together at the end.
 pub(super) struct Page(String);
@@ -127,6 +127,22 @@ impl Page {
         }
         let answers = &link.answer_seconds;
         self.buckets(&LINK_ANSWER_SECONDS, &name, answers.bounds, &answers.counts, answers.sum);
+    }
+
+    pub(super) fn machine(&mut self, machine: &Machine) {
+        if let Some(memory) = machine.memory {
+            self.sample(&MEMORY, &[], memory);
+        }
+        if let Some(seconds) = machine.processor_seconds {
+            self.line(PROCESSOR_SECONDS.name, "_total", &[], &seconds.to_string());
+        }
+        if let Some(open) = machine.open_files {
+            self.sample(&OPEN_FILES, &[], open);
+        }
+        if let Some((free, size)) = machine.disk {
+            self.sample(&STORE_FREE, &[], free);
+            self.sample(&STORE_SIZE, &[], size);
+        }
     }
 
     /// Puts HELP and TYPE above each metric's samples, in the order of the vocabulary.

@@ -72,6 +72,12 @@ pub const VOCABULARY: &[Definition] = &[
     LINK_UPDATES,
     LINK_ABILITY,
     LINK_ANSWER_SECONDS,
+    READY,
+    MEMORY,
+    PROCESSOR_SECONDS,
+    OPEN_FILES,
+    STORE_FREE,
+    STORE_SIZE,
     BUILD_INFO,
 ];
 
@@ -335,6 +341,48 @@ pub(super) const LINK_ANSWER_SECONDS: Definition = Definition {
     labels: "link",
     help: "Seconds from submit_sm to submit_sm_resp",
     rise: "the SMSC is slow",
+};
+pub(super) const READY: Definition = Definition {
+    name: "ready",
+    kind: "gauge",
+    labels: "",
+    help: "1 while /readyz says ready, else 0: the gateway stops, the journal can't store, or no link was ever bound",
+    rise: "0: /readyz?verbose says why",
+};
+pub(super) const MEMORY: Definition = Definition {
+    name: "memory_bytes",
+    kind: "gauge",
+    labels: "",
+    help: "Resident memory of the process",
+    rise: "growth without growing traffic over days: a fault in this program",
+};
+pub(super) const PROCESSOR_SECONDS: Definition = Definition {
+    name: "processor_seconds",
+    kind: "counter",
+    labels: "",
+    help: "Processor time of the process, user and system",
+    rise: "near the number of processors: it is at what the machine can do",
+};
+pub(super) const OPEN_FILES: Definition = Definition {
+    name: "open_files",
+    kind: "gauge",
+    labels: "",
+    help: "Open files and connections of the process",
+    rise: "growth without growing traffic: connections that peers don't close, see afterring_sip_connections",
+};
+pub(super) const STORE_FREE: Definition = Definition {
+    name: "store_free_bytes",
+    kind: "gauge",
+    labels: "",
+    help: "Room on the disk of the store directory",
+    rise: "none left: calls are answered 503 until there is room",
+};
+pub(super) const STORE_SIZE: Definition = Definition {
+    name: "store_size_bytes",
+    kind: "gauge",
+    labels: "",
+    help: "Size of the disk of the store directory",
+    rise: "none: a setting",
 };
 pub(super) const BUILD_INFO: Definition = Definition {
     name: "build_info",
