@@ -225,6 +225,13 @@ fn every_alert_has_its_section_in_the_runbook_and_every_section_its_alert() -> R
 }
 
 #[test]
+fn kubernetes_gets_the_same_rules() -> Result<()> {
+    let (file, object) = (yaml(RULES)?, yaml("deploy/kubernetes/observe/prometheusrule.yaml")?);
+    ensure!(object["spec"]["groups"] == file["groups"], "the head of prometheusrule.yaml says how to bring it up to date");
+    Ok(())
+}
+
+#[test]
 fn rules_and_dashboard_ask_for_what_is_exported() -> Result<()> {
     let exported = exported()?;
     for Alert { name, expr, summary, .. } in alerts()? {
