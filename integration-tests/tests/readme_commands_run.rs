@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::{Make, Smsc, World, paths};
 use serde_json::{Value, json};
+use throwaway_postgres::{Cluster, sql};
 
 /// The shell blocks of the README, in order.
 fn blocks() -> Result<Vec<String>> {
@@ -33,6 +34,51 @@ fn the_first_command_is_the_gateways() -> Result<()> {
     let binaries: Vec<_> = targets.filter(|target| target["kind"] == json!(["bin"])).map(|bin| &bin["name"]).collect();
     ensure!(binaries == ["afterring"], "cargo run would take one of {binaries:?}");
     Ok(())
+}
+
+/// A block with what differs here put in place of what is written, run to its end; what it printed.
+fn run(block: &str, world: &World, differs: &[(&str, String)]) -> Result<String> {
+    let mut script = block.to_owned();
+    for (written, here) in differs {
+        ensure!(script.contains(written), "the README no longer says '{written}'");
+        script = script.replace(written, here);
+    }
+    let output = Command::new("bash")
+        .args(["-euc", &script])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(world.folder())
+        .stdin(Stdio::null())
+        .output()?;
+    ensure!(output.status.success(), "{script}\n{output:?}");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn block(holding: &str) -> Result<String> {
+    blocks()?.into_iter().find(|block| block.contains(holding)).with_context(|| format!("no block has '{holding}'"))
+}
+
+#[test]
+fn with_postgres() -> Result<()> {
+    let cluster = Cluster::start(&[]);
+    let world = World::new()?;
+    fs::write(world.folder().join("subscribers.csv"), "number,language\n+8613800000001,en\n+8613800000002,zh-CN\n")?;
+    let url = "postgres://afterring:password@db1.example,db2.example/afterring?sslmode=verify-full";
+    let afterring = paths::afterring()?.display().to_string();
+    run(&block("DATABASE__URL")?, &world, &[(url, cluster.url()), ("target/release/afterring", afterring)])?;
+    let found = sql(&cluster.url(), "select count(*) from subscriber");
+    ensure!(found.trim() == "2", "{found}");
+    Ok(())
+}
+
+#[test]
+fn operate_it() -> Result<()> {
+    let world = World::new()?;
+    let gateway = world.start()?;
+    let admin = format!("localhost:{}", world.doors().admin);
+    let printed = run(&block("/metrics")?, &world, &[("localhost:8081", admin)])?;
+    ensure!(printed.contains("\"database\"") && printed.contains("afterring_build_info{"), "{printed}");
+    gateway.stop()
 }
 
 #[test]
