@@ -116,11 +116,12 @@ fn names(expr: &str) -> Names {
             "{" => braces = true,
             "}" => braces = false,
             ")" => grouping = false,
-            "by" | "on" | "group_left" | "group_right" | "ignoring" | "without" => grouping = true,
-            "and" | "or" | "unless" | "offset" | "bool" => {}
             _ if !next.is_ascii_alphabetic() => {}
             _ if braces => found.series.last_mut().into_iter().for_each(|(_, labels)| labels.push(token.to_owned())),
+            // A label may be called `by`.
             _ if grouping => found.grouped.push(token.to_owned()),
+            "by" | "on" | "group_left" | "group_right" | "ignoring" | "without" => grouping = true,
+            "and" | "or" | "unless" | "offset" | "bool" => {}
             _ if called || behind.trim_start().starts_with("by") => {}
             _ => found.series.push((token.to_owned(), Vec::new())),
         }
@@ -227,7 +228,10 @@ fn every_alert_has_its_section_in_the_runbook_and_every_section_its_alert() -> R
 #[test]
 fn kubernetes_gets_the_same_rules() -> Result<()> {
     let (file, object) = (yaml(RULES)?, yaml("deploy/kubernetes/observe/prometheusrule.yaml")?);
-    ensure!(object["spec"]["groups"] == file["groups"], "the head of prometheusrule.yaml says how to bring it up to date");
+    ensure!(
+        object["spec"]["groups"] == file["groups"],
+        "the head of prometheusrule.yaml says how to bring it up to date"
+    );
     Ok(())
 }
 
@@ -248,7 +252,8 @@ fn rules_and_dashboard_ask_for_what_is_exported() -> Result<()> {
 #[test]
 fn what_is_not_exported_is_found() -> Result<()> {
     let exported = exported()?;
-    let expr = "sum by (link, colour) (rate(afterring_link_up{link=~\"a|b\", smsc!=\"c\"}[5m])) / on (job) afterring_gone";
+    let expr =
+        "sum by (link, colour) (rate(afterring_link_up{link=~\"a|b\", smsc!=\"c\"}[5m])) / on (job) afterring_gone";
     let found = unknown(expr, "{{ $labels.link }} {{ $labels.peer }}", &exported);
     ensure!(found == ["afterring_link_up{smsc}", "afterring_gone", "colour", "$labels.peer"], "{found:?}");
     Ok(())
@@ -256,8 +261,13 @@ fn what_is_not_exported_is_found() -> Result<()> {
 
 #[test]
 fn every_expression_of_the_dashboard_is_one() -> Result<()> {
-    let variables =
-        [("$__rate_interval", "5m"), ("$job", "afterring"), ("$instance", ".*"), ("$__range", "6h"), ("$__interval", "1m")];
+    let variables = [
+        ("$__rate_interval", "5m"),
+        ("$job", "afterring"),
+        ("$instance", ".*"),
+        ("$__range", "6h"),
+        ("$__interval", "1m"),
+    ];
     let rule = |(place, (_, expr)): (usize, (String, String))| {
         let expr = variables.iter().fold(expr, |expr, (variable, value)| expr.replace(variable, value));
         json!({"record": format!("panel:{place}"), "expr": expr})
