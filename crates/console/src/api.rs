@@ -1,10 +1,13 @@
 //! The operators' API on the admin listener: status, subscribers, timelines, ranges, the database switch, health and metrics.
 
+mod calls;
+mod explain;
 mod flow;
 mod force;
 mod lists;
 mod people;
 mod refusal;
+pub(crate) mod resend;
 mod subscribers;
 mod timeline;
 mod view;
@@ -23,12 +26,13 @@ use store::{HandOver, Outcome, Store as _};
 use tokio::sync::broadcast;
 
 pub use self::force::{ForceError, ForceRequest};
-use self::refusal::Refusal;
+pub(crate) use self::refusal::Refusal;
 pub use self::view::{
     AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SipPeerView, SipView, SpanView, Status,
     TermsView,
 };
 pub(crate) use self::view::{maybe_rfc3339, rfc3339};
+use crate::Viewer;
 use crate::health::{self, Check};
 use crate::pages;
 use crate::reading::Reading;
@@ -100,6 +104,10 @@ impl FromRef<Api> for Samples {
 /// | `GET /v1/flow?span=` | [`crate::FlowView`] over 5m (usual), 15m, 1h, 6h or 24h |
 /// | `GET` `PUT` `DELETE /v1/subscribers/{number}` | the subscriber; 201 when `PUT` registered a new one; 204 when deleted |
 /// | `GET /v1/subscribers/{number}/timeline?limit=` | the newest `limit` events (1 to 1,000; 100), in order |
+/// | `GET /v1/subscribers/{number}/calls/{seq}` | the call's [`crate::Ladder`]: everything from the core network to the phone and back |
+/// | `POST /v1/subscribers/{number}/resend` | 202 with what was decided of sending `alert` again |
+/// | `POST /v1/subscribers/{number}/pause` `…/resume` | the subscriber, whose alerts are held, or no longer |
+/// | `GET /v1/explain?called=&caller=&withheld=&reason=&service_number=` | what would be decided of such a call now, and why |
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
 /// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
 /// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
@@ -121,6 +129,11 @@ pub fn router(operators: Operators) -> Router {
         .route("/v1/flow", get(flow::flow))
         .route("/v1/subscribers/{number}", one)
         .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
+        .route("/v1/subscribers/{number}/calls/{seq}", get(calls::get))
+        .route("/v1/subscribers/{number}/resend", post(resend::resend))
+        .route("/v1/subscribers/{number}/pause", post(resend::pause))
+        .route("/v1/subscribers/{number}/resume", post(resend::resume))
+        .route("/v1/explain", get(explain::explain))
         .route("/v1/ranges", get(ranges))
         .route("/v1/campaigns", get(lists::campaigns))
         .route("/v1/lists/{list}", get(lists::page))

@@ -10,6 +10,7 @@ mod flow;
 mod frame;
 mod guard;
 mod health;
+mod ladder;
 mod language;
 mod pages;
 pub mod phones;
@@ -25,6 +26,7 @@ pub use api::{
 pub use assets::assets;
 pub use flow::{FlowView, PartView, PointView, StageState, StageView};
 pub use health::{Check, Condition};
+pub use ladder::{Between, Ladder, Rung, Value, Values};
 pub use language::PageLanguage;
 pub use reading::{LinkReading, Reading, Series, Spread, Waiting};
 pub use system::{LinkOrder, LinkWish, LogView, LogWish, OrderError, ReloadView, SettingView, SystemView};

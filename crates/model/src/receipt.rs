@@ -27,6 +27,21 @@ pub enum ReceiptState {
 }
 
 impl ReceiptState {
+    /// The word used in pages, the API and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroute => "enroute",
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Expired => "expired",
+            Self::Deleted => "deleted",
+            Self::Undeliverable => "undeliverable",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether nothing more is to come.
     #[must_use]
     pub const fn is_final(self) -> bool {

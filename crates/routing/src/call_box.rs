@@ -22,6 +22,18 @@ pub const MAX_ASKED: usize = 5;
 /// the others are made good by the next copy, which is refused or not sent.
 pub const MAX_HEARD: usize = 5;
 
+/// Messages that were sent again lately and are remembered; more in so short a time are bounded by the day's number.
+pub const MAX_RESENT: usize = 8;
+
+/// A message that was sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Resent {
+    /// Which one.
+    pub of: AlertId,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// One caller's calls that belong together in a text.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Tally {
@@ -196,6 +208,9 @@ pub struct CallBox {
     /// Texts lately that changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub futile: Option<Futile>,
+    /// Messages that an operator sent again within the last minute, at most [`MAX_RESENT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resent: Vec<Resent>,
     /// When to look at this box again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
@@ -235,6 +250,7 @@ impl CallBox {
             heard: Vec::new(),
             copies: Copies { asked: None, of: Vec::new(), untold: Vec::new(), more: 0, questioned: None, made: None },
             futile: None,
+            resent: Vec::new(),
             due: None,
         }
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{CampaignName, RangeName};
 
 /// What a range asks of a person before they are teased.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConsentRule {
     /// Nothing.
     #[default]

@@ -425,6 +425,7 @@ impl Event {
             Self::Reply(reply) => Some(reply.from),
             Self::Due { called } => Some(*called),
             Self::Word(word) => Some(word.to),
+            Self::Resend(resend) => Some(resend.called),
             Self::Submitted { .. } | Self::Updated { .. } | Self::Receipt(_) | Self::Dropped { .. } => None,
         }
     }

@@ -1,9 +1,30 @@
 //! Everything that a decision is taken on.
 
-use model::{AlertId, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome, UpdateOutcome};
+use model::{Address, AlertId, Kind, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome, Timestamp, UpdateOutcome};
 use serde::{Deserialize, Serialize};
 
 use crate::Word;
+
+/// An operator sends a message to a person again, as it was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Resend {
+    /// Who gets it: who got it before.
+    pub called: Msisdn,
+    /// When that was asked.
+    pub at: Timestamp,
+    /// Who asked, as the audit log names them.
+    pub by: String,
+    /// The message that is sent again.
+    pub of: AlertId,
+    /// When that was made.
+    pub made_at: Timestamp,
+    /// What it is for.
+    pub kind: Kind,
+    /// Where it came from.
+    pub source: Address,
+    /// What it says.
+    pub text: String,
+}
 
 /// Something that happened, about one called person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,6 +61,8 @@ pub enum Event {
         /// Which alert.
         alert: AlertId,
     },
+    /// An operator sends a message again.
+    Resend(Resend),
     /// The call box asked to be looked at now ([`crate::CallBox::due`]), or the database is back and something was deferred.
     Due {
         /// Whose.
@@ -59,6 +82,7 @@ impl Event {
             Self::Reply(_) => "reply",
             Self::Word(_) => "word",
             Self::Dropped { .. } => "dropped",
+            Self::Resend(_) => "resend",
             Self::Due { .. } => "due",
         }
     }

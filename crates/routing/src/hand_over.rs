@@ -6,7 +6,7 @@ use crate::call_box::add;
 use crate::parts;
 use crate::{
     Alert, AlertState, Awaiting, CallBox, Copies, Deferred, MAX_ASKED, MAX_AWAITING, MAX_COPIES, MAX_HEARD, MAX_HIDDEN,
-    MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Seen, Tally,
+    MAX_RESENT, MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Resent, Seen, Tally,
 };
 
 /// Brings together one person's box as this node last shared it (`base`), as it is here now (`mine`), and as the database has it now (`theirs`).
@@ -58,6 +58,7 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
         reached: whose(&base.reached, &mine.reached, &theirs.reached, || mine.reached.max(theirs.reached)),
         heard: bounded(MAX_HEARD, both(&base.heard, &mine.heard, &theirs.heard)),
         copies: sides.copies(),
+        resent: latest(both(&base.resent, &mine.resent, &theirs.resent)),
         futile: whose(&base.futile, &mine.futile, &theirs.futile, || mine.futile.max(theirs.futile)),
         // Each side may have left its calls to a look that the other has already taken: one too many does no harm.
         due: mine.due.into_iter().chain(theirs.due).min(),
@@ -65,6 +66,14 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
     merged.take_back(&tallies, sum(base.more, mine.more, theirs.more));
     one_for_each(&mut merged);
     merged
+}
+
+/// The newest of what was sent again, as many as are remembered.
+fn latest(mut resent: Vec<Resent>) -> Vec<Resent> {
+    resent.sort_by_key(|one| one.at);
+    let gone = resent.len().saturating_sub(MAX_RESENT);
+    resent.drain(..gone);
+    resent
 }
 
 /// What was asked is answered in the order of `deferred`, which names each request once; what both sides deferred is there only once after a merge.
@@ -608,6 +617,7 @@ mod tests {
                 heard: own.heard,
                 copies: own.copies,
                 futile: own.futile,
+                resent: own.resent,
                 ..call_box
             }
         }
@@ -634,6 +644,7 @@ mod tests {
             (to, of) in (proptest::option::of(0_u64..3), proptest::collection::btree_set(0_u64..30, 0..MAX_COPIES)),
             copied in vec((0_u64..70, 0_i64..90), 0..80),
             futile in proptest::option::of((0_i64..3, 0_u64..2, 0_u32..5)),
+            resent in vec((0_i64..3, 0_i64..5), 0..MAX_RESENT),
         ) -> CallBox {
             let question = |subscribe| if subscribe { Question::Subscribe } else { Question::CopiesOf(someone(1)) };
             let mut copies = Copies {
@@ -657,6 +668,7 @@ mod tests {
                 heard: heard.into_iter().map(|saying| Word { to: someone(99_999), from: someone(1), at: NOW, saying }).collect(),
                 copies,
                 futile: futile.map(|(minute, key, count)| Futile { at: at(minute), key, count }),
+                resent: latest(resent.into_iter().map(|(of, minute)| Resent { of: AlertId(of), at: at(minute) }).collect()),
                 ..empty()
             }
         }
@@ -1036,6 +1048,8 @@ mod tests {
             put_off: 0,
             avoid: None,
             campaign: None,
+            again: None,
+            trail: Vec::new(),
             state: AlertState::Queued { not_before: NOW },
         }
     }

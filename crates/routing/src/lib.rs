@@ -27,17 +27,21 @@ pub mod text;
 mod word;
 mod written;
 
-pub use alert::{Alert, AlertState, Calls, FailedWhy, Leased, Part, Refusal, Update, UpdateState, Wish};
+pub use alert::{
+    Again, Alert, AlertState, Calls, FailedWhy, Leased, MAX_TRAIL, Part, Refusal, Step, StepWhat, Update, UpdateState,
+    Wish,
+};
 pub use call_box::{
-    CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_SEEN, Offer, RateWindow, Seen, Tally,
+    CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_RESENT, MAX_SEEN, Offer, RateWindow, Resent,
+    Seen, Tally,
 };
 pub use campaign::{Campaign, CampaignError, CampaignName, Campaigns, Conversion, MAX_WEIGHT};
 pub use consent::{ConsentRule, Evidence, EvidenceOf, List, Listed};
 pub use day::{ClockFace, DayWindow, DayWindowError};
-pub use decide::decide;
+pub use decide::{Fact, decide, facts};
 pub use decision::{CampaignStep, Charge, Decision, Effect, MAX_EFFECTS, View};
 pub use decision::{HeldWhy, NothingWhy, ReplyVerdict, Verdict};
-pub use event::Event;
+pub use event::{Event, Resend};
 pub use hand_over::{merge, settle_open, withdraw_unshared_teaser};
 pub use health::{Change, Condition, Forced, Health, HealthEvent, MAX_CHANGES, Trouble, Why};
 pub use keyword::{Action, KeywordError, Keywords, Request, normalise};

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{AlertId, IdForm, Msisdn, SmscName, Submit, Timestamp, UpdateOrder};
+use model::{AlertId, IdForm, MissedCall, Msisdn, SmscName, Submit, Timestamp, UpdateOrder};
 use routing::{
-    Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, List, Listed, Policy, RangeName,
-    Subscriber, Verdict,
+    Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, Fact, List, Listed, Policy, Range,
+    RangeName, Subscriber, Verdict, View,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,41 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
     /// Of a receipt: how it found its alert.
     pub receipt: Option<ReceiptMatch>,
+}
+
+/// What would be decided of a call now, and on what ground.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The call.
+    pub call: MissedCall,
+    /// When it would be decided.
+    pub at: Timestamp,
+    /// What would be decided.
+    pub verdict: Verdict,
+    /// The alerts that it would make or change.
+    pub alerts: Vec<Alert>,
+    /// The range that the called number is in.
+    pub range: Option<Range>,
+    /// What is known of the called person.
+    pub view: View,
+    /// What the decision rests on, in its order.
+    pub because: Vec<Fact>,
+}
+
+impl Explained {
+    pub(crate) fn of(call: &MissedCall, view: View, context: &Context) -> Self {
+        let (policy, now) = (&context.policy, context.now);
+        let decision = routing::decide(policy, &view, &Event::Call(call.clone()), now);
+        Self {
+            call: call.clone(),
+            at: now,
+            verdict: decision.verdict,
+            alerts: decision.alerts().cloned().collect(),
+            range: policy.ranges.find(call.called).cloned(),
+            because: routing::facts(policy, &view, call, now),
+            view,
+        }
+    }
 }
 
 /// How a receipt found its alert.
@@ -307,6 +342,13 @@ pub trait Store: Clone + Send + Sync + 'static {
         batch: Vec<Journaled>,
         context: Context,
     ) -> impl Future<Output = Result<Settled, StoreError>> + Send;
+
+    /// What [`Self::settle`] would decide of a call now, changing nothing. It neither waits for batches nor makes them wait.
+    ///
+    /// # Errors
+    /// When what is known of the person can't be read.
+    fn explain(&self, call: MissedCall, context: Context)
+    -> impl Future<Output = Result<Explained, StoreError>> + Send;
 
     /// People whose call box asked to be looked at by `now`, the longest due first, at most `limit`; with `include_deferred`, those first who wait for
     /// the database to be normal.

@@ -15,7 +15,7 @@ mod owed;
 mod postgres;
 
 pub use contract::{
-    AlertCounts, Appended, CampaignCount, Context, Erased, Journaled, ListEntry, Matched, Outcome, Person,
+    AlertCounts, Appended, CampaignCount, Context, Erased, Explained, Journaled, ListEntry, Matched, Outcome, Person,
     ReceiptMatch, Retention, Seq, Settled, Store, TimelineAlert, TimelineEntry,
 };
 pub(crate) use contract::{EVERYTHING, put_on};

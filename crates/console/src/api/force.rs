@@ -76,12 +76,9 @@ pub(super) async fn force(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<InForce>, Refusal> {
     let Asked { state: Forced::Abnormal, lasting, reason } = body(bytes)?;
-    let lasting = duration(&lasting)
+    let lasting = duration(&lasting, LONGEST)
         .ok_or(Refusal::Field { field: "for", why: "not a duration of 1 second to 7 days, like 10m or 1h 30m" })?;
-    let reason = reason.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > REASON_LONGEST || reason.chars().any(char::is_control) {
-        return Err(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" });
-    }
+    let reason = self::reason(&reason)?;
     let until = (operators.clock)() + lasting;
     (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
     Ok(Json(InForce { state: Forced::Abnormal, until, reason }))
@@ -92,10 +89,20 @@ pub(super) async fn lift(State(operators): State<Operators>) -> Result<StatusCod
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn duration(text: &str) -> Option<Duration> {
+/// Why something is done, in the words of who does it.
+pub(super) fn reason(text: &str) -> Result<String, Refusal> {
+    let reason = text.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_LONGEST || reason.chars().any(char::is_control) {
+        return Err(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" });
+    }
+    Ok(reason.to_owned())
+}
+
+/// How long something is to last: at least a second.
+pub(super) fn duration(text: &str, longest: Duration) -> Option<Duration> {
     let given: SignedDuration = text.parse().ok()?;
     let lasting = Duration::try_from(given).ok()?;
-    (Duration::from_secs(1)..=LONGEST).contains(&lasting).then_some(lasting)
+    (Duration::from_secs(1)..=longest).contains(&lasting).then_some(lasting)
 }
 
 #[cfg(test)]
@@ -105,10 +112,10 @@ mod tests {
     #[test]
     fn durations_are_read_as_people_write_them() {
         for (text, seconds) in [("10m", 600), ("30s", 30), ("2h", 7_200), ("1h 30m", 5_400), ("1h30m", 5_400)] {
-            assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(duration(text, LONGEST), Some(Duration::from_secs(seconds)), "{text}");
         }
         for text in ["", "10", "0s", "-5m", "200h", "500ms", "soon"] {
-            assert_eq!(duration(text), None, "{text}");
+            assert_eq!(duration(text, LONGEST), None, "{text}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::force::ForceError;
 
 /// A fault of the caller, or of the gateway.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     #[error("an Authorization header with the bearer token is required")]
     Unauthorized,
     #[error("'number': {0}")]
@@ -32,6 +32,16 @@ pub(super) enum Refusal {
     NotListed,
     #[error("nothing is known of this number")]
     NothingKnown,
+    #[error("no such call of this number is kept: it may be too long ago")]
+    NoSuchCall,
+    #[error("no such message to this number is kept: it may be too long ago")]
+    NoSuchMessage,
+    #[error("a teaser, and news of others, are of their moment and never sent again")]
+    NotAgain,
+    #[error("what this message said is no longer kept")]
+    TextGone,
+    #[error("the store is busy: ask again")]
+    Busy,
     #[error(transparent)]
     Force(#[from] ForceError),
     #[error("the store can't answer now: {0}")]
@@ -44,9 +54,11 @@ impl IntoResponse for Refusal {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Number(_) | Self::Body(_) | Self::Unread | Self::Field { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotRegistered | Self::NotListed | Self::NothingKnown => StatusCode::NOT_FOUND,
-            Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
-            Self::Force(ForceError::Stopping) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotRegistered | Self::NotListed | Self::NothingKnown | Self::NoSuchCall | Self::NoSuchMessage => {
+                StatusCode::NOT_FOUND
+            }
+            Self::NotAgain | Self::TextGone | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
+            Self::Busy | Self::Force(ForceError::Stopping) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if let Self::Store(error) = &self {
             tracing::error!(error = error as &dyn std::error::Error, "the operators' API could not reach the store");
@@ -54,7 +66,7 @@ impl IntoResponse for Refusal {
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         match self {
             Self::Unauthorized => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
-            Self::Store(_) | Self::Force(ForceError::Stopping) => {
+            Self::Busy | Self::Store(_) | Self::Force(ForceError::Stopping) => {
                 (status, [(header::RETRY_AFTER, "5")], body).into_response()
             }
             _ => (status, body).into_response(),

@@ -17,7 +17,7 @@ use super::view::{maybe_rfc3339, rfc3339};
 
 /// A subscriber as the API shows it.
 #[derive(Serialize)]
-struct SubscriberView {
+pub(crate) struct SubscriberView {
     number: String,
     status: SubscriberStatus,
     language: Option<Language>,

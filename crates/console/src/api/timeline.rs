@@ -10,6 +10,7 @@ use store::{Store as _, TimelineAlert, TimelineEntry};
 use super::Operators;
 use super::refusal::{Refusal, number};
 use super::view::rfc3339;
+use crate::ladder::{Rung, stepped};
 
 /// Events shown unless asked otherwise.
 const USUAL: usize = 100;
@@ -88,6 +89,11 @@ enum What {
     Dropped {
         alert: i64,
     },
+    /// An operator sends an earlier message again.
+    Resend {
+        of: i64,
+        by: String,
+    },
     Due,
 }
 
@@ -113,6 +119,9 @@ struct AlertView {
     attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    /// What was done with it and heard of it, from its creation on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trail: Vec<Rung>,
 }
 
 pub(super) async fn timeline(
@@ -171,6 +180,7 @@ impl From<Event> for What {
             },
             Event::Reply(reply) => Self::Reply { to: reply.to, text: reply.text },
             Event::Dropped { alert } => Self::Dropped { alert: alert.0 },
+            Event::Resend(wanted) => Self::Resend { of: wanted.of.0, by: wanted.by },
             Event::Due { .. } => Self::Due,
         }
     }
@@ -219,6 +229,10 @@ impl From<TimelineAlert> for AlertView {
             state: alert.as_ref().map(|alert| alert.state.as_str()),
             why,
             attempts: alert.as_ref().map(|alert| alert.attempts),
+            trail: alert
+                .as_ref()
+                .map(|alert| alert.life().into_iter().map(|step| stepped(alert, step)).collect())
+                .unwrap_or_default(),
             text: alert.map(|alert| alert.text),
         }
     }

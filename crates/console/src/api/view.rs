@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::Timestamp;
-use routing::{Change, ClockFace, Condition, RangeName, Ranges, Terms};
+use routing::{Change, ClockFace, Condition, Range, RangeName, Ranges, Terms};
 use serde::{Serialize, Serializer};
 
 /// Writes a time as RFC 3339 in UTC.
@@ -246,21 +246,30 @@ pub struct SpanView {
 pub(super) fn range_views(ranges: &Ranges, usage: &[(RangeName, u64)], now: Timestamp) -> Vec<RangeView> {
     let mut views: Vec<RangeView> = Vec::new();
     for range in ranges.iter() {
-        let span = SpanView { first: format!("+{}", range.first), last: format!("+{}", range.last) };
         if let Some(view) = views.iter_mut().find(|view| view.name == range.name.0) {
-            view.spans.push(span);
+            view.spans.push(span_of(range));
             continue;
         }
-        views.push(RangeView {
-            name: range.name.0.clone(),
-            spans: vec![span],
-            quota: range.quota,
-            used: usage.iter().find(|(name, _)| *name == range.name).map_or(0, |(_, used)| *used),
-            in_force: range.in_force(now),
-            from: range.from,
-            until: range.until,
-            terms: TermsView::from(&range.terms),
-        });
+        let used = usage.iter().find(|(name, _)| *name == range.name).map_or(0, |(_, used)| *used);
+        views.push(range_view(range, used, now));
     }
     views
+}
+
+/// One range with its first span.
+pub(super) fn range_view(range: &Range, used: u64, now: Timestamp) -> RangeView {
+    RangeView {
+        name: range.name.0.clone(),
+        spans: vec![span_of(range)],
+        quota: range.quota,
+        used,
+        in_force: range.in_force(now),
+        from: range.from,
+        until: range.until,
+        terms: TermsView::from(&range.terms),
+    }
+}
+
+fn span_of(range: &Range) -> SpanView {
+    SpanView { first: format!("+{}", range.first), last: format!("+{}", range.last) }
 }

@@ -2,6 +2,7 @@
 
 mod outcome;
 mod receipt;
+mod trail;
 mod update;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CampaignName, Database, InDoubtPolicy, Limits, Tally};
 
+pub use trail::{MAX_TRAIL, Step, StepWhat};
 pub use update::{Update, UpdateState, Wish};
 
 /// The longest wait between two attempts that an SMSC put off.
@@ -217,9 +219,26 @@ pub struct Alert {
     /// Of a teaser: the campaign that it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<CampaignName>,
+    /// Of one that an operator sent again: which one, and who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Box<Again>>,
+    /// What was done with it and heard of it, at most [`MAX_TRAIL`] steps ([`Alert::life`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trail: Vec<Step>,
     /// Where it is.
     #[serde(flatten)]
     pub state: AlertState,
+}
+
+/// Which alert one says again, and who wanted that.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Again {
+    /// Which one.
+    pub of: AlertId,
+    /// When that was made.
+    pub made_at: Timestamp,
+    /// Who, as the audit log names them.
+    pub by: String,
 }
 
 /// What leasing an alert gives.
@@ -253,6 +272,7 @@ impl Alert {
         }
         self.attempts = self.attempts.saturating_add(1);
         self.state = AlertState::Sending { since: now };
+        self.note(now, StepWhat::Sent { attempt: self.attempts });
         Leased::Send(Submit {
             alert: self.id,
             attempt: self.attempts,
@@ -299,7 +319,9 @@ impl Alert {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         if let SubmitOutcome::Accepted { smsc, message_ids } = outcome {
-            return self.accepted(attempt, smsc, message_ids, now);
+            self.accepted(attempt, smsc, message_ids, now)?;
+            self.note_answer(outcome, now);
+            return Ok(());
         }
         if attempt != self.attempts {
             return Err(Refusal::Unchanged);
@@ -313,6 +335,7 @@ impl Alert {
             ) => self.doubts = self.doubts.saturating_sub(1),
             _ => return Err(Refusal::Unchanged),
         }
+        self.note_answer(outcome, now);
         self.state = match outcome {
             SubmitOutcome::Later { after, avoid, .. } => {
                 self.avoid.clone_from(avoid);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::{ReceiptState, Timestamp, UpdateMode, UpdateOutcome};
 
-use super::{Alert, AlertState, Calls, Part, Refusal, Update, UpdateState};
+use super::{Alert, AlertState, Calls, Part, Refusal, StepWhat, Update, UpdateState};
 use crate::{InDoubtPolicy, Limits};
 
 /// How long an update waits that was put off.
@@ -20,6 +20,19 @@ impl Alert {
     /// # Errors
     /// When the outcome no longer concerns this alert.
     pub fn updated(
+        &mut self,
+        attempt: u32,
+        outcome: &UpdateOutcome,
+        policy: InDoubtPolicy,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Calls, Refusal> {
+        let untold = self.hear(attempt, outcome, policy, limits, now)?;
+        self.note(now, StepWhat::Updated(outcome.clone()));
+        Ok(untold)
+    }
+
+    fn hear(
         &mut self,
         attempt: u32,
         outcome: &UpdateOutcome,
@@ -96,6 +109,7 @@ impl Alert {
         if !matches!(update.state, UpdateState::Wanted { .. }) || !late {
             return Err(Refusal::Unchanged);
         }
+        self.note(now, StepWhat::UpdateDropped);
         let untold = self.give_up(policy, now);
         self.end_by_parts(now);
         Ok(untold)

@@ -16,11 +16,10 @@ impl Alert {
         let said = receipt.state;
         let AlertState::Accepted { parts, update, .. } = &mut self.state else { return Err(Refusal::Unchanged) };
         let aliases = update.as_ref().map_or(&[][..], |update| &update.aliases);
-        let Some(part) = part_of(parts, aliases, receipt) else { return Err(Refusal::Unchanged) };
-        if part.state == Some(said) {
-            return Err(Refusal::Unchanged);
-        }
+        let place = part_of(parts, aliases, receipt).ok_or(Refusal::Unchanged)?;
+        let part = parts.get_mut(place).filter(|part| part.state != Some(said)).ok_or(Refusal::Unchanged)?;
         part.state = Some(said);
+        self.note_receipt(place, said, &receipt.error, now);
         let untold = if said.is_final() && self.update_wanted_at().is_some() {
             self.give_up(policy, now)
         } else {
@@ -68,25 +67,29 @@ impl Alert {
                 learnt = true;
             }
         }
-        self.learn_update(known) || learnt
+        let learnt = self.learn_update(known) || learnt;
+        if learnt {
+            self.learn_trail(known);
+        }
+        learnt
     }
 }
 
-/// The part that a receipt is about, unless it has ended: of the parts with its id as it is spelled, else of those with its id in the first form that
+/// The place of the part that a receipt is about, unless it has ended: of the parts with its id as it is spelled, else of those with its id in the first form that
 /// any part has, the first that has not ended. An SMSC may have given one id to all of them. An id that the message had before an update is that of its only
 /// part.
-fn part_of<'a>(parts: &'a mut [Part], aliases: &[String], receipt: &Receipt) -> Option<&'a mut Part> {
+fn part_of(parts: &[Part], aliases: &[String], receipt: &Receipt) -> Option<usize> {
     let open = |part: &Part| !part.has_ended();
     if receipt.id_form.is_none_or(|form| form == IdForm::Same) && parts.iter().any(|part| part.id == receipt.message_id)
     {
-        return parts.iter_mut().find(|part| part.id == receipt.message_id && open(part));
+        return parts.iter().position(|part| part.id == receipt.message_id && open(part));
     }
     let keys = receipt.answers();
     if let Some(key) = keys.iter().map(|(_, key)| key).find(|key| parts.iter().any(|part| id_key(&part.id) == **key)) {
-        return parts.iter_mut().find(|part| id_key(&part.id) == *key && open(part));
+        return parts.iter().position(|part| id_key(&part.id) == *key && open(part));
     }
     // Under an earlier id, that it is deleted says that it was replaced.
     let was_its_own = receipt.state != ReceiptState::Deleted
         && aliases.iter().any(|alias| keys.iter().any(|(_, key)| id_key(alias) == *key));
-    parts.iter_mut().find(|part| was_its_own && open(part))
+    parts.iter().position(|part| was_its_own && open(part))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{Address, Kind, Msisdn, SmscName, Timestamp, UpdateMode, UpdateOrder, split};
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, AlertState, Calls, Part};
+use super::{Alert, AlertState, Calls, Part, StepWhat};
 use crate::{CallBox, Database, Limits, Tally, Updates};
 
 /// The least time between two updates of one alert: bounds what somebody who rings without end costs the SMSC.
@@ -196,7 +196,7 @@ impl Alert {
         update.attempts = update.attempts.saturating_add(1);
         update.how = Some(way);
         update.state = UpdateState::Asking { since: now };
-        Some(UpdateOrder {
+        let order = UpdateOrder {
             alert: self.id,
             attempt: update.attempts,
             kind: self.kind,
@@ -210,7 +210,9 @@ impl Alert {
             mode: way,
             may_cancel,
             doubtful: update.doubts > 0,
-        })
+        };
+        self.note(now, StepWhat::UpdateAsked { attempt: order.attempt, mode: way });
+        Some(order)
     }
 
     /// A teaser is only ever replaced: the next one has to wait its time.

@@ -7,8 +7,8 @@ use model::{Address, AlertId, Kind, Msisdn, Reply, ShortNumber, Timestamp};
 use crate::parts;
 use crate::text::{Reader, Say};
 use crate::{
-    Alert, AlertState, CallBox, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range,
-    ReplyVerdict, Subscriber, SubscriberStatus, Tally, Verdict, View,
+    Again, Alert, AlertState, CallBox, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range,
+    ReplyVerdict, Resend, Subscriber, SubscriberStatus, Tally, Verdict, View,
 };
 
 /// The least time until a box is looked at again: bounds what one box can cost, whatever the limits are set to.
@@ -96,6 +96,14 @@ impl<'a> Case<'a> {
         self.add(Alert { campaign, validity, ..alert })
     }
 
+    /// Queues a message that was sent before, as it was.
+    pub(super) fn queue_again(&mut self, wanted: &Resend) -> AlertId {
+        let (kind, text) = (wanted.kind, wanted.text.clone());
+        let alert = self.new_alert(NewAlert { kind, text, told: Vec::new(), more: 0 });
+        let again = Some(Box::new(Again { of: wanted.of, made_at: wanted.made_at, by: wanted.by.clone() }));
+        self.add(Alert { source: wanted.source.clone(), again, ..alert })
+    }
+
     fn new_alert(&self, new: NewAlert) -> Alert {
         Alert {
             id: self.next_alert,
@@ -112,6 +120,8 @@ impl<'a> Case<'a> {
             put_off: 0,
             avoid: None,
             campaign: None,
+            again: None,
+            trail: Vec::new(),
             state: AlertState::Queued { not_before: self.now },
         }
     }

@@ -5,12 +5,14 @@ mod case;
 mod copies;
 mod courtesy;
 mod due;
+mod facts;
 mod forget;
 mod notify;
 mod prune;
 mod quiet;
 mod record;
 mod reply;
+mod resend;
 mod sent;
 mod tell;
 mod update;
@@ -23,6 +25,8 @@ use model::Timestamp;
 
 use crate::{Decision, Event, Policy, View};
 use case::Case;
+
+pub use facts::{Fact, facts};
 
 /// Decides one event. Total: every event in every state has an answer, and bad combinations change nothing.
 #[must_use]
@@ -39,6 +43,7 @@ pub fn decide(policy: &Policy, view: &View, event: &Event, now: Timestamp) -> De
         }
         Event::Word(word) => word::heard(&mut case, word),
         Event::Dropped { alert } => sent::dropped(&mut case, *alert),
+        Event::Resend(wanted) => resend::again(&mut case, wanted),
         Event::Due { .. } => due::looked_at(&mut case),
     };
     copies::pass_on(&mut case);

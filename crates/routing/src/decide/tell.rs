@@ -105,8 +105,13 @@ pub(super) fn list_text(case: &Case<'_>, kind: Kind, told: &[Tally], more: u32) 
 
 /// Counts an alert about calls against the interval and the day.
 pub(super) fn note_alert(case: &mut Case<'_>) {
-    let today = today(case);
     case.call_box.alerted_at = Some(case.now);
+    count_today(case);
+}
+
+/// Counts a message against the day.
+pub(super) fn count_today(case: &mut Case<'_>) {
+    let today = today(case);
     case.call_box.today = match case.call_box.today {
         Some((day, count)) if day == today => Some((day, count.saturating_add(1))),
         Some(_) | None => Some((today, 1)),

@@ -8,9 +8,11 @@ mod lives;
 mod notify;
 mod parts;
 mod quiet;
+mod resend;
 mod robots;
 mod self_service;
 mod stories;
+mod trail;
 mod updates;
 mod verdicts;
 mod world;
@@ -101,6 +103,8 @@ fn alert(kind: Kind, state: AlertState) -> Alert {
         put_off: 0,
         avoid: None,
         campaign: None,
+        again: None,
+        trail: Vec::new(),
         state,
     }
 }
@@ -139,6 +143,20 @@ fn reply(text: &str) -> Event {
 
 fn reply_to(to: &str, text: &str) -> Event {
     Event::Reply(Reply { from: called(), to: to.to_owned(), text: text.to_owned(), part: None, smsc: smsc(), at: NOW })
+}
+
+/// The message with this name, once more.
+fn resend(of: i64, kind: Kind) -> Resend {
+    Resend {
+        called: called(),
+        at: NOW,
+        by: "user:anna".to_owned(),
+        of: AlertId(of),
+        made_at: NOW,
+        kind,
+        source: Address::ShortCode(short("12590")),
+        text: "what was said".to_owned(),
+    }
 }
 
 fn submitted(outcome: SubmitOutcome) -> Event {

@@ -69,7 +69,7 @@ impl Gateway {
             Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => Some(*alert),
             // By its new id, or one that it had before.
             Event::Receipt(receipt) => self.message_ids.get(&receipt.message_id).copied(),
-            Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => call_box.open,
+            Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Resend(_) | Event::Due { .. } => call_box.open,
         };
         let registered = if self.abnormal() { self.registry.as_ref() } else { Some(&self.subscribers) };
         View {

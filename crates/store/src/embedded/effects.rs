@@ -37,6 +37,8 @@ fn teaser(id: i64, campaign: Option<&str>) -> Effect {
         put_off: 0,
         avoid: None,
         campaign: campaign.map(|name| CampaignName(name.to_owned())),
+        again: None,
+        trail: Vec::new(),
         state: AlertState::Queued { not_before: at(0) },
     })
 }

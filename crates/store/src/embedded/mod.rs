@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use model::{Msisdn, Submit, Timestamp, UpdateOrder};
+use model::{MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Event, Evidence, List, RangeName, Subscriber};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
@@ -40,8 +40,8 @@ pub(crate) use sharing::{Carry, History, Loaded, LoadedAlert, LoadedBox, LoadedP
 pub use writer::Health;
 
 use crate::{
-    AlertCounts, Appended, CampaignCount, Committed, Context, Journaled, ListEntry, Retention, Seq, Settled, Store,
-    StoreError, TimelineEntry,
+    AlertCounts, Appended, CampaignCount, Committed, Context, Explained, Journaled, ListEntry, Retention, Seq, Settled,
+    Store, StoreError, TimelineEntry,
 };
 use job::request;
 use turn::Turn;
@@ -219,6 +219,10 @@ impl Store for Embedded {
             self.give_back(batch);
         }
         settled
+    }
+
+    async fn explain(&self, call: MissedCall, context: Context) -> Result<Explained, StoreError> {
+        self.write(1, move |turn| turn.explain(&call, &context)).await
     }
 
     async fn due(&self, now: Timestamp, limit: usize, include_deferred: bool) -> Result<Vec<Msisdn>, StoreError> {

@@ -162,6 +162,7 @@ fn doubt(conn: &Connection, memory: &mut Memory) -> Result<usize, StoreError> {
             | Event::Receipt(_)
             | Event::Reply(_)
             | Event::Word(_)
+            | Event::Resend(_)
             | Event::Dropped { .. }
             | Event::Due { .. } => {}
         }

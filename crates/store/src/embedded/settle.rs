@@ -1,13 +1,13 @@
 //! Settling: the rows that an event needs, the decision, and its effects.
 
-use model::{AlertId, Msisdn, SmscName, SubmitOutcome, UpdateOutcome, id_key};
-use routing::{Alert, AlertState, Decision, Effect, Event, NothingWhy, Part, RangeName, Verdict, View};
+use model::{AlertId, MissedCall, Msisdn, SmscName, SubmitOutcome, UpdateOutcome, id_key};
+use routing::{Alert, AlertState, CallBox, Decision, Effect, Event, NothingWhy, Part, RangeName, Verdict, View};
 
 use super::memory::{Row, Sharing};
 use super::open::ALERT_BITS;
 use super::rows::{self, Decided};
 use super::turn::Turn;
-use crate::{Context, Journaled, Outcome, Seq, Settled, StoreError};
+use crate::{Context, Explained, Journaled, Outcome, Seq, Settled, StoreError};
 
 /// Whom an event is about.
 pub(super) enum Subject {
@@ -97,6 +97,7 @@ impl Turn<'_> {
             Event::Reply(reply) => return Ok(Subject::Person(reply.from)),
             Event::Due { called } => return Ok(Subject::Person(*called)),
             Event::Word(word) => return Ok(Subject::Person(word.to)),
+            Event::Resend(resend) => return Ok(Subject::Person(resend.called)),
             Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => {
                 self.take_alert(*alert)?
             }
@@ -130,17 +131,7 @@ impl Turn<'_> {
             (None, None) => None,
         };
         let range = context.policy.ranges.find(called);
-        let view = View {
-            call_box: call_box.value,
-            alert: alert.as_ref().map(|row| row.value.clone()),
-            subscriber: self.subscriber(called)?,
-            registry_loaded: self.draft.registry_loaded,
-            listed: self.listed(called)?,
-            campaign_turn: range.map_or(0, |range| self.campaign_turn(&range.name)),
-            range_used: range.map_or(0, |range| self.used(&range.name)),
-            database: context.database,
-            next_alert: AlertId(self.draft.next_alert),
-        };
+        let view = self.view(call_box.value, alert.as_ref().map(|row| row.value.clone()), context)?;
         let decision = routing::decide(&context.policy, &view, what.event, context.now);
         let alerts: Vec<Alert> = decision.alerts().cloned().collect();
         if let Some(row) = alert.as_ref().filter(|row| !own_chain && !row.dirty && row.stored.is_none()) {
@@ -174,6 +165,40 @@ impl Turn<'_> {
             alerts,
             receipt: None,
         })
+    }
+
+    /// What is known of a person beside box and alert.
+    pub(super) fn view(&self, call_box: CallBox, alert: Option<Alert>, context: &Context) -> Result<View, StoreError> {
+        let called = call_box.called;
+        let range = context.policy.ranges.find(called);
+        Ok(View {
+            call_box,
+            alert,
+            subscriber: self.subscriber(called)?,
+            registry_loaded: self.draft.registry_loaded,
+            listed: self.listed(called)?,
+            campaign_turn: range.map_or(0, |range| self.campaign_turn(&range.name)),
+            range_used: range.map_or(0, |range| self.used(&range.name)),
+            database: context.database,
+            next_alert: AlertId(self.draft.next_alert),
+        })
+    }
+
+    /// What would be decided of a call now. Box and alert are looked at, and nothing is applied.
+    pub(super) fn explain(&mut self, call: &MissedCall, context: &Context) -> Result<Explained, StoreError> {
+        let row = self.take_box(call.called)?;
+        let call_box = self.trusted(&row)?;
+        // Of somebody of whom nothing is known, nothing is kept in memory.
+        if row.stored.is_some() || row.dirty {
+            self.put_box(row);
+        }
+        let mut alert = None;
+        if let Some(row) = call_box.open.map(|open| self.take_alert(open)).transpose()?.flatten() {
+            alert = Some(row.value.clone());
+            self.put_alert(row);
+        }
+        let view = self.view(call_box, alert, context)?;
+        Ok(Explained::of(call, view, context))
     }
 
     /// An event about an alert that isn't known here.
@@ -276,6 +301,7 @@ fn given_ids(event: &Event, outcome: &Outcome) -> Option<(AlertId, SmscName, Vec
         | Event::Receipt(_)
         | Event::Reply(_)
         | Event::Word(_)
+        | Event::Resend(_)
         | Event::Dropped { .. }
         | Event::Due { .. } => None,
     }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use model::{Msisdn, Submit, Timestamp, UpdateOrder};
+use model::{MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Database, Evidence, List, RangeName, Subscriber};
 use tokio_postgres::Client;
 
 use super::HandOver;
-use crate::postgres::{lists, people};
-use crate::{AlertCounts, CampaignCount, Context, Journaled, ListEntry, Settled, Store, StoreError, TimelineEntry};
+use crate::postgres::{batch, lists, people};
+use crate::{
+    AlertCounts, CampaignCount, Context, Explained, Journaled, ListEntry, Settled, Store, StoreError, TimelineEntry,
+};
 
 impl Store for HandOver {
     async fn settle(&self, batch: Vec<Journaled>, context: Context) -> Result<Settled, StoreError> {
@@ -29,6 +31,17 @@ impl Store for HandOver {
         }
         let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.as_ref().clone());
         self.local.settle(batch, Context { database: Database::Abnormal, ..context }).await
+    }
+
+    async fn explain(&self, call: MissedCall, context: Context) -> Result<Explained, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.explain(call, context).await };
+        let abnormal = Context { database: Database::Abnormal, ..context.clone() };
+        if context.database == Database::Abnormal || self.whole().is_none() {
+            return self.local.explain(call, abnormal).await;
+        }
+        let (node, called, policy) = (shared.node, call.called, Arc::clone(&context.policy));
+        let loaded = shared.ask(async |session: &Client| batch::look(session, node, called, &policy).await).await?;
+        self.local.explain_loaded(call, Arc::new(loaded), context).await
     }
 
     async fn due(&self, now: Timestamp, limit: usize, include_deferred: bool) -> Result<Vec<Msisdn>, StoreError> {

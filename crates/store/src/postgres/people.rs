@@ -1,10 +1,10 @@
 //! What is asked of the database about people, one statement each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use model::{AlertId, Msisdn, Timestamp};
-use routing::{Alert, Charge, Event, RangeName, Subscriber};
+use routing::{Alert, Charge, Event, RangeName, Resend, Subscriber, Verdict};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -31,7 +31,7 @@ pub(crate) async fn due(client: &Client, node: i64, now: Timestamp, limit: i64) 
     Ok(found.iter().filter_map(|row| number(row.get(0))).collect())
 }
 
-/// The newest events of one person, the oldest of them first: calls and replies, with the alerts they made as they are now.
+/// The newest events of one person, the oldest of them first: calls and replies, with the alerts they made as they are now, and what made other alerts.
 pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Result<Vec<TimelineEntry>> {
     let called = key(called);
     let parameters: [Parameter<'_>; 2] = [(&called, Type::INT8), (&limit, Type::INT8)];
@@ -42,7 +42,7 @@ pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Res
         )
     };
     let (calls, replies) = (history("missed_call"), history("reply"));
-    let sql = "select id, body::text from alert where bucket = ($1 % 64)::smallint and called = $1 order by id desc limit $2 * 2";
+    let sql = "select id, body::text, seq from alert where bucket = ($1 % 64)::smallint and called = $1 order by id desc limit $2 * 2";
     let mut found = together(vec![
         ask(client, &calls, &parameters),
         ask(client, &replies, &parameters),
@@ -54,8 +54,10 @@ pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Res
     let (calls, replies, alerts) =
         (found.next().unwrap_or_default(), found.next().unwrap_or_default(), found.next().unwrap_or_default());
     let mut known: HashMap<i64, Alert> = HashMap::new();
+    let mut changed: HashMap<i64, i64> = HashMap::new();
     for row in alerts {
         known.insert(row.get(0), read(row.get(1), "alert")?);
+        changed.insert(row.get(0), row.get(2));
     }
     let mut entries = Vec::new();
     for (rows, is_call) in [(calls, true), (replies, false)] {
@@ -74,9 +76,35 @@ pub(crate) async fn timeline(client: &Client, called: Msisdn, limit: i64) -> Res
             });
         }
     }
+    let oldest = entries.iter().map(|entry| entry.at).min();
+    let named: HashSet<i64> = entries.iter().flat_map(|entry| entry.alerts.iter().map(|alert| alert.id.0)).collect();
+    let unnamed = known.into_values().filter(|alert| !named.contains(&alert.id.0) && oldest <= Some(alert.created_at));
+    entries.extend(unnamed.map(|alert| {
+        let seq = Seq(changed.get(&alert.id.0).copied().unwrap_or(0));
+        made_otherwise(alert, seq)
+    }));
     entries.sort_by_key(|entry| (entry.at, entry.seq));
     let skip = entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(entries.split_off(skip))
+}
+
+/// An alert that no call and no reply made: its own event is kept by its node only, and the alert itself says what it was.
+fn made_otherwise(alert: Alert, seq: Seq) -> TimelineEntry {
+    let event = match &alert.again {
+        Some(again) => Event::Resend(Resend {
+            called: alert.to,
+            at: alert.created_at,
+            by: again.by.clone(),
+            of: again.of,
+            made_at: again.made_at,
+            kind: alert.kind,
+            source: alert.source.clone(),
+            text: alert.text.clone(),
+        }),
+        None => Event::Due { called: alert.to },
+    };
+    let (at, verdict) = (alert.created_at, Verdict::Send(alert.kind));
+    TimelineEntry { seq, event, at, verdict, alerts: vec![TimelineAlert { id: alert.id, alert: Some(alert) }] }
 }
 
 pub(crate) async fn usage(client: &Client) -> Result<Vec<(RangeName, u64)>> {

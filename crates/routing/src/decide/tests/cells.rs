@@ -246,6 +246,7 @@ fn events() -> Vec<Event> {
     events.extend(states.map(receipt));
     events.extend(update_outcomes().map(|outcome| Event::Updated { alert: OPEN, attempt: 1, outcome }));
     events.extend(["C", "KT", "QX", "R", "?", "see you"].map(reply));
+    events.extend(Kind::ALL.map(|kind| Event::Resend(resend(3, kind))));
     events.extend([reply_to("10086", "C"), Event::Dropped { alert: OPEN }, Event::Due { called: called() }]);
     events
 }
@@ -312,6 +313,9 @@ impl Step<'_> {
     /// Never a teaser where none may go, and never a caller in one; fallbacks only while abnormal; no list to the suspended.
     fn keeps_to_its_kind(&self) {
         let Cell { who, refused, database, place, .. } = self.cell;
+        if matches!(self.event, Event::Resend(_)) {
+            return;
+        }
         let told_now = |kind| self.made().any(|alert| alert.kind == kind);
         if told_now(Kind::Teaser) {
             assert!(matches!(self.event, Event::Call(_)));
@@ -358,6 +362,32 @@ impl Step<'_> {
         };
         let queued = |alert: &Alert| alert.kind == Kind::Teaser && matches!(alert.state, AlertState::Queued { .. });
         assert!(!decided || !self.after.alert.as_ref().is_some_and(queued), "a teaser stays in the queue");
+    }
+
+    /// What an operator sends again is that message, to a person to whom it is due, and tells no calls.
+    fn says_again_what_it_said(&self) {
+        let Event::Resend(wanted) = self.event else { return };
+        let Cell { who, offered, database, .. } = self.cell;
+        let made: Vec<_> = self.made().collect();
+        assert_eq!(made.len(), usize::from(self.decision.verdict == Verdict::Send(wanted.kind)));
+        assert!(made.len() == 1 || matches!(self.decision.verdict, Verdict::Nothing(_)));
+        assert_eq!(self.before.alert, self.after.alert);
+        assert_eq!(self.before.call_box.open, self.after.call_box.open);
+        let due = match (who, wanted.kind) {
+            (_, Kind::Teaser | Kind::Notify) | (Who::Suspended, _) => false,
+            (Who::Active | Who::Paused, _) => true,
+            (Who::Stranger, Kind::Notice | Kind::Detail | Kind::Fallback) => {
+                let answers =
+                    wanted.kind == Kind::Notice || (wanted.kind == Kind::Detail && offered == Offered::Fetched);
+                answers && database == Database::Normal
+            }
+        };
+        assert_eq!(!made.is_empty(), due);
+        for alert in made {
+            assert_eq!((alert.kind, &alert.source, &alert.text), (wanted.kind, &wanted.source, &wanted.text));
+            assert!(alert.told.is_empty() && alert.more == 0);
+            assert_eq!(alert.again.as_ref().map(|again| again.of), Some(wanted.of));
+        }
     }
 
     /// A person is counted in a quota exactly when first teased, and never above it.
@@ -467,6 +497,7 @@ impl Step<'_> {
                 | Event::Updated { .. }
                 | Event::Receipt(_)
                 | Event::Dropped { .. }
+                | Event::Resend(_)
         ) {
             let again = decide(self.policy, &self.after, self.event, NOW);
             assert_eq!(again.effects, [], "told again: {:?}", again.verdict);
@@ -509,6 +540,7 @@ fn the_rules_hold_in_every_cell() {
             step.is_well_formed();
             step.keeps_to_its_kind();
             step.keeps_away();
+            step.says_again_what_it_said();
             step.keeps_the_quota();
             step.charges_grants_only();
             step.loses_no_call();

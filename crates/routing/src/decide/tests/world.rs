@@ -55,7 +55,7 @@ impl World {
         let concerned = match event {
             Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => Some(*alert),
             Event::Receipt(receipt) => receipt.message_id.parse().ok().map(AlertId),
-            Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => call_box.open,
+            Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Resend(_) | Event::Due { .. } => call_box.open,
         };
         let view = View {
             alert: concerned.and_then(|id| self.alerts.get(&id).cloned()),

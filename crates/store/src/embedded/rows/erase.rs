@@ -17,6 +17,7 @@ fn is_about(event: &Event, number: Msisdn) -> bool {
         Event::Call(_)
         | Event::Reply(_)
         | Event::Word(_)
+        | Event::Resend(_)
         | Event::Due { .. }
         | Event::Submitted { .. }
         | Event::Updated { .. }
@@ -58,9 +59,12 @@ pub(in crate::embedded) fn has_undecided(conn: &Connection, number: Msisdn, from
             Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => {
                 super::alert(conn, *alert)?.is_some_and(|row| row.value.to == number)
             }
-            Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } | Event::Receipt(_) => {
-                is_about(&event, number)
-            }
+            Event::Call(_)
+            | Event::Reply(_)
+            | Event::Word(_)
+            | Event::Resend(_)
+            | Event::Due { .. }
+            | Event::Receipt(_) => is_about(&event, number),
         };
         if whose {
             return Ok(true);

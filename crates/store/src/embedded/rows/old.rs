@@ -31,7 +31,7 @@ pub(in crate::embedded) fn prune_history(
     Ok(removed)
 }
 
-/// Blanks the texts of the oldest replies up to the first decision that is younger than the cutoff; whether that was reached.
+/// Blanks the texts of the oldest replies, and of what was sent again, up to the first decision that is younger than the cutoff; whether that was reached.
 pub(in crate::embedded) fn blank_replies(
     conn: &Connection,
     before: Timestamp,
@@ -39,7 +39,7 @@ pub(in crate::embedded) fn blank_replies(
 ) -> Result<bool, StoreError> {
     let after = meta(conn, "texts_through")?.unwrap_or(0);
     let mut statement = conn.prepare_cached(
-        "SELECT e.seq, d.at, e.body LIKE '{\"reply\":%' FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2",
+        "SELECT e.seq, d.at, e.body LIKE '{\"reply\":%' OR e.body LIKE '{\"resend\":%' FROM event e LEFT JOIN decision d ON d.seq = e.seq WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2",
     )?;
     let mut found = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let (mut through, mut seen, mut reached) = (after, 0, false);
@@ -51,8 +51,11 @@ pub(in crate::embedded) fn blank_replies(
         }
         (through, seen) = (row.get(0)?, seen + 1);
         if row.get(2)? {
-            conn.prepare_cached("UPDATE event SET body = json_set(body, '$.reply.text', '') WHERE seq = ?1")?
-                .execute([through])?;
+            // Only the one that is there is replaced.
+            conn.prepare_cached(
+                "UPDATE event SET body = json_replace(body, '$.reply.text', '', '$.resend.text', '') WHERE seq = ?1",
+            )?
+            .execute([through])?;
         }
     }
     if through > after {

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{AlertId, Msisdn, Receipt, SmscName, SubmitOutcome, Timestamp, id_key};
-use routing::{Alert, AlertState, Event, UpdateState};
+use model::{AlertId, MissedCall, Msisdn, Receipt, SmscName, SubmitOutcome, Timestamp, id_key};
+use routing::{Alert, AlertState, CallBox, Event, UpdateState};
 
 use super::{History, Loaded, LoadedAlert, LoadedPart, Subjects, Work, is_history};
 use crate::embedded::memory::{Row, Shared, Sharing};
 use crate::embedded::receipts::Whose;
 use crate::embedded::rows;
 use crate::embedded::turn::Turn;
-use crate::{Context, Journaled, Seq, Settled, StoreError};
+use crate::{Context, Explained, Journaled, Seq, Settled, StoreError};
 
 /// By SMSC and key, to whom the answers of a batch give an id.
 type Given<'a> = HashMap<(&'a SmscName, String), Vec<Msisdn>>;
@@ -21,7 +21,7 @@ impl Turn<'_> {
         let (mut subjects, mut given) = (Subjects::default(), Given::new());
         for Journaled { event, .. } in batch {
             let row = match event {
-                Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => {
+                Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Resend(_) | Event::Due { .. } => {
                     subjects.called.extend(event.called());
                     continue;
                 }
@@ -130,11 +130,10 @@ impl Turn<'_> {
                 local
             }
             local => {
-                let mut value = known.alert.clone();
-                if matches!(value.state, AlertState::Queued { .. }) {
-                    value.state = AlertState::Sending { since: value.created_at };
+                let mut value = as_elsewhere(&known.alert);
+                if let Some(local) = &local {
+                    value.learn_trail(&local.value);
                 }
-                is_asked_elsewhere(&mut value);
                 // What ended elsewhere has ended here too, and what another node has brought further is so far.
                 let moved = local.as_ref().filter(|row| !row.value.state.is_final() && row.value != value);
                 let dirty = moved.is_some();
@@ -149,6 +148,42 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// What a decision about one person would see of what the database says, without anything being put in its place here.
+    pub(super) fn explain_loaded(
+        &mut self,
+        call: &MissedCall,
+        loaded: &Arc<Loaded>,
+        context: &Context,
+    ) -> Result<Explained, StoreError> {
+        let called = call.called;
+        let call_box = loaded.boxes.get(&called.as_u64()).map(|known| known.call_box.clone());
+        let call_box = call_box.unwrap_or_else(|| CallBox::empty(called));
+        let known = loaded.alerts.iter().find(|known| Some(known.alert.id) == call_box.open);
+        let alert = known.map(|known| self.standing(known)).transpose()?;
+        self.draft.loaded = Some(Arc::clone(loaded));
+        let view = self.view(call_box, alert, context);
+        self.draft.loaded = None;
+        let mut view = view?;
+        if let Some(range) = context.policy.ranges.find(called) {
+            view.range_used = loaded.usage.get(&range.name).copied().unwrap_or(view.range_used);
+        }
+        Ok(Explained::of(call, view, context))
+    }
+
+    /// An alert that the database knows, as [`Self::lay_out_alert`] would have it here.
+    fn standing(&mut self, known: &LoadedAlert) -> Result<Alert, StoreError> {
+        let Some(local) = self.take_alert(known.alert.id)? else { return Ok(as_elsewhere(&known.alert)) };
+        let value = if counts_here(&local.value, known) {
+            let mut value = local.value.clone();
+            value.learn(&known.alert);
+            value
+        } else {
+            as_elsewhere(&known.alert)
+        };
+        self.put_alert(local);
+        Ok(value)
+    }
+
     /// The alerts that were made or changed, as they are now.
     fn touched(&self, settled: &Settled) -> Vec<Alert> {
         let alerts = settled.outcomes.iter().flat_map(|outcome| &outcome.alerts);
@@ -158,6 +193,16 @@ impl Turn<'_> {
         };
         ids.into_iter().map(now).collect()
     }
+}
+
+/// An alert that waits at another node, or was taken over from one: it may be leaving at this moment.
+fn as_elsewhere(known: &Alert) -> Alert {
+    let mut value = known.clone();
+    if matches!(value.state, AlertState::Queued { .. }) {
+        value.state = AlertState::Sending { since: value.created_at };
+    }
+    is_asked_elsewhere(&mut value);
+    value
 }
 
 /// An update that another node wants is as good as asked: it may be leaving at this moment.
@@ -254,6 +299,8 @@ mod tests {
             put_off: 0,
             avoid: None,
             campaign: None,
+            again: None,
+            trail: Vec::new(),
             state: AlertState::Accepted {
                 at: NOW,
                 smsc: SmscName("north".to_owned()),

@@ -14,7 +14,7 @@ mod loaded;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AlertId, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp, UpdateOrder};
+use model::{AlertId, MissedCall, Msisdn, NoAnswer, Receipt, SmscName, Submit, SubmitOutcome, Timestamp, UpdateOrder};
 use routing::{Alert, AlertState, CallBox, Effect, Event, Listed, NothingWhy, RangeName, Subscriber, Verdict};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ use super::receipts::Claim;
 use super::turn::Turn;
 use super::writer::Message;
 use super::{Embedded, rows};
-use crate::{Context, Journaled, Settled, StoreError};
+use crate::{Context, Explained, Journaled, Settled, StoreError};
 
 /// A box as the database has it.
 #[derive(Clone, Debug)]
@@ -207,6 +207,16 @@ impl Embedded {
         .await
     }
 
+    /// What would be decided of a call by what the database says, which changes nothing.
+    pub(crate) async fn explain_loaded(
+        &self,
+        call: MissedCall,
+        loaded: Arc<Loaded>,
+        context: Context,
+    ) -> Result<Explained, StoreError> {
+        self.write(1, move |turn| turn.explain_loaded(&call, &loaded, &context)).await
+    }
+
     /// The database has everything up to here; all who were held are let go. Asked for and not waited for: whatever is asked next comes after it.
     pub(crate) async fn confirm(&self, through: i64) -> Result<(), StoreError> {
         let confirm = move |turn: &mut Turn<'_>| {
@@ -374,32 +384,52 @@ impl Turn<'_> {
         Ok(true)
     }
 
-    /// Forgets of a box what another node may have told meanwhile: it waits in the database until that is back.
-    pub(super) fn distrust(&mut self, row: &mut Row<CallBox>) -> Result<(), StoreError> {
-        let Some(Shared { alone: false, .. }) = self.draft.shared else { return Ok(()) };
+    /// A box as a decision without the database sees it, which changes nothing.
+    pub(super) fn trusted(&self, row: &Row<CallBox>) -> Result<CallBox, StoreError> {
+        let mut call_box = row.value.clone();
+        if self.is_distrusted(row)? {
+            forget_shared(&mut call_box);
+        }
+        Ok(call_box)
+    }
+
+    /// Whether another node may have told meanwhile what a box holds.
+    fn is_distrusted(&self, row: &Row<CallBox>) -> Result<bool, StoreError> {
+        let Some(Shared { alone: false, .. }) = self.draft.shared else { return Ok(false) };
         let called = row.value.called;
         // What the last batch left is as the database had it a moment ago, and may be nowhere else.
         let in_doubt = self.draft.doubted.as_ref().unwrap_or(&self.memory.doubted).contains(&called.as_u64());
-        if in_doubt || row.dirty || row.stored.is_none() || !rows::is_shared(self.conn, called)? {
+        Ok(!in_doubt && !row.dirty && row.stored.is_some() && rows::is_shared(self.conn, called)?)
+    }
+
+    /// Forgets of a box what another node may have told meanwhile: it waits in the database until that is back.
+    pub(super) fn distrust(&mut self, row: &mut Row<CallBox>) -> Result<(), StoreError> {
+        if !self.is_distrusted(row)? {
             return Ok(());
         }
+        let called = row.value.called;
         rows::set_aside(self.conn, called, Some((self.shared()?.sent, &row.value)))?;
         row.dirty = true;
         row.sharing = Sharing::Local;
-        row.value.clear_untold();
-        row.value.open = None;
-        row.value.due = None;
-        row.value.deferred.clear();
-        row.value.asked.clear();
-        row.value.heard.clear();
-        row.value.reachable.clear();
-        row.value.reached = None;
-        row.value.copies.untold.clear();
-        row.value.copies.more = 0;
-        row.value.messages.clear();
+        forget_shared(&mut row.value);
         let base = rows::write(&row.value, "box")?;
         rows::set_base(self.conn, called, Some(&RawValue::from_string(base).unwrap_or_default()))
     }
+}
+
+/// Forgets of a box what another node may have told meanwhile.
+fn forget_shared(call_box: &mut CallBox) {
+    call_box.clear_untold();
+    call_box.open = None;
+    call_box.due = None;
+    call_box.deferred.clear();
+    call_box.asked.clear();
+    call_box.heard.clear();
+    call_box.reachable.clear();
+    call_box.reached = None;
+    call_box.copies.untold.clear();
+    call_box.copies.more = 0;
+    call_box.messages.clear();
 }
 
 /// A box as it is stored; `null` and nothing at all: an empty one.
@@ -419,6 +449,7 @@ fn is_history(event: &Event, verdict: Verdict) -> bool {
         | Event::Updated { .. }
         | Event::Receipt(_)
         | Event::Word(_)
+        | Event::Resend(_)
         | Event::Dropped { .. }
         | Event::Due { .. } => false,
     }

@@ -28,6 +28,12 @@ const MAKE_BOXES: &str = "insert into call_box (bucket, called, node, seq, defer
 const BOXES: &str = "select b.called, b.body::text from unnest($1::bigint[]) c \
     join call_box b on b.bucket = (c % 64)::smallint and b.called = c order by b.bucket, b.called for update of b";
 
+/// The same, locking nobody.
+const LOOK_AT_BOXES: &str = "select b.called, b.body::text from unnest($1::bigint[]) c \
+    join call_box b on b.bucket = (c % 64)::smallint and b.called = c";
+
+const USAGE: &str = "select name, used from range_usage where name = any($1)";
+
 const LISTED: &str = "select l.number, l.list from unnest($1::bigint[]) c \
     join listed l on l.bucket = (c % 64)::smallint and l.number = c";
 
@@ -62,9 +68,7 @@ pub(crate) async fn load(
         (&node, Type::INT8),
     ];
     let named: [Parameter<'_>; 1] = [(&ranges, Type::TEXT_ARRAY)];
-    let subscribers = format!(
-        "select {SUBSCRIBER} from unnest($1::bigint[]) c join subscriber s on s.bucket = (c % 64)::smallint and s.number = c"
-    );
+    let subscribers = subscribers();
     let mut found = together(vec![
         plain(client, &begin),
         ask(client, PLACE, &place),
@@ -73,7 +77,7 @@ pub(crate) async fn load(
         ask(client, ALERTS, &alerts),
         ask(client, &subscribers, &boxes),
         ask(client, LISTED, &boxes),
-        ask(client, "select name, used from range_usage where name = any($1)", &named),
+        ask(client, USAGE, &named),
     ])
     .await
     .map_err(Fault::from)?
@@ -85,6 +89,35 @@ pub(crate) async fn load(
         return Err(Failed::Elsewhere(at));
     }
     drop(next());
+    Ok(loaded(next, parts)?)
+}
+
+/// What is known of one person, read at one moment without any lock: nobody waits for it, it waits for nobody, and it changes nothing.
+pub(crate) async fn look(client: &Client, node: i64, called: Msisdn, policy: &Policy) -> Result<Loaded, StoreError> {
+    let (called, none, ranges) = (vec![key(called)], Vec::<i64>::new(), range_names(policy));
+    let boxes: [Parameter<'_>; 1] = [(&called, Type::INT8_ARRAY)];
+    let alerts: [Parameter<'_>; 4] =
+        [(&called, Type::INT8_ARRAY), (&none, Type::INT8_ARRAY), (&none, Type::INT8_ARRAY), (&node, Type::INT8)];
+    let named: [Parameter<'_>; 1] = [(&ranges, Type::TEXT_ARRAY)];
+    let subscribers = subscribers();
+    let mut found = together(vec![
+        plain(client, "begin transaction isolation level repeatable read, read only"),
+        ask(client, LOOK_AT_BOXES, &boxes),
+        ask(client, ALERTS, &alerts),
+        ask(client, &subscribers, &boxes),
+        ask(client, LISTED, &boxes),
+        ask(client, USAGE, &named),
+        plain(client, "rollback"),
+    ])
+    .await
+    .map_err(Fault::from)?
+    .into_iter()
+    .skip(1);
+    loaded(|| found.next().unwrap_or_default(), Vec::new())
+}
+
+/// What was read of people: the answers about boxes, alerts, subscribers, lists and ranges, in this order.
+fn loaded(mut next: impl FnMut() -> Vec<Row>, parts: Vec<LoadedPart>) -> Result<Loaded, StoreError> {
     let mut loaded = Loaded { parts, ..Loaded::default() };
     for row in next() {
         if let Some(called) = number(row.get(0)) {
@@ -100,6 +133,12 @@ pub(crate) async fn load(
     }
     loaded.usage = next().iter().map(|row| (RangeName(row.get(0)), unsigned(row.get(1)))).collect();
     Ok(loaded)
+}
+
+fn subscribers() -> String {
+    format!(
+        "select {SUBSCRIBER} from unnest($1::bigint[]) c join subscriber s on s.bucket = (c % 64)::smallint and s.number = c"
+    )
 }
 
 fn loaded_box(called: Msisdn, body: Option<String>) -> Result<LoadedBox, StoreError> {

@@ -14,7 +14,7 @@ mod load;
 mod said;
 mod write;
 
-pub(crate) use load::{alerts, load, lock_quotas, parts};
+pub(crate) use load::{alerts, load, lock_quotas, look, parts};
 pub(crate) use write::write;
 
 use std::collections::HashMap;

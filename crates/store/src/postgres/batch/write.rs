@@ -256,6 +256,7 @@ fn told(history: &[History]) -> Result<(Told, Told), StoreError> {
             | Event::Updated { .. }
             | Event::Receipt(_)
             | Event::Word(_)
+            | Event::Resend(_)
             | Event::Dropped { .. }
             | Event::Due { .. } => continue,
         };

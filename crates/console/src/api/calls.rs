@@ -1,0 +1,22 @@
+//! `GET /v1/subscribers/{number}/calls/{seq}`: one call, from the core network to the phone and back.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use store::{Seq, Store as _};
+
+use super::Operators;
+use super::refusal::{Refusal, number};
+use crate::ladder::Ladder;
+
+/// Events of the person among which the call is looked for: those that a timeline shows at most.
+const MOST: usize = 1_000;
+
+pub(super) async fn get(
+    State(operators): State<Operators>,
+    Path((text, seq)): Path<(String, String)>,
+) -> Result<Json<Ladder>, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let seq = seq.parse().map(Seq).map_err(|_| Refusal::Field { field: "seq", why: "not the place of an event" })?;
+    let timeline = operators.store.timeline(number, MOST).await?;
+    Ladder::of(seq, &timeline).map(Json).ok_or(Refusal::NoSuchCall)
+}

@@ -1,0 +1,181 @@
+//! `POST /v1/subscribers/{number}/resend`, `…/pause`, `…/resume`: what customer care does for one person.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use model::{AlertId, Kind, Msisdn, Timestamp};
+use routing::{Event, Resend};
+use serde::{Deserialize, Serialize};
+use store::{Outcome, Seq, Store as _};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::timeout;
+
+use super::force::{duration, reason};
+use super::refusal::{Refusal, body, number};
+use super::subscribers::SubscriberView;
+use super::{Operators, Viewer};
+
+/// Events of the person among which the message is looked for: those that a timeline shows at most.
+const MOST: usize = 1_000;
+
+/// How long the decision is waited for; it is taken all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedAgain {
+    alert: i64,
+    reason: String,
+}
+
+/// What became of the wish to send a message again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct SentAgain {
+    /// Its place in the journal: whatever happens, it will be decided.
+    seq: i64,
+    /// `decided`, or `journaled` where the decision was not taken within two seconds.
+    pub(crate) state: &'static str,
+    /// What was decided, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) what: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<&'static str>,
+    /// The new message, where one was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alert: Option<AlertId>,
+}
+
+/// Sends one of a person's messages again; `by` as the audit log names who wants that.
+pub(crate) async fn send_again(
+    operators: &Operators,
+    called: Msisdn,
+    alert: AlertId,
+    by: String,
+) -> Result<SentAgain, Refusal> {
+    let timeline = operators.store.timeline(called, MOST).await?;
+    let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
+    let earlier = alerts.find(|known| known.id == alert && known.to == called).ok_or(Refusal::NoSuchMessage)?;
+    match earlier.kind {
+        Kind::Teaser | Kind::Notify => return Err(Refusal::NotAgain),
+        Kind::Detail | Kind::Fallback | Kind::Notice if earlier.text.is_empty() => return Err(Refusal::TextGone),
+        Kind::Detail | Kind::Fallback | Kind::Notice => {}
+    }
+    let wanted = Resend {
+        called,
+        at: (operators.clock)(),
+        by,
+        of: alert,
+        made_at: earlier.created_at,
+        kind: earlier.kind,
+        source: earlier.source.clone(),
+        text: earlier.text.clone(),
+    };
+    // Before it is journaled: the decision may be taken at once.
+    let mut live = operators.live.subscribe();
+    let seq = operators.store.local().append(vec![Event::Resend(wanted)]).await?.through;
+    let decided = timeout(PATIENCE, outcome(&mut live, seq)).await.ok().flatten();
+    Ok(match decided {
+        Some(outcome) => {
+            let (what, why) = outcome.verdict.words();
+            let made = outcome.alerts.iter().find(|made| made.again.as_ref().is_some_and(|again| again.of == alert));
+            let alert = made.map(|made| made.id);
+            SentAgain { seq: seq.0, state: "decided", what: Some(what), why: Some(why), alert }
+        }
+        None => SentAgain { seq: seq.0, state: "journaled", what: None, why: None, alert: None },
+    })
+}
+
+/// What was decided of the event at this place; `None` once nothing more will be heard.
+async fn outcome(live: &mut broadcast::Receiver<std::sync::Arc<Vec<Outcome>>>, seq: Seq) -> Option<Outcome> {
+    loop {
+        match live.recv().await {
+            Ok(outcomes) => {
+                if let Some(found) = outcomes.iter().find(|outcome| outcome.seq == seq) {
+                    return Some(found.clone());
+                }
+            }
+            // It may be among what was missed.
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+pub(super) async fn resend(
+    State(operators): State<Operators>,
+    viewer: Option<Extension<Viewer>>,
+    Path(text): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<SentAgain>), Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let AskedAgain { alert, reason: why } = body(bytes)?;
+    let why = reason(&why)?;
+    let by = viewer.map_or_else(|| "api".to_owned(), |Extension(viewer)| viewer.name());
+    let sent = send_again(&operators, number, AlertId(alert), by.clone()).await?;
+    tracing::info!(called = %number, alert, by, reason = why, state = sent.state, "a message is sent again on request");
+    Ok((StatusCode::ACCEPTED, Json(sent)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedPause {
+    #[serde(rename = "for")]
+    lasting: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedResume {
+    reason: String,
+}
+
+pub(super) async fn pause(
+    State(operators): State<Operators>,
+    Path(text): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Json<SubscriberView>, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let AskedPause { lasting, reason: why } = body(bytes)?;
+    let longest = (operators.policy)().self_service.longest_pause;
+    let lasting = duration(&lasting, longest).ok_or(Refusal::Field {
+        field: "for",
+        why: "not a duration like 8h, of at least a second and at most the longest pause there may be",
+    })?;
+    let why = reason(&why)?;
+    let subscriber = hold(&operators, number, Some((operators.clock)() + lasting)).await?;
+    tracing::info!(called = %number, reason = why, "alerts are held on request");
+    Ok(Json(subscriber))
+}
+
+/// Ends the pause; the person's own window of the day stays.
+pub(super) async fn resume(
+    State(operators): State<Operators>,
+    Path(text): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Json<SubscriberView>, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let AskedResume { reason: why } = body(bytes)?;
+    let why = reason(&why)?;
+    let subscriber = hold(&operators, number, None).await?;
+    tracing::info!(called = %number, reason = why, "alerts are no longer held on request");
+    Ok(Json(subscriber))
+}
+
+/// Holds a person's alerts until then, or no longer. Their box is looked at, so that what waits is told at once or at the new end; should this end before the
+/// look is journaled, it is told when the pause would have ended.
+pub(crate) async fn hold(
+    operators: &Operators,
+    called: Msisdn,
+    until: Option<Timestamp>,
+) -> Result<SubscriberView, Refusal> {
+    let mut subscriber = operators.store.subscriber(called).await?.ok_or(Refusal::NotRegistered)?;
+    subscriber.paused_until = until;
+    operators.store.put_subscriber(subscriber.clone()).await?;
+    operators.store.local().append(vec![Event::Due { called }]).await?;
+    Ok(SubscriberView::from(subscriber))
+}
