@@ -5,6 +5,7 @@ mod force;
 mod lists;
 mod people;
 mod refusal;
+mod reports;
 mod subscribers;
 mod timeline;
 mod view;
@@ -101,6 +102,7 @@ impl FromRef<Api> for Samples {
 /// | `GET` `PUT` `DELETE /v1/subscribers/{number}` | the subscriber; 201 when `PUT` registered a new one; 204 when deleted |
 /// | `GET /v1/subscribers/{number}/timeline?limit=` | the newest `limit` events (1 to 1,000; 100), in order |
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
+/// | `GET /v1/reports?from=&to=&format=` | a [`crate::report::ReportView`], or CSV |
 /// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
 /// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
 /// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
@@ -123,6 +125,7 @@ pub fn router(operators: Operators) -> Router {
         .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
         .route("/v1/ranges", get(ranges))
         .route("/v1/campaigns", get(lists::campaigns))
+        .route("/v1/reports", get(reports::get))
         .route("/v1/lists/{list}", get(lists::page))
         .route("/v1/lists/{list}/{number}", put(lists::put).get(lists::get).delete(lists::delete))
         .route("/v1/people/{number}", get(people::get).delete(people::delete))

@@ -14,6 +14,7 @@ mod language;
 mod pages;
 pub mod phones;
 mod reading;
+pub mod report;
 mod samples;
 mod system;
 

@@ -13,9 +13,10 @@ mod keeper;
 mod matching;
 mod owed;
 mod postgres;
+mod report;
 
 pub use contract::{
-    AlertCounts, Appended, CampaignCount, Context, Erased, Journaled, ListEntry, Matched, Outcome, Person,
+    AlertCounts, Appended, CampaignCount, Context, Erased, Journaled, ListEntry, Matched, Oldest, Outcome, Person,
     ReceiptMatch, Retention, Seq, Settled, Store, TimelineAlert, TimelineEntry,
 };
 pub(crate) use contract::{EVERYTHING, put_on};
@@ -25,3 +26,4 @@ pub use hand_over::{HandOver, Step};
 pub use health::{DatabaseHealth, Seen};
 pub use owed::{Committed, Owed};
 pub use postgres::{Bulk, Class, Everybody, Fault, Given, Imported, Migrated, PostgresSettings, UrlError, migrate_now};
+pub use report::ReportRow;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use model::{Msisdn, Submit, Timestamp, UpdateOrder};
+use model::{Day, Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Database, Evidence, List, RangeName, Subscriber};
 use tokio_postgres::Client;
 
 use super::HandOver;
 use crate::postgres::{lists, people};
-use crate::{AlertCounts, CampaignCount, Context, Journaled, ListEntry, Settled, Store, StoreError, TimelineEntry};
+use crate::{
+    AlertCounts, CampaignCount, Context, Journaled, ListEntry, ReportRow, Settled, Store, StoreError, TimelineEntry,
+};
 
 impl Store for HandOver {
     async fn settle(&self, batch: Vec<Journaled>, context: Context) -> Result<Settled, StoreError> {
@@ -116,6 +118,12 @@ impl Store for HandOver {
         let Some(shared) = &self.shared else { return self.local.campaigns().await };
         self.open().ok_or(StoreError::Away)?;
         shared.ask(async |session: &Client| lists::campaigns(session).await).await
+    }
+
+    async fn report(&self, from: Day, to: Day) -> Result<Vec<ReportRow>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.report(from, to).await };
+        self.open().ok_or(StoreError::Away)?;
+        shared.ask(async |session: &Client| lists::report(session, from, to).await).await
     }
 
     async fn entries_of(&self, number: Msisdn) -> Result<Vec<ListEntry>, StoreError> {
