@@ -1,6 +1,7 @@
 //! What operators see of a running gateway: status, readiness, metrics, the database switch.
 
 mod link;
+mod reading;
 mod sip;
 
 use std::collections::BTreeMap;
@@ -12,13 +13,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use console::{
     ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish, Operators,
-    OrderError, Reading, ReloadView, Status, SystemView,
+    OrderError, ReloadView, Status, SystemView,
 };
 use ingress::Counts;
 use model::{Numbering, Secret};
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, Links};
-use store::{HandOver, Outcome, Store};
+use store::{HandOver, Oldest, Outcome, Store};
 use tokio::sync::broadcast;
 
 use crate::metrics::{DatabaseFigures, Machine, Metrics, Snapshot};
@@ -28,6 +29,9 @@ pub use sip::SipDoor;
 
 /// How old the usage of ranges, and what the machine says, may be in the metrics.
 const FIGURES_AGE: Duration = Duration::from_secs(5);
+
+/// How often it is looked since when the oldest of what SMSCs are to do waits.
+const OLDEST_AGE: Duration = Duration::from_secs(2);
 
 /// Everything that the operators' listener answers from.
 pub struct Admin {
@@ -40,6 +44,7 @@ pub struct Admin {
     sip: Option<SipDoor>,
     usage: ArcSwap<Vec<(RangeName, u64)>>,
     machine: ArcSwap<Machine>,
+    oldest: ArcSwap<Oldest>,
     live: broadcast::Sender<Arc<Vec<Outcome>>>,
     draining: AtomicBool,
 }
@@ -64,10 +69,11 @@ impl Admin {
         live: broadcast::Sender<Arc<Vec<Outcome>>>,
         doors: Doors,
     ) -> Self {
-        let usage = ArcSwap::from_pointee(Vec::new());
+        let (usage, oldest) = (ArcSwap::from_pointee(Vec::new()), ArcSwap::from_pointee(Oldest::default()));
         let machine = ArcSwap::from_pointee(Machine::default());
+        let draining = AtomicBool::new(false);
         let Doors { counts, sip } = doors;
-        Self { desk, store, links, metrics, counts, sip, usage, machine, live, draining: AtomicBool::new(false) }
+        Self { desk, store, links, metrics, counts, sip, usage, machine, oldest, live, draining }
     }
 
     /// No longer ready.
@@ -75,9 +81,13 @@ impl Admin {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps fresh for the metrics what can't be asked while they are printed: the usage of ranges, and the machine with the disk of the
-    /// store directory. For ever.
+    /// Keeps fresh what can't be asked while figures are told: the usage of ranges, the machine with the disk of the store directory, and since when
+    /// the oldest of what SMSCs are to do waits. For ever.
     pub async fn run(self: Arc<Self>, store_dir: PathBuf) {
+        tokio::join!(self.follow_figures(store_dir), self.follow_oldest());
+    }
+
+    async fn follow_figures(&self, store_dir: PathBuf) {
         loop {
             let dir = store_dir.clone();
             if let Ok(machine) = tokio::task::spawn_blocking(move || Machine::look(&dir)).await {
@@ -87,6 +97,13 @@ impl Admin {
                 self.usage.store(Arc::new(usage));
             }
             tokio::time::sleep(FIGURES_AGE).await;
+        }
+    }
+
+    async fn follow_oldest(&self) {
+        loop {
+            self.look_at_oldest().await;
+            tokio::time::sleep(OLDEST_AGE).await;
         }
     }
 
@@ -113,10 +130,6 @@ impl Admin {
             clock: self.desk.clock,
             token,
         }
-    }
-
-    fn reading(&self) -> Reading {
-        Reading::none((self.desk.clock)())
     }
 
     fn system(&self) -> SystemView {
@@ -238,6 +251,7 @@ impl Admin {
             http: doors.http,
             links: self.links.status(),
             journal_pending: health.backlog,
+            journal_oldest: health.undecided_since.map_or(Duration::ZERO, |since| since.elapsed()),
             journal_failing: health.error.is_some(),
             receipts_parked: health.parked,
             receipts_parked_dropped: health.parked_dropped,
@@ -247,6 +261,7 @@ impl Admin {
                 ("in_doubt", alerts.in_doubt),
                 ("accepted", alerts.accepted),
             ],
+            alerts_oldest: self.ages(),
             subscribers: self.store.subscriber_count(),
             ranges,
             database_abnormal: self.desk.database.now() == Database::Abnormal,

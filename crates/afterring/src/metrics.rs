@@ -4,17 +4,19 @@ mod machine;
 mod page;
 mod vocabulary;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use console::{Series, Spread};
 use ingress::DoorCounts;
 use ingress::sip::SipStatus;
 use model::{AlertId, Kind, SmscName, Submit, UpdateOutcome};
 use routing::{Condition, Verdict};
 use smpp_client::LinkStatus;
-use store::{Journaled, Matched, Outcome};
+use store::{Journaled, Matched, ReportRow, Settled};
 
 pub use machine::Machine;
 pub use vocabulary::{Definition, VOCABULARY, docs};
@@ -22,8 +24,8 @@ pub use vocabulary::{Definition, VOCABULARY, docs};
 use page::Page;
 use vocabulary::*;
 
-/// Upper bounds of the histogram buckets, in seconds.
-const BUCKETS: [f64; 14] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0];
+/// Upper bounds of the histogram buckets, in milliseconds.
+const BUCKETS: [u64; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000];
 
 /// Alerts whose time from acceptance is being taken at most.
 const TIMED: usize = 100_000;
@@ -38,14 +40,20 @@ struct Histogram {
 
 impl Histogram {
     fn observe(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        if let Some(bucket) =
-            BUCKETS.iter().position(|bound| seconds <= *bound).and_then(|place| self.buckets.get(place))
-        {
+        let within = |bound: &u64| took <= Duration::from_millis(*bound);
+        if let Some(bucket) = BUCKETS.iter().position(within).and_then(|place| self.buckets.get(place)) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         self.micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn spread(&self) -> Spread {
+        let count = self.count.load(Ordering::Relaxed);
+        let mut counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
+        let within: u64 = counts.iter().sum();
+        counts.push(count.saturating_sub(within));
+        Spread { bounds_ms: &BUCKETS, counts }
     }
 }
 
@@ -64,9 +72,17 @@ pub struct Metrics {
     receipts: Mutex<BTreeMap<(SmscName, Matched), u64>>,
     /// By SMSC and outcome.
     updates: Mutex<BTreeMap<(SmscName, &'static str), u64>>,
+    /// By kind and state.
+    outcomes: Mutex<AlertOutcomes>,
+    /// By [`Series::ALL`]: what a page reads once a second waits for no pump, nor a pump for it.
+    totals: [AtomicU64; Series::ALL.len()],
     timing: Mutex<Timing>,
     accept_to_submit: Histogram,
+    database: Histogram,
 }
+
+/// Alerts by kind and the state that they came into.
+type AlertOutcomes = BTreeMap<(Cow<'static, str>, Cow<'static, str>), u64>;
 
 /// Decisions by event, verdict and reason.
 pub type Decisions = BTreeMap<(&'static str, &'static str, &'static str), u64>;
@@ -84,6 +100,8 @@ pub struct Snapshot {
     pub links: Vec<LinkStatus>,
     /// Undecided events.
     pub journal_pending: u64,
+    /// How long the oldest of them has waited.
+    pub journal_oldest: Duration,
     /// Whether the journal can't store.
     pub journal_failing: bool,
     /// Receipts that wait for the alert they belong to.
@@ -92,6 +110,8 @@ pub struct Snapshot {
     pub receipts_parked_dropped: u64,
     /// Alerts by state.
     pub alerts: Vec<(&'static str, u64)>,
+    /// How long the oldest has waited in each state.
+    pub alerts_oldest: Vec<(&'static str, Duration)>,
     /// Registered numbers.
     pub subscribers: u64,
     /// Ranges: name, used, quota.
@@ -119,7 +139,12 @@ pub struct DatabaseFigures {
 
 impl Metrics {
     /// Counts a batch of decisions, and starts the clock of alerts that tell a call at once.
-    pub fn decided(&self, outcomes: &[Outcome], batch: &[Journaled]) {
+    pub fn decided(&self, settled: &Settled, batch: &[Journaled]) {
+        let outcomes = &settled.outcomes;
+        self.counted(&settled.counted);
+        if let Some(took) = settled.database {
+            self.database.observe(took);
+        }
         let Ok(mut decisions) = self.decisions.lock() else { return };
         for outcome in outcomes {
             let (what, why) = outcome.verdict.words();
@@ -147,6 +172,37 @@ impl Metrics {
                 }
             }
         }
+    }
+
+    /// Counts what was added to the daily report.
+    fn counted(&self, rows: &[ReportRow]) {
+        for row in rows {
+            for total in Series::of(row).filter_map(|series| self.totals.get(series as usize)) {
+                total.fetch_add(row.count, Ordering::Relaxed);
+            }
+        }
+        let Ok(mut outcomes) = self.outcomes.lock() else { return };
+        for row in rows.iter().filter(|row| row.event == "alert") {
+            *outcomes.entry((row.verdict.clone(), row.why.clone())).or_default() += row.count;
+        }
+    }
+
+    /// The totals of what was decided, by [`Series::ALL`]; calls, and what links sent, are counted elsewhere.
+    #[must_use]
+    pub fn totals(&self) -> [u64; Series::ALL.len()] {
+        self.totals.each_ref().map(|total| total.load(Ordering::Relaxed))
+    }
+
+    /// From acceptance of a call to its submit.
+    #[must_use]
+    pub fn accept_to_submit(&self) -> Spread {
+        self.accept_to_submit.spread()
+    }
+
+    /// What batches took at the database.
+    #[must_use]
+    pub fn database_took(&self) -> Spread {
+        self.database.spread()
     }
 
     /// Takes the time of alerts that are handed to a link for the first time.
@@ -214,13 +270,21 @@ impl Metrics {
         for ((smsc, result), count) in self.updates() {
             page.sample(&UPDATES, &[("smsc", smsc.0.as_str()), ("result", result)], count);
         }
+        let outcomes = self.outcomes.lock().map(|outcomes| outcomes.clone()).unwrap_or_default();
+        for ((kind, state), count) in outcomes {
+            page.sample(&ALERT_OUTCOMES, &[("kind", &kind), ("state", &state)], count);
+        }
         page.own_histogram(&ACCEPT_TO_SUBMIT, &self.accept_to_submit);
         page.sample(&JOURNAL_PENDING, &[], known.journal_pending);
+        page.sample(&JOURNAL_OLDEST, &[], known.journal_oldest.as_secs());
         page.sample(&JOURNAL_FAILING, &[], u64::from(known.journal_failing));
         page.sample(&RECEIPTS_PARKED, &[], known.receipts_parked);
         page.sample(&RECEIPTS_PARKED_DROPPED, &[], known.receipts_parked_dropped);
         for (state, count) in &known.alerts {
             page.sample(&ALERTS, &[("state", state)], *count);
+        }
+        for (state, age) in &known.alerts_oldest {
+            page.sample(&ALERTS_OLDEST, &[("state", state)], age.as_secs());
         }
         page.sample(&SUBSCRIBERS, &[], known.subscribers);
         for (range, used, quota) in &known.ranges {
@@ -235,6 +299,7 @@ impl Metrics {
             }
             page.sample(&DATABASE_UNSHARED, &[], database.unshared);
             page.sample(&DATABASE_QUARANTINED, &[], database.quarantined);
+            page.own_histogram(&DATABASE_SECONDS, &self.database);
         }
         for link in &known.links {
             page.link(link);
@@ -250,7 +315,7 @@ impl Metrics {
 mod tests {
     use model::IdForm;
     use routing::NothingWhy;
-    use store::{ReceiptMatch, Seq};
+    use store::{Outcome, ReceiptMatch, Seq};
 
     use super::*;
 
@@ -266,7 +331,8 @@ mod tests {
             receipt: Some(ReceiptMatch { smsc: SmscName("north".into()), how }),
         };
         let decimal = Matched::Alert(IdForm::Decimal);
-        metrics.decided(&[decimal, decimal, Matched::Ambiguous, Matched::Nobody].map(outcome), &[]);
+        let outcomes = [decimal, decimal, Matched::Ambiguous, Matched::Nobody].map(outcome).to_vec();
+        metrics.decided(&Settled { outcomes, ..Settled::default() }, &[]);
         let counts: Vec<_> = metrics.receipts().into_iter().map(|((_, how), count)| (how.as_str(), count)).collect();
         assert_eq!(counts, [("decimal", 2), ("ambiguous", 1), ("unmatched", 1)]);
     }

@@ -7,6 +7,7 @@ mod force;
 mod lists;
 mod people;
 mod refusal;
+mod reports;
 pub(crate) mod resend;
 mod subscribers;
 mod timeline;
@@ -109,6 +110,7 @@ impl FromRef<Api> for Samples {
 /// | `POST /v1/subscribers/{number}/pause` `…/resume` | the subscriber, whose alerts are held, or no longer |
 /// | `GET /v1/explain?called=&caller=&withheld=&reason=&service_number=` | what would be decided of such a call now, and why |
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
+/// | `GET /v1/reports?from=&to=&format=` | a [`crate::report::ReportView`], or CSV |
 /// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
 /// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
 /// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
@@ -136,6 +138,7 @@ pub fn router(operators: Operators) -> Router {
         .route("/v1/explain", get(explain::explain))
         .route("/v1/ranges", get(ranges))
         .route("/v1/campaigns", get(lists::campaigns))
+        .route("/v1/reports", get(reports::get))
         .route("/v1/lists/{list}", get(lists::page))
         .route("/v1/lists/{list}/{number}", put(lists::put).get(lists::get).delete(lists::delete))
         .route("/v1/people/{number}", get(people::get).delete(people::delete))

@@ -15,6 +15,7 @@ mod language;
 mod pages;
 pub mod phones;
 mod reading;
+pub mod report;
 mod samples;
 mod system;
 

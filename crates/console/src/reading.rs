@@ -1,7 +1,8 @@
 //! What the gateway counts, as the console reads it once a second. Every figure and every chart comes from these readings.
 
-use model::Timestamp;
+use model::{Kind, Timestamp};
 use routing::Condition;
+use store::ReportRow;
 
 /// What is counted since the start, each a line that can be drawn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,6 +67,37 @@ impl Series {
         Self::Subscribed,
         Self::Unsubscribed,
     ];
+
+    /// The totals that a row of the daily report is counted in; calls, and what goes over links, are counted there.
+    pub fn of(row: &ReportRow) -> impl Iterator<Item = Self> {
+        let (event, verdict, why) = (row.event.as_ref(), row.verdict.as_ref(), row.why.as_ref());
+        let reply = (event == "reply").then_some(Self::Replies);
+        let other = match (event, verdict, why) {
+            ("call", "nothing", _) => Some(Self::Nothing),
+            ("call", "held", _) => Some(Self::Held),
+            ("call", "joined", _) => Some(Self::Joined),
+            ("alert", kind, "queued") => Self::of_kind(kind),
+            ("alert", _, "accepted") => Some(Self::Accepted),
+            ("alert", _, "delivered") => Some(Self::Delivered),
+            ("alert", _, "undelivered" | "expired") => Some(Self::Undelivered),
+            ("alert", _, "failed") => Some(Self::Failed),
+            (_, "reply", "granted") => Some(Self::Fetched),
+            (_, "reply", "subscribed") => Some(Self::Subscribed),
+            (_, "reply", "unsubscribed") => Some(Self::Unsubscribed),
+            _ => None,
+        };
+        reply.into_iter().chain(other)
+    }
+
+    fn of_kind(kind: &str) -> Option<Self> {
+        Kind::ALL.into_iter().find(|known| known.as_str() == kind).map(|kind| match kind {
+            Kind::Fallback => Self::Fallback,
+            Kind::Detail => Self::Detail,
+            Kind::Teaser => Self::Teaser,
+            Kind::Notice => Self::Notice,
+            Kind::Notify => Self::Notify,
+        })
+    }
 
     /// The word used in JSON, CSV and charts.
     #[must_use]

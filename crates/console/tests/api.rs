@@ -359,3 +359,52 @@ async fn metrics_are_handed_on_as_they_are() {
     assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
     assert_eq!(answer.body, "# TYPE afterring_calls counter\nafterring_calls_total 7\n");
 }
+
+#[tokio::test]
+async fn the_report_of_some_days_is_told_as_json_and_csv_and_its_totals_agree() {
+    let gateway = gateway(|_| {}).await;
+    gateway.put("+8613700000001", "").await;
+    let caller = || Caller::Number(Msisdn::international("8613900000001").unwrap());
+    for (id, called) in [("a", "8613700000001"), ("b", "8613700000001"), ("c", "8613700000002"), ("d", "8613900000002")]
+    {
+        gateway.miss(id, called, caller()).await;
+    }
+    let answer = get(gateway.address, "/v1/reports?from=2026-11-01&to=2026-11-30").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let report = answer.json();
+    assert_eq!((&report["from"], &report["to"]), (&json!("2026-11-01"), &json!("2026-11-30")));
+    let totals = &report["totals"];
+    assert_eq!(
+        (&totals["calls"], &totals["told"], &totals["joined"], &totals["nothing"], &totals["queued"]),
+        (&json!(4), &json!(2), &json!(1), &json!(1), &json!(2))
+    );
+    assert_eq!(
+        report["rows"][0],
+        json!({"day": "2026-11-23", "range": "", "event": "call", "verdict": "nothing", "why": "outside_ranges", "count": 1})
+    );
+    let line = &report["table"][1];
+    assert_eq!((&line["range"], &line["kind"], &line["calls"]), (&json!("north"), &json!("detail"), &json!(2)));
+
+    let today = get(gateway.address, "/v1/reports").await.json();
+    assert_eq!((&today["from"], &today["totals"]), (&json!("2026-11-23"), totals));
+    let csv = get(gateway.address, "/v1/reports?format=csv").await;
+    assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
+    assert_eq!(csv.body.lines().count(), 1 + report["table"].as_array().unwrap().len() + 1);
+    assert_eq!(csv.body.lines().last(), Some("total,,,4,2,1,0,1,2,0,0,0,0,0,0,0,0,0,0"));
+    let rows = get(gateway.address, "/v1/reports?format=csv&table=rows").await;
+    assert_eq!(rows.body.lines().nth(1), Some("2026-11-23,,call,nothing,outside_ranges,1"));
+
+    let year = get(gateway.address, "/v1/reports?from=2025-11-23&to=2026-11-23").await;
+    assert_eq!((year.status, &year.json()["totals"]), (200, totals), "366 days");
+    for (query, field) in [
+        ("from=2025-11-22&to=2026-11-23", "from"),
+        ("from=2026-11-24", "from"),
+        ("to=yesterday", "to"),
+        ("format=xml", "format"),
+        ("format=csv&table=other", "table"),
+    ] {
+        let refused = get(gateway.address, &format!("/v1/reports?{query}")).await;
+        assert_eq!(refused.status, 400, "{query}");
+        assert!(refused.json()["error"].as_str().unwrap().starts_with(&format!("'{field}': ")), "{}", refused.body);
+    }
+}

@@ -6,6 +6,7 @@
 mod alert;
 mod call;
 mod coding;
+mod day;
 mod language;
 mod link;
 mod number;
@@ -20,6 +21,7 @@ pub use call::{CallId, CallIdError, Caller, MissedCall, Reason, Source};
 pub use coding::{
     Coding, Segments, UnencodableCharacter, cut, decode_gsm, decode_ucs2, encode_gsm, encode_ucs2, split, units,
 };
+pub use day::{Day, DayError};
 pub use language::{Language, LanguageError};
 pub use link::{LinkName, SmscName};
 pub use number::{Address, AddressError, Msisdn, NumberError, Numbering, ShortNumber};

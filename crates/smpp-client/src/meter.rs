@@ -33,6 +33,8 @@ const COUNTS: usize = Count::Updates as usize + 1;
 /// Upper bounds of the answer times, in seconds: an SMSC answers in 1 to 100 ms, a sick one up to the timeout.
 const BOUNDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+const BOUNDS_MS: [u64; BOUNDS.len()] = [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+
 /// The counts of one link.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
@@ -95,6 +97,7 @@ impl Meter {
     pub(crate) fn answer_seconds(&self) -> AnswerSeconds {
         AnswerSeconds {
             bounds: &BOUNDS,
+            bounds_ms: &BOUNDS_MS,
             counts: self.answers.iter().map(|cell| cell.load(Relaxed)).collect(),
             sum: Duration::from_micros(self.answer_micros.load(Relaxed)).as_secs_f64(),
         }
@@ -114,5 +117,7 @@ mod tests {
         let seconds = meter.answer_seconds();
         assert_eq!(seconds.counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
         assert!((seconds.sum - 20.007).abs() < 1e-9);
+        let millis = BOUNDS.map(|bound| Duration::from_secs_f64(bound).as_millis());
+        assert_eq!(millis, BOUNDS_MS.map(u128::from));
     }
 }

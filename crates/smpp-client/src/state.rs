@@ -271,6 +271,8 @@ pub struct LinkCounts {
 pub struct AnswerSeconds {
     /// Upper bounds of the buckets, in seconds, rising.
     pub bounds: &'static [f64],
+    /// The same in milliseconds.
+    pub bounds_ms: &'static [u64],
     /// Answers in each bucket (not cumulated), and last those above all bounds.
     pub counts: Vec<u64>,
     /// Sum of all, in seconds.

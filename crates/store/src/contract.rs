@@ -4,14 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{AlertId, IdForm, MissedCall, Msisdn, SmscName, Submit, Timestamp, UpdateOrder};
+use model::{AlertId, Day, IdForm, MissedCall, Msisdn, SmscName, Submit, Timestamp, UpdateOrder};
 use routing::{
     Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, Fact, List, Listed, Policy, Range,
     RangeName, Subscriber, Verdict, View,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Committed, StoreError};
+use crate::{Committed, ReportRow, StoreError};
 
 /// The place of an event in the journal, from 1; later events have higher places, and a place is never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -172,6 +172,10 @@ pub struct Settled {
     pub outcomes: Vec<Outcome>,
     /// Alerts that were put into the queue.
     pub queued: usize,
+    /// What was added to the daily report, in the order of its key; with it what was counted since the settling before beside any.
+    pub counted: Vec<ReportRow>,
+    /// What the database took for it, from its first question to its last answer; `None` where it did not decide.
+    pub database: Option<Duration>,
 }
 
 /// How many alerts are kept in each state ([`routing::AlertState`]).
@@ -195,6 +199,19 @@ pub struct AlertCounts {
     pub failed: u64,
     /// Taken back from the SMSC: newer ones tell their calls.
     pub superseded: u64,
+}
+
+/// Since when the longest of what an SMSC is to do waits; `None`: nothing waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Oldest {
+    /// The alert that could be sent longest, but for teasers; a time that is still to come: none may be sent yet.
+    pub queued: Option<Timestamp>,
+    /// The same of teasers, which wait while the database is abnormal.
+    pub teaser: Option<Timestamp>,
+    /// The submit that is unanswered longest.
+    pub sending: Option<Timestamp>,
+    /// The alert that an SMSC has longest, of those that no receipt has ended and that are not being brought up to date.
+    pub accepted: Option<Timestamp>,
 }
 
 /// A number on a list.
@@ -452,6 +469,13 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// When it can't be read.
     fn campaigns(&self) -> impl Future<Output = Result<Vec<CampaignCount>, StoreError>> + Send;
+
+    /// The report of some days, the last included, of all nodes together, in the order of its key. What was decided without the database and is not handed
+    /// over yet is not in it.
+    ///
+    /// # Errors
+    /// When it can't be read; [`StoreError::Away`] while the database can't be asked.
+    fn report(&self, from: Day, to: Day) -> impl Future<Output = Result<Vec<ReportRow>, StoreError>> + Send;
 
     /// The lists that a number is on.
     ///

@@ -13,10 +13,11 @@ mod keeper;
 mod matching;
 mod owed;
 mod postgres;
+mod report;
 
 pub use contract::{
-    AlertCounts, Appended, CampaignCount, Context, Erased, Explained, Journaled, ListEntry, Matched, Outcome, Person,
-    ReceiptMatch, Retention, Seq, Settled, Store, TimelineAlert, TimelineEntry,
+    AlertCounts, Appended, CampaignCount, Context, Erased, Explained, Journaled, ListEntry, Matched, Oldest, Outcome,
+    Person, ReceiptMatch, Retention, Seq, Settled, Store, TimelineAlert, TimelineEntry,
 };
 pub(crate) use contract::{EVERYTHING, put_on};
 pub use embedded::{Embedded, EmbeddedSettings, Health, Pruned};
@@ -25,3 +26,4 @@ pub use hand_over::{HandOver, Step};
 pub use health::{DatabaseHealth, Seen};
 pub use owed::{Committed, Owed};
 pub use postgres::{Bulk, Class, Everybody, Fault, Given, Imported, Migrated, PostgresSettings, UrlError, migrate_now};
+pub use report::ReportRow;

@@ -127,6 +127,19 @@ fn check(dir: &Path, appended: &[String], settled: &HashMap<i64, String>) {
         assert!(kept == *verdict || verdict.contains("unmatched"), "{seq}: told {verdict}, kept {kept}");
     }
     assert_eq!(count("SELECT count(*) FROM event"), count("SELECT count(*) FROM decision"));
+    // The report has each of them once.
+    for verdict in ["send", "joined", "held", "nothing"] {
+        let decided = format!(
+            "SELECT count(*) FROM event e JOIN decision d ON d.seq = e.seq WHERE e.body LIKE '{{\"call\":%' AND d.verdict LIKE '{{\"{verdict}\":%'"
+        );
+        let counted =
+            format!("SELECT coalesce(sum(count), 0) FROM report_count WHERE event = 'call' AND verdict = '{verdict}'");
+        assert_eq!(count(&decided), count(&counted), "{verdict}");
+    }
+    let entered = |why| count(&format!("SELECT sum(count) FROM report_count WHERE event = 'alert' AND why = '{why}'"));
+    assert_eq!(entered("queued"), count("SELECT count(*) FROM alert"));
+    assert_eq!(entered("delivered"), i64::try_from(counts.delivered).unwrap());
+    assert_eq!(entered("accepted"), i64::try_from(counts.accepted + counts.delivered).unwrap());
     // The counters kept beside the rows agree with the rows.
     for (state, kept) in [
         ("queued", counts.queued),

@@ -116,7 +116,12 @@ mod tests {
             throttled: true,
             abilities: Abilities { replace: Ability::Cannot, cancel: Ability::Can, query: Ability::Unknown },
             counts: LinkCounts { in_doubt: 2, bad_pdus: 1, unknown_answers: 1, ..LinkCounts::default() },
-            answer_seconds: AnswerSeconds { bounds: &[0.002, 0.01, 10.0], counts: vec![98, 1, 0, 1], sum: 1.0 },
+            answer_seconds: AnswerSeconds {
+                bounds: &[0.002, 0.01, 10.0],
+                bounds_ms: &[2, 10, 10_000],
+                counts: vec![98, 1, 0, 1],
+                sum: 1.0,
+            },
         }
     }
 
@@ -143,7 +148,7 @@ mod tests {
             last_closed: Some(Closed { why, at }),
             throttled: false,
             slowed_to: None,
-            answer_seconds: AnswerSeconds { bounds: &[1.0], counts: vec![0, 0], sum: 0.0 },
+            answer_seconds: AnswerSeconds { bounds: &[1.0], bounds_ms: &[1_000], counts: vec![0, 0], sum: 0.0 },
             ..link()
         };
         let detail = check(&down).detail;

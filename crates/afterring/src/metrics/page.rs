@@ -34,7 +34,8 @@ impl Page {
 
     pub(super) fn own_histogram(&mut self, of: &Definition, histogram: &Histogram) {
         let counts = histogram.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
-        let buckets: Vec<(f64, u64)> = BUCKETS.into_iter().zip(counts).collect();
+        let bounds = BUCKETS.into_iter().map(|bound| Duration::from_millis(bound).as_secs_f64());
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let sum = Duration::from_micros(histogram.micros.load(Ordering::Relaxed)).as_secs_f64();
         self.histogram(of, &[], &buckets, sum, histogram.count.load(Ordering::Relaxed));
     }

@@ -42,10 +42,13 @@ pub const VOCABULARY: &[Definition] = &[
     RECEIPTS_PARKED,
     RECEIPTS_PARKED_DROPPED,
     UPDATES,
+    ALERT_OUTCOMES,
     ACCEPT_TO_SUBMIT,
     JOURNAL_PENDING,
+    JOURNAL_OLDEST,
     JOURNAL_FAILING,
     ALERTS,
+    ALERTS_OLDEST,
     SUBSCRIBERS,
     RANGE_USED,
     RANGE_QUOTA,
@@ -53,6 +56,7 @@ pub const VOCABULARY: &[Definition] = &[
     DATABASE_STATE,
     DATABASE_UNSHARED,
     DATABASE_QUARANTINED,
+    DATABASE_SECONDS,
     LINK_INFO,
     LINK_UP,
     LINK_WINDOW,
@@ -132,6 +136,14 @@ pub(super) const RECEIPTS_PARKED_DROPPED: Definition = Definition {
     help: "Receipts that belong to no alert known here and were dropped before their time, the oldest first, because there were 100,000 of them",
     rise: "as for afterring_receipts_parked, at once",
 };
+pub(super) const ALERT_OUTCOMES: Definition = Definition {
+    name: "alert_outcomes",
+    kind: "counter",
+    labels: "kind, state",
+    help: "Messages by kind (fallback, detail, teaser, notice, notify) and the state that they came into: queued (made), accepted (an SMSC took it), delivered, \
+           undelivered, expired, failed (no SMSC took it), superseded (taken back, a newer one tells its calls); as in the daily report",
+    rise: "failed: refused by the SMSC, or too late: the log tells which; undelivered, expired: ask the SMSC's operator why",
+};
 pub(super) const ACCEPT_TO_SUBMIT: Definition = Definition {
     name: "accept_to_submit_seconds",
     kind: "histogram",
@@ -146,6 +158,13 @@ pub(super) const JOURNAL_PENDING: Definition = Definition {
     help: "Events in the journal that are not decided yet",
     rise: "events come faster than they are decided, or the store fails: see the log",
 };
+pub(super) const JOURNAL_OLDEST: Definition = Definition {
+    name: "journal_oldest_seconds",
+    kind: "gauge",
+    labels: "",
+    help: "Seconds that the oldest undecided event has waited, counted from this start of the program; 0: none waits",
+    rise: "decisions stand still: see the log",
+};
 pub(super) const JOURNAL_FAILING: Definition = Definition {
     name: "journal_failing",
     kind: "gauge",
@@ -159,6 +178,14 @@ pub(super) const ALERTS: Definition = Definition {
     labels: "state",
     help: "Alerts that have not ended, by state (queued, sending, in_doubt, accepted)",
     rise: "queued: links are down or too slow; in_doubt: the SMSC does not answer; accepted: receipts do not come",
+};
+pub(super) const ALERTS_OLDEST: Definition = Definition {
+    name: "alerts_oldest_seconds",
+    kind: "gauge",
+    labels: "state",
+    help: "Seconds that the oldest alert has waited that may be sent now (queued), that is not answered (sending), that an SMSC has and no receipt has ended within the \
+           longest validity (accepted); 0: none waits",
+    rise: "queued: links are down or too slow; sending: the SMSC does not answer; accepted: some receipts never come",
 };
 pub(super) const SUBSCRIBERS: Definition = Definition {
     name: "subscribers",
@@ -208,6 +235,13 @@ pub(super) const DATABASE_QUARANTINED: Definition = Definition {
     labels: "",
     help: "Events that the database refused and that were set aside in the local store; absent without a database",
     rise: "someone changed the tables, or a fault in this program: see the table quarantine in afterring.db, and the log",
+};
+pub(super) const DATABASE_SECONDS: Definition = Definition {
+    name: "database_seconds",
+    kind: "histogram",
+    labels: "",
+    help: "Seconds that the database took for a batch of decisions, from the first question to the commit; of those that it confirmed; absent without a database",
+    rise: "the database or the network to it is slow, or another session holds locks",
 };
 pub(super) const LINK_INFO: Definition = Definition {
     name: "link_info",

@@ -39,7 +39,7 @@ pub struct Ear {
 impl Ear {
     /// Tells everyone of a settled batch of the journal (empty where boxes were due).
     pub fn settled(&self, settled: store::Settled, batch: &[Journaled]) {
-        self.metrics.decided(&settled.outcomes, batch);
+        self.metrics.decided(&settled, batch);
         for alert in settled.outcomes.iter().flat_map(|outcome| &outcome.alerts) {
             if let AlertState::Failed { why: FailedWhy::Refused(status), .. } = alert.state {
                 let status = format!("{status:#010x}");

@@ -1,7 +1,8 @@
 //! What the writer keeps in memory beside the committed rows, all of it rebuilt from them when the store is opened.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
+use std::time::Instant;
 
 use model::{Kind, Msisdn, SmscName};
 use roaring::RoaringTreemap;
@@ -13,7 +14,7 @@ use super::receipts::Habits;
 use super::repeats::Repeats;
 use super::turn::Draft;
 use super::{registry, rows};
-use crate::{AlertCounts, Journaled, Seq, StoreError};
+use crate::{AlertCounts, Journaled, ReportRow, Seq, StoreError};
 
 /// Alerts kept in memory: those in flight at 10,000 a second and an SMSC that answers within 3 s. Under a kilobyte each.
 const ALERTS: usize = 1 << 15;
@@ -96,10 +97,12 @@ pub(super) struct Memory {
     /// Queued alerts whose end is journaled and not decided yet.
     pub(super) dropping: HashSet<i64>,
     pub(super) quarantined: u64,
+    /// What was counted outside of settling, and is told with the next.
+    pub(super) untold: Vec<ReportRow>,
     pub(super) repeats: Repeats,
     pub(super) undecided: u64,
-    /// Handed out and undecided.
-    pub(super) outstanding: BTreeSet<i64>,
+    /// Handed out and undecided, with the time since when each is known.
+    pub(super) outstanding: BTreeMap<i64, Instant>,
     /// Everything below was handed out or decided.
     pub(super) cursor: i64,
     /// Journaled and not handed out.
@@ -131,11 +134,12 @@ pub(super) fn lane(alert: &Alert) -> Indexed {
     match (&alert.state, alert.kind) {
         (AlertState::Queued { not_before }, Kind::Teaser) => (Some(rows::LANE_TEASERS), Some(not_before.as_millis())),
         (AlertState::Queued { not_before }, _) => (Some(rows::LANE_ALERTS), Some(not_before.as_millis())),
-        (AlertState::Sending { .. }, _) => (Some(rows::LANE_SENDING), None),
-        (AlertState::Accepted { .. }, kind) => match (alert.update_wanted_at(), kind) {
+        (AlertState::Sending { since }, _) => (Some(rows::LANE_SENDING), Some(since.as_millis())),
+        (AlertState::Accepted { at: taken, .. }, kind) => match (alert.update_wanted_at(), kind) {
             (Some(at), Kind::Teaser) => (Some(rows::LANE_TEASER_UPDATES), Some(at.as_millis())),
             (Some(at), _) => (Some(rows::LANE_UPDATES), Some(at.as_millis())),
-            (None, _) => (alert.is_asking().then_some(rows::LANE_ASKING), None),
+            (None, _) if alert.is_asking() => (Some(rows::LANE_ASKING), None),
+            (None, _) => (Some(rows::LANE_ACCEPTED), Some(taken.as_millis())),
         },
         _ => (None, None),
     }
@@ -182,9 +186,10 @@ impl Memory {
                 .collect(),
             dropping: HashSet::new(),
             quarantined: rows::quarantined_count(conn)?,
+            untold: Vec::new(),
             repeats: Repeats::new(),
             undecided: rows::undecided_count(conn, settled_below)?,
-            outstanding: BTreeSet::new(),
+            outstanding: BTreeMap::new(),
             cursor: settled_below,
             tail: VecDeque::new(),
             behind: true,
@@ -200,7 +205,13 @@ impl Memory {
 
     /// Everything below is decided, whatever happens.
     pub(super) fn settled_below(&self) -> i64 {
-        self.outstanding.first().map_or(self.cursor, |first| self.cursor.min(*first))
+        self.outstanding.keys().next().map_or(self.cursor, |first| self.cursor.min(*first))
+    }
+
+    /// Since when the oldest undecided event is known in this life of the program.
+    pub(super) fn undecided_since(&self) -> Option<Instant> {
+        let handed_out = self.outstanding.values().next().copied();
+        handed_out.or_else(|| self.tail.front().map(|next| next.since))
     }
 
     /// Decided events that the database has not confirmed.
@@ -224,6 +235,7 @@ impl Memory {
         self.habits.extend(draft.habits);
         self.shared = draft.shared;
         self.quarantined = draft.quarantined;
+        self.untold = draft.untold;
         if let Some(held) = draft.held {
             self.held = held;
         }
@@ -271,7 +283,7 @@ impl Memory {
         let Some(next) = self.tail.pop_front() else { return Ok(None) };
         let Seq(seq) = next.seq;
         self.cursor = seq.saturating_add(1);
-        self.outstanding.insert(seq);
+        self.outstanding.insert(seq, next.since);
         Ok(Some(next))
     }
 

@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use model::{MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
+use model::{Day, MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Event, Evidence, List, RangeName, Subscriber};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
@@ -40,8 +40,8 @@ pub(crate) use sharing::{Carry, History, Loaded, LoadedAlert, LoadedBox, LoadedP
 pub use writer::Health;
 
 use crate::{
-    AlertCounts, Appended, CampaignCount, Committed, Context, Explained, Journaled, ListEntry, Retention, Seq, Settled,
-    Store, StoreError, TimelineEntry,
+    AlertCounts, Appended, CampaignCount, Committed, Context, Explained, Journaled, ListEntry, Oldest, ReportRow,
+    Retention, Seq, Settled, Store, StoreError, TimelineEntry,
 };
 use job::request;
 use turn::Turn;
@@ -156,6 +156,24 @@ impl Embedded {
     #[must_use]
     pub fn health(&self) -> Health {
         self.health.borrow().clone()
+    }
+
+    /// Since when the longest of what an SMSC is to do waits; of what one has, that it took after a time: of what is older nothing more is heard. Four looks into an
+    /// index.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn oldest(&self, accepted_after: Timestamp) -> Result<Oldest, StoreError> {
+        self.read(move |conn| {
+            let ever = Timestamp::from_millis(i64::MIN);
+            Ok(Oldest {
+                queued: rows::earliest(conn, rows::LANE_ALERTS, ever)?,
+                teaser: rows::earliest(conn, rows::LANE_TEASERS, ever)?,
+                sending: rows::earliest(conn, rows::LANE_SENDING, ever)?,
+                accepted: rows::earliest(conn, rows::LANE_ACCEPTED, accepted_after)?,
+            })
+        })
+        .await
     }
 
     /// The store after every turn, for those who wait for something in it.
@@ -288,6 +306,10 @@ impl Store for Embedded {
 
     async fn campaigns(&self) -> Result<Vec<CampaignCount>, StoreError> {
         self.read(rows::campaigns).await
+    }
+
+    async fn report(&self, from: Day, to: Day) -> Result<Vec<ReportRow>, StoreError> {
+        self.read(move |conn| rows::report(conn, from, to)).await
     }
 
     async fn entries_of(&self, number: Msisdn) -> Result<Vec<ListEntry>, StoreError> {

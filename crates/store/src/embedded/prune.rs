@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{AlertId, Timestamp};
+use model::{AlertId, Day, Timestamp};
 use routing::{Alert, AlertState, CallBox};
 
 use super::rows;
@@ -44,7 +44,7 @@ pub(super) struct Places {
 
 impl Turn<'_> {
     /// One step. What was decided, and alerts that ended, before `now` − `retention` go, their texts perhaps earlier; then message ids without an alert,
-    /// receipts nobody claimed, boxes that say nothing any more, and evidence.
+    /// receipts nobody claimed, boxes that say nothing any more, evidence, and the report of old days.
     pub(super) fn prune(
         &mut self,
         places: &Places,
@@ -70,7 +70,9 @@ impl Turn<'_> {
         removed += parked;
         let in_doubt = self.draft.shared.is_some_and(|shared| shared.sent > shared.applied);
         let evidence = rows::prune_evidence(self.conn, now - retention.evidence, STEP)?;
-        removed += evidence + rows::prune_erased(self.conn, now - retention.evidence)?;
+        // A day more: where the report's calendar is behind UTC, its days end later.
+        let report = rows::prune_report(self.conn, Day::of(now - retention.evidence, "UTC").plus(-1), STEP)?;
+        removed += report + evidence + rows::prune_erased(self.conn, now - retention.evidence)?;
         let texts = now - retention.texts;
         if !places.replies_done {
             places.replies_done = self.draft.shared.is_some() || rows::blank_replies(self.conn, texts, STEP)?;
@@ -85,7 +87,7 @@ impl Turn<'_> {
             removed += self.prune_parts(&mut places)?;
         }
         let walked = places.replies_done && places.alerts_done && places.boxes_done && places.parts_done;
-        let done = history < STEP && parked < STEP && evidence < STEP && walked;
+        let done = history < STEP && parked < STEP && evidence < STEP && report < STEP && walked;
         if done {
             places = Places::default();
         }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::StoreError;
 
 /// Each step makes version n+1 of version n; `PRAGMA user_version` says which a file has.
-const STEPS: [&str; 3] = [V1, V2, V3];
+const STEPS: [&str; 4] = [V1, V2, V3, V4];
 
 /// The journal (`event`) is written once, in order, and never changed: a call costs it no page but the one at its end. What was decided of it is a row
 /// of its own, also in order (`decision`). A person's timeline needs no index, which would cost a page at a random place for every call: each decision
@@ -33,8 +33,8 @@ CREATE INDEX box_due ON box (due) WHERE due IS NOT NULL;
 CREATE INDEX box_deferred ON box (deferred) WHERE deferred IS NOT NULL;
 CREATE TABLE alert (            -- what is told to whom
     id         INTEGER PRIMARY KEY, -- given out in order, never twice
-    lane       INTEGER,             -- 0: queued; 1: a queued teaser, which waits apart while the database is abnormal; 2: sending; 3: to be brought up to date; 4: being so; 5: a teaser to be so; else NULL
-    not_before INTEGER,             -- of a queued one, and of one to be brought up to date: when it may be sent, ms since 1970
+    lane       INTEGER,             -- 0: queued; 1: a queued teaser, which waits apart while the database is abnormal; 2: sending; 3: to be brought up to date; 4: being so; 5: a teaser to be so; 6: accepted, nothing to do; else NULL
+    not_before INTEGER,             -- of a queued one, and of one to be brought up to date: when it may be sent, ms since 1970; of one that is sending or accepted: since when
     last       INTEGER,             -- the newest decision.seq of the alert's chain
     body       TEXT NOT NULL        -- routing::Alert, JSON
 );
@@ -134,6 +134,24 @@ CREATE TABLE erased (           -- people who were forgotten on request
 );
 ";
 
+/// What happened on each day. Without a database the report itself, beside one what each batch adds to it there: handed over with the batch, and kept as
+/// long as that may be asked for again.
+const V4: &str = "
+CREATE TABLE report_count (     -- what happened on each day; empty beside a database, which has it
+    day      INTEGER NOT NULL,    -- days since 1970 by the calendar of the policy's time zone
+    range    TEXT NOT NULL,       -- the range of the number called, or of whom an alert goes to; empty: none
+    event    TEXT NOT NULL,       -- routing::Event::as_str, or alert
+    verdict  TEXT NOT NULL,       -- routing::Verdict::words, the first; of an alert its kind
+    why      TEXT NOT NULL,       -- routing::Verdict::words, the second; of an alert the state it came into
+    count    INTEGER NOT NULL,    -- how many
+    PRIMARY KEY (day, range, event, verdict, why)
+) WITHOUT ROWID;
+CREATE TABLE counted (          -- beside a database: what each batch counted
+    seq      INTEGER PRIMARY KEY, -- the last event of the batch
+    body     TEXT NOT NULL        -- rows of report_count, JSON array of arrays
+);
+";
+
 /// Brings the file to the newest version, forward only, each step in its own transaction.
 pub(super) fn migrate(conn: &Connection) -> Result<(), StoreError> {
     let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -171,7 +189,16 @@ mod tests {
                 })
                 .unwrap();
             assert_eq!((version, kept), (i64::try_from(STEPS.len()).unwrap(), 2));
-            for table in ["listed", "evidence", "campaign_count", "campaign_turn", "erased", "quarantine"] {
+            for table in [
+                "listed",
+                "evidence",
+                "campaign_count",
+                "campaign_turn",
+                "erased",
+                "quarantine",
+                "report_count",
+                "counted",
+            ] {
                 conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
             }
             migrate(&conn).unwrap();

@@ -1,13 +1,13 @@
 //! Settling: the rows that an event needs, the decision, and its effects.
 
-use model::{AlertId, MissedCall, Msisdn, SmscName, SubmitOutcome, UpdateOutcome, id_key};
+use model::{AlertId, Day, MissedCall, Msisdn, SmscName, SubmitOutcome, UpdateOutcome, id_key};
 use routing::{Alert, AlertState, CallBox, Decision, Effect, Event, NothingWhy, Part, RangeName, Verdict, View};
 
 use super::memory::{Row, Sharing};
 use super::open::ALERT_BITS;
 use super::rows::{self, Decided};
 use super::turn::Turn;
-use crate::{Context, Explained, Journaled, Outcome, Seq, Settled, StoreError};
+use crate::{Context, Explained, Journaled, Outcome, ReportRow, Seq, Settled, StoreError};
 
 /// Whom an event is about.
 pub(super) enum Subject {
@@ -28,7 +28,8 @@ pub(super) struct Occurrence<'a> {
 impl Turn<'_> {
     /// Settles journaled events in order.
     pub(super) fn settle(&mut self, batch: &[Journaled], context: &Context) -> Result<Settled, StoreError> {
-        let mut settled = Settled { outcomes: Vec::with_capacity(batch.len()), queued: 0 };
+        let mut settled = Settled { outcomes: Vec::with_capacity(batch.len()), ..Settled::default() };
+        let mut last = None;
         self.draft.sharing = match (self.memory.shared, &self.draft.loaded) {
             (None, _) => Sharing::Alone,
             (Some(_), None) => Sharing::Local,
@@ -41,9 +42,26 @@ impl Turn<'_> {
             if self.is_open(*seq)? {
                 self.settle_one(&Occurrence { seq: *seq, event }, context, &mut settled)?;
                 self.draft.settled.insert(*seq);
+                last = last.max(Some(*seq));
             }
         }
+        if let Some(last) = last {
+            settled.counted = self.count(last, Day::of(context.now, &context.policy.time_zone))?;
+        }
         Ok(settled)
+    }
+
+    /// Adds what was counted to the report; beside a database it goes there with the batch that ends at this place.
+    fn count(&mut self, last: i64, day: Day) -> Result<Vec<ReportRow>, StoreError> {
+        let mut counted = self.draft.tally.take(day);
+        if self.draft.shared.is_none() {
+            rows::add_report(self.conn, &counted)?;
+        } else if !counted.is_empty() {
+            rows::put_counted(self.conn, last, counted.clone())?;
+            self.draft.counted.clone_from(&counted);
+        }
+        counted.append(&mut self.draft.untold);
+        Ok(counted)
     }
 
     /// Whether an event is journaled and not decided yet.
@@ -51,7 +69,7 @@ impl Turn<'_> {
         if self.draft.settled.contains(&seq) {
             return Ok(false);
         }
-        if self.memory.outstanding.contains(&seq) {
+        if self.memory.outstanding.contains_key(&seq) {
             return Ok(true);
         }
         Ok(seq >= self.memory.settled_below()
@@ -154,6 +172,7 @@ impl Turn<'_> {
             self.put_alert(row);
         }
         let verdict = decision.verdict;
+        self.draft.tally.decided(range.map(|range| &range.name), what.event, verdict);
         let rest = self.apply(decision, range.map(|range| &range.name))?;
         let ids = alerts.iter().map(|alert| alert.id).collect();
         rows::put_decision(self.conn, &Decided { seq: what.seq, at: context.now, verdict, alerts: ids, prev, rest })?;
@@ -271,6 +290,7 @@ impl Turn<'_> {
             }
         }
         self.count_state(counted, Some(&alert));
+        self.draft.tally.moved(range, known.as_ref().map(|row| &row.value.state), &alert);
         if let (None, Some(_), Some(range)) = (&known, &alert.campaign, range) {
             let turn = self.campaign_turn(range).saturating_add(1);
             self.draft.turns.insert(range.clone(), turn);

@@ -13,7 +13,8 @@ use super::memory::{Alerts, Boxes, Memory, Row, STATES, Shared, Sharing, due, la
 use super::receipts::Habits;
 use super::sharing::Loaded;
 use super::{repeats, rows};
-use crate::{Journaled, Seq, StoreError};
+use crate::report::Tally;
+use crate::{Journaled, ReportRow, Seq, StoreError};
 
 /// What a transaction changes in memory once it is committed. Dropped whole when it is not.
 #[derive(Default)]
@@ -50,6 +51,12 @@ pub(super) struct Draft {
     pub(super) loaded: Option<Arc<Loaded>>,
     /// Effects of the job at hand beside boxes and alerts.
     pub(super) rest: Vec<Effect>,
+    /// What the job at hand adds to the report, as it is decided.
+    pub(super) tally: Tally,
+    /// The same at its end, to be handed over.
+    pub(super) counted: Vec<ReportRow>,
+    /// What was counted outside of settling, and is told with the next.
+    pub(super) untold: Vec<ReportRow>,
 }
 
 impl Draft {
@@ -63,6 +70,7 @@ impl Draft {
             parked_dropped: memory.parked_dropped,
             shared: memory.shared,
             quarantined: memory.quarantined,
+            untold: memory.untold.clone(),
             ..Self::default()
         }
     }

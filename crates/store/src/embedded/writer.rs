@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,6 +35,8 @@ pub(super) enum Message {
 pub struct Health {
     /// Journaled and undecided events.
     pub backlog: u64,
+    /// Since when the oldest of them is known in this life of the program.
+    pub undecided_since: Option<Instant>,
     /// Everything up to this place is decided.
     pub settled_through: i64,
     /// Decided events that the database beside has not confirmed; 0 without one.
@@ -215,6 +218,7 @@ impl Writer {
         }
         let health = Health {
             backlog: self.memory.undecided,
+            undecided_since: self.memory.undecided_since(),
             settled_through: self.memory.settled_below() - 1,
             unshared: self.memory.unshared(),
             quarantined: self.memory.quarantined,

@@ -124,7 +124,7 @@ impl Shared {
             settled = &mut settle => (settled, None),
             failed = &mut write => (settle.await, Some(failed)),
         };
-        let (settled, attempt) = settled.map_err(Unsettled::Here)?;
+        let (mut settled, attempt) = settled.map_err(Unsettled::Here)?;
         let _ = durable.send(attempt);
         let begun = Instant::now();
         let written = match failed {
@@ -147,7 +147,9 @@ impl Shared {
             }
             Err(Failed::Not(fault) | Failed::InDoubt(fault)) => return Err(Unsettled::Decided(settled, fault)),
         };
-        batches.took(loading.max(begun.elapsed()));
+        let writing = begun.elapsed();
+        settled.database = Some(loading + writing);
+        batches.took(loading.max(writing));
         batches.applied = Some(through);
         self.note_place(through);
         local.confirm(through).await.map_err(Unsettled::Here)?;

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use model::{MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
+use model::{Day, MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
 use routing::{Charge, Database, Evidence, List, RangeName, Subscriber};
 use tokio_postgres::Client;
 
 use super::HandOver;
 use crate::postgres::{batch, lists, people};
 use crate::{
-    AlertCounts, CampaignCount, Context, Explained, Journaled, ListEntry, Settled, Store, StoreError, TimelineEntry,
+    AlertCounts, CampaignCount, Context, Explained, Journaled, ListEntry, ReportRow, Settled, Store, StoreError,
+    TimelineEntry,
 };
 
 impl Store for HandOver {
@@ -129,6 +130,12 @@ impl Store for HandOver {
         let Some(shared) = &self.shared else { return self.local.campaigns().await };
         self.open().ok_or(StoreError::Away)?;
         shared.ask(async |session: &Client| lists::campaigns(session).await).await
+    }
+
+    async fn report(&self, from: Day, to: Day) -> Result<Vec<ReportRow>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.report(from, to).await };
+        self.open().ok_or(StoreError::Away)?;
+        shared.ask(async |session: &Client| lists::report(session, from, to).await).await
     }
 
     async fn entries_of(&self, number: Msisdn) -> Result<Vec<ListEntry>, StoreError> {

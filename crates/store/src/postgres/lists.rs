@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use model::{Msisdn, Timestamp};
+use model::{Day, Msisdn, Timestamp};
 use routing::{CampaignName, Conversion, Evidence, List, RangeName};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::Fault;
 use super::batch::{Parameter, ask, begin, key, number, plain, read, together, unsigned};
-use crate::{CampaignCount, ListEntry, StoreError};
+use crate::{CampaignCount, ListEntry, ReportRow, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -87,6 +87,25 @@ pub(crate) async fn evidence(client: &Client, called: Msisdn) -> Result<Vec<Evid
     let sql = "select body::text from evidence where bucket = ($1 % 64)::smallint and called = $1 order by at, id";
     let found = client.query_typed(sql, &[(&called, Type::INT8)]).await.map_err(Fault::from)?;
     found.iter().map(|row| read(row.get(0), "evidence")).collect()
+}
+
+/// The report of some days, the last included, over all nodes.
+pub(crate) async fn report(client: &Client, from: Day, to: Day) -> Result<Vec<ReportRow>> {
+    let sql = "select day - date '1970-01-01', range, event, verdict, why, sum(count)::bigint from report_count \
+        where day between date '1970-01-01' + $1 and date '1970-01-01' + $2 group by 1, 2, 3, 4, 5";
+    let found = client.query_typed(sql, &[(&from.0, Type::INT4), (&to.0, Type::INT4)]).await.map_err(Fault::from)?;
+    let row = |row: &Row| ReportRow {
+        day: Day(row.get(0)),
+        range: RangeName(row.get(1)),
+        event: row.get::<_, String>(2).into(),
+        verdict: row.get::<_, String>(3).into(),
+        why: row.get::<_, String>(4).into(),
+        count: unsigned(row.get(5)),
+    };
+    let mut rows: Vec<_> = found.iter().map(row).collect();
+    // Not by the server's collation: in the same order as without a database.
+    rows.sort_unstable();
+    Ok(rows)
 }
 
 /// How far the teasers of each campaign came, over all days and nodes.

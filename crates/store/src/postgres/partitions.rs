@@ -62,7 +62,7 @@ pub(crate) async fn keep(
         note(&mut first, remove(client, sql, before).await)?;
     }
     note(&mut first, remove(client, OLD_GONE, now - GONE_FOR).await)?;
-    for sql in [OLD_EVIDENCE, OLD_ERASURES] {
+    for sql in [OLD_EVIDENCE, OLD_ERASURES, OLD_REPORT] {
         note(&mut first, remove(client, sql, now - retention.evidence).await)?;
     }
     if retention.texts < retention.calls {
@@ -158,6 +158,10 @@ const OLD_EVIDENCE: &str = "delete from evidence where (bucket, called, at, id) 
     where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1";
 const OLD_ERASURES: &str = "delete from erasure where id in (select id from erasure \
     where at < to_timestamp($1 / 1000.0) limit $2 for update skip locked) returning 1";
+
+// A day more: where the report's calendar is behind UTC, its days end later.
+const OLD_REPORT: &str = "delete from report_count where ctid = any(array(select ctid from report_count \
+    where day < (to_timestamp($1 / 1000.0) at time zone 'utc')::date - 1 limit $2 for update skip locked)) returning 1";
 
 const BLANK_ALERTS: &str = "update alert set body = jsonb_set(body::jsonb, '{text}', '\"\"')::json where ctid = any(array(select ctid from alert \
     where created_at >= to_timestamp($3 / 1000.0) and created_at < to_timestamp($1 / 1000.0) and state not in ('queued', 'in_doubt') \

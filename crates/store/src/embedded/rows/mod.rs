@@ -4,6 +4,7 @@ mod erase;
 mod old;
 mod people;
 mod receipts;
+mod report;
 mod said;
 mod sharing;
 
@@ -23,6 +24,7 @@ pub(super) use erase::*;
 pub(super) use old::*;
 pub(super) use people::*;
 pub(super) use receipts::*;
+pub(super) use report::*;
 pub(super) use said::*;
 pub(super) use sharing::*;
 
@@ -38,6 +40,8 @@ pub(super) const LANE_UPDATES: i64 = 3;
 pub(super) const LANE_ASKING: i64 = 4;
 /// Teasers that are to be brought up to date, which wait apart while the database is abnormal.
 pub(super) const LANE_TEASER_UPDATES: i64 = 5;
+/// Alerts that an SMSC has, about which nothing is to be done; found by since when.
+pub(super) const LANE_ACCEPTED: i64 = 6;
 
 pub(super) fn read<T: DeserializeOwned>(body: &str, what: &'static str) -> Result<T, StoreError> {
     serde_json::from_str(body).map_err(|source| StoreError::Unreadable { what, source: Arc::new(source) })
@@ -262,6 +266,13 @@ pub(super) fn queued(
         Ok((row.get(0)?, AlertId(row.get(1)?)))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The earliest time in a lane after another; the index tells it without looking at an alert.
+pub(super) fn earliest(conn: &Connection, lane: i64, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT min(not_before) FROM alert WHERE lane = ?1 AND not_before > ?2";
+    let found: Option<i64> = conn.prepare_cached(sql)?.query_row(params![lane, after.as_millis()], |row| row.get(0))?;
+    Ok(found.map(Timestamp::from_millis))
 }
 
 /// The first alert in a range of ids, whose end is not in it, with the time it was made.

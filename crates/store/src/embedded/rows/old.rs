@@ -28,6 +28,8 @@ pub(in crate::embedded) fn prune_history(
     let Some(newest) = newest else { return Ok(0) };
     let removed = conn.prepare_cached("DELETE FROM decision WHERE seq <= ?1")?.execute([newest])?;
     conn.prepare_cached("DELETE FROM event WHERE seq <= ?1")?.execute([newest])?;
+    // Only of what the database has: that is never asked for again.
+    conn.prepare_cached("DELETE FROM counted WHERE seq <= ?1")?.execute([newest])?;
     Ok(removed)
 }
 

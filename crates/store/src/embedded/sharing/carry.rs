@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use model::{AlertId, Kind, Msisdn, Timestamp};
-use routing::{AlertState, Effect, Event};
+use model::{AlertId, Day, Kind, Msisdn, Timestamp};
+use routing::{Alert, AlertState, Effect, Event};
 
 use super::{Carry, ChangedBox, History, is_history, read_box};
 use crate::embedded::memory::{Row, Shared, Sharing};
 use crate::embedded::rows;
 use crate::embedded::turn::Turn;
-use crate::{Context, StoreError};
+use crate::{Context, ReportRow, StoreError};
 
 impl Turn<'_> {
     pub(super) fn reopen(&mut self, applied: i64, context: &Context) -> Result<(), StoreError> {
@@ -68,6 +68,7 @@ impl Turn<'_> {
             let withdrawn = routing::withdraw_unshared_teaser(&mut call_box.value, &mut row.value, &base, context.now);
             if withdrawn {
                 self.count_state(Some(&before), Some(&row.value));
+                self.count_withdrawn(pending.seq, &row.value, context)?;
                 row.dirty = true;
                 call_box.dirty = true;
                 self.draft.sharing = Sharing::Local;
@@ -81,6 +82,15 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Counts an alert that was withdrawn with the event that made or changed it, which is to be handed over.
+    fn count_withdrawn(&mut self, seq: i64, alert: &Alert, context: &Context) -> Result<(), StoreError> {
+        let range = context.policy.ranges.find(alert.to).map(|range| &range.name);
+        let counted = ReportRow::of_alert(Day::of(context.now, &context.policy.time_zone), range, alert);
+        rows::add_counted(self.conn, seq, counted.clone())?;
+        self.draft.untold.push(counted);
+        Ok(())
+    }
+
     pub(super) fn carry(&mut self, limit: usize, now: Timestamp) -> Result<Option<Carry>, StoreError> {
         self.write_rows()?;
         let shared = self.shared()?;
@@ -90,6 +100,7 @@ impl Turn<'_> {
         let (mut carry, mut called, mut ids) =
             (Carry { events: pending.len(), ..Carry::default() }, HashSet::new(), HashSet::new());
         carry.work.through = through;
+        carry.work.counted = rows::counted(self.conn, shared.sent, through)?;
         for one in pending.into_iter().filter(|one| !one.quarantined) {
             called.extend(self.person_of(&one)?);
             ids.extend(one.alerts.iter().map(|id| id.0));

@@ -70,12 +70,14 @@ impl Turn<'_> {
         self.draft.held = Some(loaded.boxes.keys().copied().collect());
         self.lay_out(loaded)?;
         self.draft.rest.clear();
+        self.draft.counted.clear();
         self.draft.loaded = Some(Arc::clone(loaded));
         let settled = self.settle(batch, context);
         self.draft.loaded = None;
         let settled = settled?;
         let through = batch.last().map_or(0, |journaled| journaled.seq.0);
-        let mut work = Work { through, rest: std::mem::take(&mut self.draft.rest), ..Work::default() };
+        let (rest, counted) = (std::mem::take(&mut self.draft.rest), std::mem::take(&mut self.draft.counted));
+        let mut work = Work { through, rest, counted, ..Work::default() };
         let mut before = Vec::new();
         for (called, known) in &loaded.boxes {
             match self.draft.boxes.get(called) {

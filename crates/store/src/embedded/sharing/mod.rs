@@ -25,7 +25,7 @@ use super::receipts::Claim;
 use super::turn::Turn;
 use super::writer::Message;
 use super::{Embedded, rows};
-use crate::{Context, Explained, Journaled, Settled, StoreError};
+use crate::{Context, Explained, Journaled, ReportRow, Settled, StoreError};
 
 /// A box as the database has it.
 #[derive(Clone, Debug)]
@@ -114,6 +114,8 @@ pub(crate) struct Work {
     pub(crate) history: Vec<History>,
     /// All other effects, in order.
     pub(crate) rest: Vec<Effect>,
+    /// What it adds to the daily report.
+    pub(crate) counted: Vec<ReportRow>,
 }
 
 /// A box that was changed here alone.

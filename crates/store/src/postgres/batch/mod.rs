@@ -3,13 +3,14 @@
 //! ```text
 //! 1  begin · the node's place, locked · call boxes locked in the order of their keys · what else the decisions need     ─▶ Loaded
 //!    (the node decides)
-//! 2  boxes · alerts · message ids · calls and replies · quotas, charges, registrations                                  ◀─ Work
+//! 2  boxes · alerts · message ids · calls and replies · quotas, charges, registrations, the report                      ◀─ Work
 //!    (meanwhile the node makes its decision durable; not before that:) the node's new place · commit
 //! ```
 //!
 //! Statements are sent without names and together (`query_typed` in one `join`), so that a slow link costs two round trips whatever the batch holds,
 //! and PgBouncer's transaction mode serves as well. Locks are always taken in this order: place, boxes, ranges; so two nodes never wait for each other.
 
+mod counted;
 mod load;
 mod said;
 mod write;

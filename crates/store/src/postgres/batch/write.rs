@@ -7,6 +7,7 @@ use routing::{AlertState, Charge, Effect, Event, Subscriber};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::counted::Counted;
 use super::said::Said;
 use super::{Failed, Parameter, People, ask, json, key, plain, together};
 use crate::StoreError;
@@ -128,6 +129,7 @@ pub(crate) async fn write(
     let charges = charges(&rest.charges)?;
     let people = People::of(&rest.registered);
     let said = Said::of(&work.rest)?;
+    let counted = Counted::of(&work.counted);
     let write_calls = format!("insert into missed_call {COLUMNS}");
     let write_replies = format!("insert into reply {COLUMNS}");
     let box_rows: [Parameter<'_>; 9] = [
@@ -163,10 +165,11 @@ pub(crate) async fn write(
     let charge_rows = charges.parameters();
     let people_rows = people.parameters();
     let (evidence_rows, campaign_rows) = (said.evidence(), said.campaigns(&node));
+    let counted_rows = counted.parameters(&node);
     let gone_rows: [Parameter<'_>; 1] = [(&rest.gone, Type::INT8_ARRAY)];
     let place: [Parameter<'_>; 2] = [(&node, Type::INT8), (&through, Type::INT8)];
 
-    let all: [(bool, &str, &[Parameter<'_>]); 11] = [
+    let all: [(bool, &str, &[Parameter<'_>]); 12] = [
         (!boxes.called.is_empty(), WRITE_BOXES, &box_rows),
         (!alerts.id.is_empty(), WRITE_ALERTS, &alert_rows),
         (!parts.alert.is_empty(), WRITE_PARTS, &part_rows),
@@ -178,6 +181,7 @@ pub(crate) async fn write(
         (!rest.gone.is_empty(), DELETE_SUBSCRIBERS, &gone_rows),
         (said.has_evidence(), Said::EVIDENCE, &evidence_rows),
         (said.has_campaigns(), Said::CAMPAIGNS, &campaign_rows),
+        (!counted.is_empty(), Counted::WRITE, &counted_rows),
     ];
     let statements = all.iter().filter(|(asked, ..)| *asked).map(|(_, sql, rows)| ask(client, sql, rows)).collect();
     let end = async {

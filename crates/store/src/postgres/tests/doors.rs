@@ -150,7 +150,7 @@ async fn pgbouncer_in_transaction_mode_will_do() {
     let bouncer = Bouncer::before(&cluster);
     let connector = connector(&bouncer.url());
     let (one, other) = tokio::join!(migrate::migrate(&connector), migrate::migrate(&connector));
-    assert_eq!((one.unwrap().to, other.unwrap().to), (2, 2));
+    assert_eq!((one.unwrap().to, other.unwrap().to), (3, 3));
     let mut probes: Vec<Probe> =
         (0..6).map(|node| Probe::new(connector.clone(), node, &settings(&bouncer.url()), clock)).collect();
     let retention = settings("").retention;

@@ -27,10 +27,10 @@ async fn nodes_that_start_at_once_migrate_one_after_the_other() {
 
     let done = futures_util::future::join_all(connectors.iter().map(migrate)).await;
     for done in done {
-        assert_eq!(done.unwrap().to, 2);
+        assert_eq!(done.unwrap().to, 3);
     }
     check(&session).await.unwrap();
-    assert_eq!(migrate_now(&settings(&url)).await.unwrap(), Migrated { from: 2, to: 2 });
+    assert_eq!(migrate_now(&settings(&url)).await.unwrap(), Migrated { from: 3, to: 3 });
 
     sql(&url, "insert into refinery_schema_history values (99, 'later', '2030-01-01T00:00:00Z', '0')");
     let fault = check(&session).await.unwrap_err();
@@ -70,7 +70,11 @@ async fn days_are_made_ahead_and_dropped_when_they_are_old() {
     let both =
         tokio::join!(partitions::keep(&one, clock(), &KEPT, None), partitions::keep(&other, clock(), &KEPT, None));
     assert_eq!(both, (Ok(()), Ok(())));
+    // The report is kept as long as evidence, three years.
+    let days = "unnest(array['2023-11-22', '2023-11-23', '2026-11-23']::date[])";
+    sql(&url, &format!("insert into report_count select d, '', 'call', 'send', 'detail', 1, 1 from {days} d"));
     partitions::keep(&one, clock(), &KEPT, None).await.unwrap();
+    assert_eq!(sql(&url, "select day from report_count order by 1").trim(), "2023-11-23\n2026-11-23");
     let days = partitions_of(&url, "missed_call");
     assert_eq!(days.first().map(String::as_str), Some("missed_call_20261122"));
     assert_eq!(days.last().map(String::as_str), Some("missed_call_20261127"));

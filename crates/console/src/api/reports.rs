@@ -1,0 +1,63 @@
+//! `GET /v1/reports`: what happened on each day.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use model::Day;
+use serde::Deserialize;
+use store::Store as _;
+
+use super::Operators;
+use super::refusal::Refusal;
+use crate::report::ReportView;
+
+/// Days in one answer: a year.
+const DAYS: i32 = 366;
+
+/// `from` and `to` are days, both included; without `to` it is today, without `from` that one day. As JSON, or `format=csv`: the table, or with
+/// `table=rows` everything that was counted.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    from: Option<String>,
+    to: Option<String>,
+    format: Option<String>,
+    table: Option<String>,
+}
+
+impl Asked {
+    /// The days asked for, in order.
+    fn days(&self, today: Day) -> Result<(Day, Day), Refusal> {
+        let day = |field, text: &Option<String>, or: Day| {
+            let why = "a day like 2026-11-23 is expected";
+            text.as_deref().map_or(Ok(or), Day::parse).map_err(|_| Refusal::Field { field, why })
+        };
+        let to = day("to", &self.to, today)?;
+        let from = day("from", &self.from, to)?;
+        if from > to {
+            return Err(Refusal::Field { field: "from", why: "it is after 'to'" });
+        }
+        if to.0.saturating_sub(from.0) >= DAYS {
+            return Err(Refusal::Field { field: "from", why: "at most 366 days are reported at once" });
+        }
+        Ok((from, to))
+    }
+}
+
+pub(super) async fn get(State(operators): State<Operators>, Query(asked): Query<Asked>) -> Result<Response, Refusal> {
+    let today = Day::of((operators.clock)(), &(operators.policy)().time_zone);
+    let (from, to) = asked.days(today)?;
+    let (format, table) = (asked.format.as_deref().unwrap_or("json"), asked.table.as_deref().unwrap_or("table"));
+    let csv = match (format, table) {
+        ("json", _) => None,
+        ("csv", "table") => Some(ReportView::table_csv as fn(&ReportView) -> String),
+        ("csv", "rows") => Some(ReportView::rows_csv as fn(&ReportView) -> String),
+        ("csv", _) => return Err(Refusal::Field { field: "table", why: "table or rows is expected" }),
+        _ => return Err(Refusal::Field { field: "format", why: "json or csv is expected" }),
+    };
+    let view = ReportView::of(from, to, operators.store.report(from, to).await?);
+    Ok(match csv {
+        None => Json(view).into_response(),
+        Some(csv) => ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv(&view)).into_response(),
+    })
+}
