@@ -4,6 +4,8 @@ use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
+use model::Language;
+
 use super::*;
 
 struct Ran {
