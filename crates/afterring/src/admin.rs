@@ -2,6 +2,7 @@
 
 mod link;
 mod sip;
+mod system;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use console::{
-    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish, Operators,
-    OrderError, Reading, ReloadView, Status, SystemView,
+    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, Operators, OrderError, Reading,
+    Status,
 };
 use ingress::Counts;
 use model::{Numbering, Secret};
@@ -23,6 +24,7 @@ use tokio::sync::broadcast;
 
 use crate::metrics::{DatabaseFigures, Machine, Metrics, Snapshot};
 use crate::pump::Desk;
+use crate::running::Running;
 
 pub use sip::SipDoor;
 
@@ -41,7 +43,24 @@ pub struct Admin {
     usage: ArcSwap<Vec<(RangeName, u64)>>,
     machine: ArcSwap<Machine>,
     live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    running: Arc<Running>,
     draining: AtomicBool,
+}
+
+/// What runs inside.
+pub struct Watched {
+    /// What decisions are taken by.
+    pub desk: Desk,
+    /// The store.
+    pub store: HandOver,
+    /// Links to SMSCs.
+    pub links: Links,
+    /// What the pumps count.
+    pub metrics: Arc<Metrics>,
+    /// What is decided, as it happens.
+    pub live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    /// The settings in force.
+    pub running: Arc<Running>,
 }
 
 /// The doors of the core network.
@@ -56,18 +75,12 @@ pub struct Doors {
 impl Admin {
     /// Watches these.
     #[must_use]
-    pub fn new(
-        desk: Desk,
-        store: HandOver,
-        links: Links,
-        metrics: Arc<Metrics>,
-        live: broadcast::Sender<Arc<Vec<Outcome>>>,
-        doors: Doors,
-    ) -> Self {
+    pub fn new(watched: Watched, doors: Doors) -> Self {
         let usage = ArcSwap::from_pointee(Vec::new());
         let machine = ArcSwap::from_pointee(Machine::default());
+        let Watched { desk, store, links, metrics, live, running } = watched;
         let Doors { counts, sip } = doors;
-        Self { desk, store, links, metrics, counts, sip, usage, machine, live, draining: AtomicBool::new(false) }
+        Self { desk, store, links, metrics, counts, sip, usage, machine, live, running, draining: AtomicBool::new(false) }
     }
 
     /// No longer ready.
@@ -119,28 +132,8 @@ impl Admin {
         Reading::none((self.desk.clock)())
     }
 
-    fn system(&self) -> SystemView {
-        SystemView {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: (self.desk.clock)(),
-            node: String::new(),
-            digest: String::new(),
-            settings: Vec::new(),
-            reloaded: None,
-            log: LogView { filter: String::new(), until: None },
-        }
-    }
-
     fn order_link(&self, order: &LinkOrder) -> Result<(), OrderError> {
         Err(OrderError::NoSuchLink(order.link.clone().unwrap_or_default()))
-    }
-
-    fn reload(&self) -> ReloadView {
-        ReloadView { at: (self.desk.clock)(), applied: Vec::new(), needs_restart: Vec::new(), faults: Vec::new() }
-    }
-
-    fn log(&self, _wish: Option<LogWish>) -> Result<LogView, OrderError> {
-        Err(OrderError::Stopping)
     }
 
     fn status(&self) -> Status {
@@ -249,6 +242,7 @@ impl Admin {
             ],
             subscribers: self.store.subscriber_count(),
             ranges,
+            settings: self.running.figures(),
             database_abnormal: self.desk.database.now() == Database::Abnormal,
             database: self.desk.database.is_configured().then(|| DatabaseFigures {
                 condition: self.database(),

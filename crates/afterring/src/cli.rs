@@ -4,7 +4,9 @@ mod arguments;
 mod call;
 mod health;
 mod http;
+mod man;
 mod migrate;
+mod reload;
 mod sip;
 mod smsc;
 mod subscribers;
@@ -87,7 +89,8 @@ pub fn answer(
             return Ok(Next::Exit(OK));
         }
     };
-    let sources = sources(cli.config, cli.set);
+    let format = cli.log_format.map(|format| format!("log.format={format}"));
+    let sources = sources(cli.config, cli.set.into_iter().chain(format).collect());
     let code = match cli.command.unwrap_or(Command::Run) {
         Command::Run => match Settings::load(&sources) {
             Ok(settings) => return Ok(Next::Run(Box::new(settings))),
@@ -107,6 +110,8 @@ pub fn answer(
         Command::Sip(Sip::Explain(asked)) => sip::explain(&asked, &sources, terminal)?,
         Command::Texts(Texts::Preview(asked)) => texts::preview(&asked, &sources, terminal)?,
         Command::Texts(Texts::Export { dir }) => texts::export(&dir, terminal)?,
+        Command::Reload(asked) => reload::ask(&asked, &sources, terminal)?,
+        Command::Man(asked) => man::print(asked.dir.as_deref(), terminal)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "afterring", &mut script);

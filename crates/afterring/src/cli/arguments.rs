@@ -38,6 +38,9 @@ pub struct Cli {
     /// Sets one setting, over file and environment: --set alert.min_interval=30s (give secrets by file or environment: others see command lines)
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// How log lines are written: json, text, or auto (text on a terminal, else JSON); the same as --set log.format=…
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["auto", "json", "text"])]
+    pub log_format: Option<String>,
     /// What to do; 'run' when nothing is said
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -78,6 +81,11 @@ pub enum Command {
     /// Look at the texts of messages, or write your own
     #[command(subcommand)]
     Texts(Texts),
+    /// Have the running gateway read its settings anew (as SIGHUP does), and say what is in force now and what waits for a restart
+    #[command(after_help = RELOAD_HELP)]
+    Reload(Reload),
+    /// Print the manual page, or write those of all commands
+    Man(Man),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -116,6 +124,36 @@ pub struct Health {
     /// Ask whether it should get work, and print each check
     #[arg(long)]
     pub ready: bool,
+}
+
+const RELOAD_HELP: &str = "\
+Everything is read as at the start: the file, and the files of secrets and texts; the environment and the flags are those that the gateway was started
+with. All of it is checked. Where something is wrong, nothing is changed. Else what decisions are taken by ([service], [keywords], [alert], [teaser],
+[text], [reply], [notify], ranges, campaigns), log.filter and stop.grace are in force at once; whatever else changed waits for a restart, and is named.
+
+Exit codes: 0 when it was applied; 78 when the settings are refused, with each fault; 69 when the gateway can't be reached.
+
+Examples:
+  afterring check && afterring reload
+  afterring reload --reason 'more people in the north'";
+
+/// How settings are read anew.
+#[derive(Args, Debug)]
+pub struct Reload {
+    /// Why, for the audit log: 1 to 200 characters in one line
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which manual pages.
+#[derive(Args, Debug)]
+pub struct Man {
+    /// Write a page for each command into this folder, made when it is missing: afterring.1, afterring-reload.1, …
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// A missed call to report.

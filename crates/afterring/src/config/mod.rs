@@ -17,6 +17,7 @@ mod layer;
 mod pem;
 mod policy;
 mod reader;
+mod reload;
 mod show;
 mod sip;
 mod smsc;
@@ -37,11 +38,12 @@ pub use docs::markdown;
 pub use fault::{Fault, Faults};
 pub use keys::DEFAULTS;
 pub use reader::{Shown, Sources};
+pub use reload::{Origin, Reread};
 pub use show::{digest, effective};
 
 use fault::Problems;
 use form::{DAY, HOUR, MINUTE};
-use layer::Raw;
+use layer::{Layer, Raw};
 use reader::Reader;
 
 /// All settings, checked.
@@ -69,6 +71,8 @@ pub struct Settings {
     pub stop_grace: Duration,
     /// Every setting as it may be shown, secrets hidden.
     pub shown: Vec<Shown>,
+    /// Where they came from, to be read anew.
+    pub origin: Origin,
 }
 
 /// The local store.
@@ -180,8 +184,12 @@ impl Settings {
     /// # Errors
     /// With every fault found in any layer.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
-        let mut reader = Reader::open(sources);
-        let settings = settings(&mut reader);
+        Self::load_below(sources, None)
+    }
+
+    fn load_below(sources: &Sources, held: Option<Layer>) -> Result<Self, Faults> {
+        let mut reader = Reader::open_below(sources, held);
+        let settings = settings(&mut reader, sources);
         match settings {
             Some(settings) if reader.is_sound() => Ok(settings),
             _ => Err(reader.faults()),
@@ -278,7 +286,7 @@ pub fn in_force(sources: &Sources) -> Vec<Shown> {
 }
 
 /// Reads every section, also when one before it is wrong: all faults are told together.
-fn settings(reader: &mut Reader) -> Option<Settings> {
+fn settings(reader: &mut Reader, sources: &Sources) -> Option<Settings> {
     let store = store(reader);
     let numbering = policy::numbering(reader);
     let smscs = smsc::smscs(reader, numbering.as_ref());
@@ -312,6 +320,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
         log: log?,
         stop_grace: stop_grace?,
         shown: reader.shown(),
+        origin: Origin::new(sources.clone(), reader.written()),
     })
 }
 
@@ -357,7 +366,7 @@ fn database_url(raw: &Raw) -> Result<Option<Secret>, Problems> {
 }
 
 /// What was given, else the host's name.
-fn node_name(given: &str) -> String {
+pub(crate) fn node_name(given: &str) -> String {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if given.is_empty() { host() } else { given.to_owned() };
     name.trim().chars().filter(|letter| !letter.is_control()).take(64).collect()
