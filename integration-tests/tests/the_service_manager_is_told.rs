@@ -48,7 +48,7 @@ fn of_everything_in_its_order() -> Result<()> {
     let mut world = World::with_simulator(&simulator, "")?;
     let mut manager = Manager::start(&mut world)?;
     world.set_environment("WATCHDOG_USEC", "3000000");
-    let gateway = world.spawn()?;
+    let mut gateway = world.spawn()?;
     manager.wait("READY=1")?;
     ensure!(manager.told == ["READY=1"], "nothing is told before: {:?}", manager.told);
     manager.wait("STATUS=1 of 1 links bound; no database")?;
@@ -63,7 +63,9 @@ fn of_everything_in_its_order() -> Result<()> {
     gateway.ask_to_stop()?;
     let stopping = manager.wait("STOPPING=1")?;
     ensure!(stopping.contains(&"STATUS=stopping".to_owned()), "{stopping:?}");
-    gateway.stop()
+    let status = gateway.wait_exit()?;
+    ensure!(status.code() == Some(0), "{status}");
+    Ok(())
 }
 
 /// A process that stands still is not told to live.
@@ -105,7 +107,7 @@ fn by_a_unit_that_systemd_understands() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let unit = folder.path().join("afterring.service");
     fs::write(&unit, text.replace("/usr/bin/afterring", "/bin/true"))?;
-    let verified = Command::new("systemd-analyze").arg("verify").arg(&unit).output()?;
+    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output()?;
     let said = format!("{}{}", String::from_utf8_lossy(&verified.stdout), String::from_utf8_lossy(&verified.stderr));
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("afterring")).collect();
     ensure!(verified.status.success() && ours.is_empty(), "{}\n{said}", verified.status);
