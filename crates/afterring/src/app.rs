@@ -29,6 +29,7 @@ use crate::pump::decide::Ear;
 use crate::pump::{Desk, arrivals, decide, dispatch, due, intake, updates};
 use crate::running::Running;
 use crate::sip_thread::{SipThread, SipThreadError};
+use crate::traces::Traces;
 
 /// Offers that wait for the journal: some hundredths of a second of the busiest hour. When they are more, peers are told to come back.
 const OFFERS: usize = 512;
@@ -110,6 +111,7 @@ pub struct Gateway {
     /// Where the operators' API listens.
     pub admin_addr: Option<SocketAddr>,
     state: Arc<Admin>,
+    traces: Traces,
     /// The settings in force, and how they are read anew.
     pub running: Arc<Running>,
     links: Links,
@@ -170,7 +172,9 @@ impl Gateway {
         let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
         // 4 the pumps, from the inside out
         let running = Arc::new(plan.running);
-        let desk = Desk { clock: plan.clock, policy: running.policy(), database: database.clone() };
+        let traces = Traces::start(running.traces().as_ref(), running.node(), plan.clock);
+        let desk =
+            Desk { clock: plan.clock, policy: running.policy(), database: database.clone(), traces: traces.clone() };
         let metrics = Arc::new(Metrics::default());
         let queued = Arc::new(Notify::new());
         let live = broadcast::Sender::new(LIVE);
@@ -186,7 +190,7 @@ impl Gateway {
         let intake_shut = CancellationToken::new();
         let mut tasks = Tasks {
             doors: Vec::new(),
-            intake: tokio::spawn(intake::run(offered, local.clone(), intake_shut.clone())),
+            intake: tokio::spawn(intake::run(offered, local.clone(), traces.clone(), intake_shut.clone())),
             dispatch: tokio::spawn(dispatch::run(
                 store.clone(),
                 links.clone(),
@@ -203,7 +207,7 @@ impl Gateway {
                 wanted,
                 dispatch_stop.clone(),
             )),
-            answers: tokio::spawn(arrivals::answers(arriving.answers, local.clone())),
+            answers: tokio::spawn(arrivals::answers(arriving.answers, local.clone(), traces.clone())),
             inbound: tokio::spawn(arrivals::inbound(arriving.inbound, local.clone())),
             endless: vec![
                 tokio::spawn(decide::run(store.clone(), desk.clone(), ear)),
@@ -254,6 +258,7 @@ impl Gateway {
             admin_addr,
             state,
             running,
+            traces,
             links,
             doors,
             admin_stop,
@@ -309,6 +314,7 @@ impl Gateway {
         let Self {
             store,
             state,
+            traces,
             links,
             doors,
             admin_stop,
@@ -359,6 +365,8 @@ impl Gateway {
         }
         drop(state);
         clean &= tokio::time::timeout_at(deadline, store.local().clone().close()).await.is_ok();
+        // The last spans are sent within two seconds, or not at all.
+        drop(tokio::task::spawn_blocking(move || traces.stop()).await);
         if clean { Stopped::Drained } else { Stopped::GaveUp }
     }
 }

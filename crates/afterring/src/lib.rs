@@ -16,3 +16,4 @@ pub mod running;
 pub mod service_manager;
 pub mod sip_thread;
 pub mod telemetry;
+pub mod traces;

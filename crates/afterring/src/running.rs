@@ -11,6 +11,7 @@ use routing::Policy;
 use crate::config::{self, Faults, Settings};
 use crate::metrics::SettingsFigures;
 use crate::telemetry::Logging;
+use crate::traces::TraceSettings;
 
 /// The settings in force, and who holds what of them may change.
 pub struct Running {
@@ -59,6 +60,18 @@ impl Running {
     #[must_use]
     pub fn log(&self) -> &Logging {
         &self.log
+    }
+
+    /// What the operator calls this node, or the host's name.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Where traces go; `None`: nowhere.
+    #[must_use]
+    pub fn traces(&self) -> Option<TraceSettings> {
+        self.state.load().settings.traces.clone()
     }
 
     /// How long work in hand may take to finish.

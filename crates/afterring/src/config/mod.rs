@@ -34,6 +34,8 @@ use routing::{Audience, ClockFace, Keywords, Policy, Ranges};
 use smpp_client::LinkSettings;
 use store::{PostgresSettings, Retention};
 
+use crate::traces::{self, TraceSettings};
+
 pub use docs::markdown;
 pub use fault::{Fault, Faults};
 pub use keys::DEFAULTS;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub database: Option<PostgresSettings>,
     /// Logs.
     pub log: LogSettings,
+    /// Where traces go; `None`: nowhere.
+    pub traces: Option<TraceSettings>,
     /// How long work in hand may take to finish.
     pub stop_grace: Duration,
     /// Every setting as it may be shown, secrets hidden.
@@ -300,6 +304,7 @@ fn settings(reader: &mut Reader, sources: &Sources) -> Option<Settings> {
     let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
     let database = database(reader, store.as_ref());
     let log = log(reader);
+    let traces = traces(reader);
     let stop_grace = time(reader, "stop.grace", Duration::from_secs(1), MINUTE * 10);
     if let (Some(store), Some(policy)) = (&store, &policy)
         && store.retention.calls < policy.limits.dedup_window.max(policy.limits.max_age)
@@ -318,6 +323,7 @@ fn settings(reader: &mut Reader, sources: &Sources) -> Option<Settings> {
         policy: policy?,
         database: database?,
         log: log?,
+        traces: traces?,
         stop_grace: stop_grace?,
         shown: reader.shown(),
         origin: Origin::new(sources.clone(), reader.written()),
@@ -430,6 +436,24 @@ fn token(raw: &Raw) -> Result<Option<Secret>, Problems> {
         Raw::Text(text) if text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(Secret::new(text.clone()))),
         Raw::Text(_) => Err("holds something other than visible ASCII characters, which no header can carry".into()),
     }
+}
+
+/// Where traces go; every key is read, also where they go nowhere.
+fn traces(reader: &mut Reader) -> Option<Option<TraceSettings>> {
+    let endpoint =
+        reader.text("telemetry.otlp_endpoint", |text| match text {
+            "" => Ok(None),
+            _ if !traces::BUILT => Err("this program was built without traces: take one with the feature otlp".into()),
+            text if text.starts_with("http://") && !text.contains(['?', '#', '@', ' ']) => Ok(Some(text.to_owned())),
+            _ => Err("not an http:// address: a collector on this machine or network takes it, and speaks TLS onwards"
+                .into()),
+        });
+    let sample = reader.text("telemetry.sample", |text| match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("not a share".into()),
+    });
+    let (endpoint, sample) = (endpoint?, sample?);
+    Some(endpoint.map(|endpoint| TraceSettings { endpoint, sample }))
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {

@@ -100,8 +100,10 @@ pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
         if batch.is_empty() {
             return;
         }
+        let begun = desk.traces.begin();
         match store.settle(batch.clone(), desk.context()).await {
             Ok(settled) => {
+                desk.traces.settled(begun, &settled.outcomes, &batch);
                 patience = Patience::new();
                 ear.settled(settled, &batch);
             }
