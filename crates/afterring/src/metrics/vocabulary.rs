@@ -386,6 +386,7 @@ pub(super) const STORE_SIZE: Definition = Definition {
     labels: "",
     help: "Size of the disk of the store directory",
     rise: "none: a setting",
+};
 pub(super) const RELOADS: Definition = Definition {
     name: "reloads",
     kind: "counter",
