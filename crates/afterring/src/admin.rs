@@ -80,7 +80,19 @@ impl Admin {
         let machine = ArcSwap::from_pointee(Machine::default());
         let Watched { desk, store, links, metrics, live, running } = watched;
         let Doors { counts, sip } = doors;
-        Self { desk, store, links, metrics, counts, sip, usage, machine, live, running, draining: AtomicBool::new(false) }
+        Self {
+            desk,
+            store,
+            links,
+            metrics,
+            counts,
+            sip,
+            usage,
+            machine,
+            live,
+            running,
+            draining: AtomicBool::new(false),
+        }
     }
 
     /// No longer ready.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -61,15 +61,12 @@ impl Traces {
     #[must_use]
     pub fn start(settings: Option<&TraceSettings>, node: &str, clock: Clock) -> Self {
         let Some(TraceSettings { endpoint, sample }) = settings else { return Self(None) };
+        let settings =
+            ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None);
+        let agent = settings.build().new_agent();
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Client(ureq::Agent::new_with_config(
-                ureq::Agent::config_builder()
-                    .timeout_global(Some(PATIENCE))
-                    .http_status_as_error(false)
-                    .proxy(None)
-                    .build(),
-            )))
+            .with_http_client(Client { agent, failing: AtomicBool::new(false) })
             .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
             .with_timeout(PATIENCE)
             .build();
@@ -289,7 +286,21 @@ fn count(many: usize) -> i64 {
 
 /// The HTTP client that the program has anyway. It is called on the exporter's own thread, which waits for nothing else.
 #[derive(Debug)]
-struct Client(ureq::Agent);
+struct Client {
+    agent: ureq::Agent,
+    failing: AtomicBool,
+}
+
+impl Client {
+    /// Says when it begins to fail, and when that is over; not of each batch.
+    fn tell(&self, fault: Option<String>) {
+        match (self.failing.swap(fault.is_some(), Ordering::Relaxed), fault) {
+            (false, Some(fault)) => tracing::warn!(fault, "traces can't be sent: they are dropped"),
+            (true, None) => tracing::info!("traces are sent again"),
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+}
 
 impl HttpClient for Client {
     fn send_bytes<'a, 'b>(
@@ -301,7 +312,14 @@ impl HttpClient for Client {
         Self: 'b,
     {
         Box::pin(async move {
-            let mut answer = self.0.run(request.map(|body| body.to_vec()))?;
+            let answered = self.agent.run(request.map(|body| body.to_vec()));
+            let fault = match &answered {
+                Ok(answer) if answer.status().is_success() => None,
+                Ok(answer) => Some(answer.status().to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            self.tell(fault);
+            let mut answer = answered?;
             let body = answer.body_mut().read_to_vec()?;
             Ok(answer.map(|_| Bytes::from(body)))
         })
