@@ -83,6 +83,12 @@ impl World {
         self
     }
 
+    /// Sets a variable of the environment that is no setting.
+    pub fn set_environment(&mut self, name: &str, value: &str) -> &mut Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Takes a setting away.
     pub fn unset(&mut self, key: &str) -> &mut Self {
         self.settings.remove(&format!("AFTERRING_{key}"));

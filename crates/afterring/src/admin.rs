@@ -3,6 +3,7 @@
 mod link;
 mod reading;
 mod sip;
+mod system;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,8 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use console::{
-    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish, Operators,
-    OrderError, ReloadView, Status, SystemView,
+    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, Operators, OrderError, Status,
 };
 use ingress::Counts;
 use model::{Numbering, Secret};
@@ -24,6 +24,7 @@ use tokio::sync::broadcast;
 
 use crate::metrics::{DatabaseFigures, Machine, Metrics, Snapshot};
 use crate::pump::Desk;
+use crate::running::Running;
 
 pub use sip::SipDoor;
 
@@ -46,7 +47,24 @@ pub struct Admin {
     machine: ArcSwap<Machine>,
     oldest: ArcSwap<Oldest>,
     live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    running: Arc<Running>,
     draining: AtomicBool,
+}
+
+/// What runs inside.
+pub struct Watched {
+    /// What decisions are taken by.
+    pub desk: Desk,
+    /// The store.
+    pub store: HandOver,
+    /// Links to SMSCs.
+    pub links: Links,
+    /// What the pumps count.
+    pub metrics: Arc<Metrics>,
+    /// What is decided, as it happens.
+    pub live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    /// The settings in force.
+    pub running: Arc<Running>,
 }
 
 /// The doors of the core network.
@@ -61,19 +79,25 @@ pub struct Doors {
 impl Admin {
     /// Watches these.
     #[must_use]
-    pub fn new(
-        desk: Desk,
-        store: HandOver,
-        links: Links,
-        metrics: Arc<Metrics>,
-        live: broadcast::Sender<Arc<Vec<Outcome>>>,
-        doors: Doors,
-    ) -> Self {
+    pub fn new(watched: Watched, doors: Doors) -> Self {
         let (usage, oldest) = (ArcSwap::from_pointee(Vec::new()), ArcSwap::from_pointee(Oldest::default()));
         let machine = ArcSwap::from_pointee(Machine::default());
-        let draining = AtomicBool::new(false);
+        let Watched { desk, store, links, metrics, live, running } = watched;
         let Doors { counts, sip } = doors;
-        Self { desk, store, links, metrics, counts, sip, usage, machine, oldest, live, draining }
+        Self {
+            desk,
+            store,
+            links,
+            metrics,
+            counts,
+            sip,
+            usage,
+            machine,
+            oldest,
+            live,
+            running,
+            draining: AtomicBool::new(false),
+        }
     }
 
     /// No longer ready.
@@ -132,28 +156,8 @@ impl Admin {
         }
     }
 
-    fn system(&self) -> SystemView {
-        SystemView {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: (self.desk.clock)(),
-            node: String::new(),
-            digest: String::new(),
-            settings: Vec::new(),
-            reloaded: None,
-            log: LogView { filter: String::new(), until: None },
-        }
-    }
-
     fn order_link(&self, order: &LinkOrder) -> Result<(), OrderError> {
         Err(OrderError::NoSuchLink(order.link.clone().unwrap_or_default()))
-    }
-
-    fn reload(&self) -> ReloadView {
-        ReloadView { at: (self.desk.clock)(), applied: Vec::new(), needs_restart: Vec::new(), faults: Vec::new() }
-    }
-
-    fn log(&self, _wish: Option<LogWish>) -> Result<LogView, OrderError> {
-        Err(OrderError::Stopping)
     }
 
     fn status(&self) -> Status {
@@ -264,6 +268,7 @@ impl Admin {
             alerts_oldest: self.ages(),
             subscribers: self.store.subscriber_count(),
             ranges,
+            settings: self.running.figures(),
             database_abnormal: self.desk.database.now() == Database::Abnormal,
             database: self.desk.database.is_configured().then(|| DatabaseFigures {
                 condition: self.database(),

@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::serve::ListenerExt;
 use ingress::http::HttpSettings;
 use ingress::sip::{Listen, SipSettings};
 use ingress::{Counts, Offer};
 use model::Clock;
-use routing::Policy;
 use smpp_client::{LinkSettings, Links};
 use store::{Embedded, EmbeddedSettings, HandOver, Outcome, PostgresSettings, StoreError};
 use tokio::net::TcpListener;
@@ -24,12 +22,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{Admin, Doors, SipDoor};
+use crate::admin::{Admin, Doors, SipDoor, Watched};
 use crate::database::DatabaseState;
 use crate::metrics::Metrics;
 use crate::pump::decide::Ear;
 use crate::pump::{Desk, arrivals, decide, dispatch, due, intake, updates};
+use crate::running::Running;
 use crate::sip_thread::{SipThread, SipThreadError};
+use crate::traces::Traces;
 
 /// Offers that wait for the journal: some hundredths of a second of the busiest hour. When they are more, peers are told to come back.
 const OFFERS: usize = 512;
@@ -48,8 +48,8 @@ pub struct Plan {
     pub database: Option<PostgresSettings>,
     /// Links to SMSCs.
     pub links: Vec<LinkSettings>,
-    /// What the operator decided beforehand.
-    pub policy: Policy,
+    /// What the operator decided beforehand, and how that is read anew.
+    pub running: Running,
     /// Calls by HTTP.
     pub http: HttpSettings,
     /// Where calls come in by HTTP; `None`: the caller serves [`Gateway::calls`] itself.
@@ -111,6 +111,9 @@ pub struct Gateway {
     /// Where the operators' API listens.
     pub admin_addr: Option<SocketAddr>,
     state: Arc<Admin>,
+    traces: Traces,
+    /// The settings in force, and how they are read anew.
+    pub running: Arc<Running>,
     links: Links,
     doors: CancellationToken,
     admin_stop: CancellationToken,
@@ -168,11 +171,10 @@ impl Gateway {
         let tracker = TaskTracker::new();
         let (links, arriving) = smpp_client::start(plan.links, plan.clock, plan.seed, &tracker);
         // 4 the pumps, from the inside out
-        let desk = Desk {
-            clock: plan.clock,
-            policy: Arc::new(ArcSwap::from_pointee(plan.policy)),
-            database: database.clone(),
-        };
+        let running = Arc::new(plan.running);
+        let traces = Traces::start(running.traces().as_ref(), running.node(), plan.clock);
+        let desk =
+            Desk { clock: plan.clock, policy: running.policy(), database: database.clone(), traces: traces.clone() };
         let metrics = Arc::new(Metrics::default());
         let queued = Arc::new(Notify::new());
         let live = broadcast::Sender::new(LIVE);
@@ -188,7 +190,7 @@ impl Gateway {
         let intake_shut = CancellationToken::new();
         let mut tasks = Tasks {
             doors: Vec::new(),
-            intake: tokio::spawn(intake::run(offered, local.clone(), intake_shut.clone())),
+            intake: tokio::spawn(intake::run(offered, local.clone(), traces.clone(), intake_shut.clone())),
             dispatch: tokio::spawn(dispatch::run(
                 store.clone(),
                 links.clone(),
@@ -205,7 +207,7 @@ impl Gateway {
                 wanted,
                 dispatch_stop.clone(),
             )),
-            answers: tokio::spawn(arrivals::answers(arriving.answers, local.clone())),
+            answers: tokio::spawn(arrivals::answers(arriving.answers, local.clone(), traces.clone())),
             inbound: tokio::spawn(arrivals::inbound(arriving.inbound, local.clone())),
             endless: vec![
                 tokio::spawn(decide::run(store.clone(), desk.clone(), ear)),
@@ -215,6 +217,7 @@ impl Gateway {
                 tokio::spawn(store.clone().upkeep()),
                 tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
+                tokio::spawn(running.log().clone().run(plan.clock)),
             ],
             admin: None,
         };
@@ -230,7 +233,15 @@ impl Gateway {
         tasks.doors.extend(http.map(|listener| serve(listener, calls.clone(), doors.clone(), "http")));
         // 6 what operators see
         let watched = Doors { counts, sip: watched };
-        let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, live.clone(), watched));
+        let sources = Watched {
+            desk,
+            store: store.clone(),
+            links: links.clone(),
+            metrics,
+            live: live.clone(),
+            running: Arc::clone(&running),
+        };
+        let state = Arc::new(Admin::new(sources, watched));
         tasks.endless.push(tokio::spawn(Arc::clone(&state).run(dir)));
         let admin = console::router(Arc::clone(&state).operators(plan.http.numbering, plan.admin_token));
         let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -246,6 +257,8 @@ impl Gateway {
             sip_listens,
             admin_addr,
             state,
+            running,
+            traces,
             links,
             doors,
             admin_stop,
@@ -261,6 +274,18 @@ impl Gateway {
     #[must_use]
     pub fn intake(&self) -> ingress::Intake {
         self.offers.clone()
+    }
+
+    /// How it goes, in a line; the same as long as nothing changes.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        self.state.in_a_line()
+    }
+
+    /// Goes on as long as events are decided, also while there are none.
+    #[must_use]
+    pub fn pulse(&self) -> u64 {
+        self.state.pulse()
     }
 
     /// Ends when one of the loops does, which none may while the gateway runs; says which.
@@ -289,6 +314,7 @@ impl Gateway {
         let Self {
             store,
             state,
+            traces,
             links,
             doors,
             admin_stop,
@@ -339,6 +365,8 @@ impl Gateway {
         }
         drop(state);
         clean &= tokio::time::timeout_at(deadline, store.local().clone().close()).await.is_ok();
+        // The last spans are sent within two seconds, or not at all.
+        drop(tokio::task::spawn_blocking(move || traces.stop()).await);
         if clean { Stopped::Drained } else { Stopped::GaveUp }
     }
 }

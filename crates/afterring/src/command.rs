@@ -2,16 +2,21 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ingress::sip::{SipSettings, Transport};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Gateway, Stopped};
 use crate::cli::{self, BUG, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
 use crate::config::Settings;
-use crate::{clock, demo, open_files, plan, telemetry};
+use crate::running::Running;
+use crate::service_manager::{self, ServiceManager};
+use crate::telemetry::Logging;
+use crate::{clock, demo, open_files, plan};
 
 /// Files and connections that are not those of SIP peers: of the store, the database, SMSCs, HTTP clients and operators.
 const OTHER_FILES: u64 = 500;
@@ -45,19 +50,24 @@ fn within_runtime(work: impl Future<Output = u8>) -> u8 {
 
 /// `afterring run`.
 async fn run(settings: Settings) -> u8 {
-    if let Err(error) = telemetry::start(&settings.log.filter, settings.log.format) {
-        eprintln!("afterring: log.filter: {error}");
-        return CONFIGURATION;
-    }
-    let stop = match stop_on_signal() {
-        Ok(stop) => stop,
+    let log = match Logging::start(&settings.log.filter, settings.log.format) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("afterring: log.filter: {error}");
+            return CONFIGURATION;
+        }
+    };
+    // From here on SIGHUP ends nothing; one that comes before the start is over is heard after it.
+    let (stop, hangup) = match stop_on_signal().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?))) {
+        Ok(signals) => signals,
         Err(error) => return unable("signals can't be handled", &error),
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), settings = crate::config::digest(&settings.shown), "starting");
     take_open_files(&settings.sip);
     warn_of_nobody(&settings.sip);
     let seed = clock::now().as_millis().unsigned_abs() ^ u64::from(std::process::id());
-    let mut gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
+    let links = settings.links.len();
+    let mut gateway = match Gateway::start(plan::plan(settings, clock::now, seed, log)).await {
         Ok(gateway) => gateway,
         Err(error) => return unable("can't start", &error),
     };
@@ -65,19 +75,21 @@ async fn run(settings: Settings) -> u8 {
         http = gateway.http_addr.map(tracing::field::display),
         admin = gateway.admin_addr.map(tracing::field::display),
         sip = gateway.sip_listens.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-        links = settings.links.len(),
+        links,
         "started"
     );
-    let failed = tokio::select! {
-        () = stop.cancelled() => None,
-        failed = gateway.failed() => Some(failed),
-    };
+    service_manager::ready();
+    let reloads = tokio::spawn(read_anew_on(hangup, Arc::clone(&gateway.running)));
+    let failed = work(&mut gateway, &stop).await;
+    reloads.abort();
     if let Some(what) = failed {
         // Everything accepted is on disk; a process that does only half of its work helps nobody.
         tracing::error!(what, "a loop ended that must not: leaving, to be started again");
         return BUG;
     }
-    match gateway.stop(settings.stop_grace).await {
+    service_manager::stopping();
+    let grace = gateway.running.stop_grace();
+    match gateway.stop(grace).await {
         Stopped::Drained => {
             tracing::info!("stopped");
             OK
@@ -86,6 +98,34 @@ async fn run(settings: Settings) -> u8 {
             tracing::warn!("stopped before everything in hand was finished; it goes on at the next start");
             GAVE_UP
         }
+    }
+}
+
+/// Waits until it is to stop, or until a loop ends that must not; says which. Meanwhile a service manager hears how it goes.
+async fn work(gateway: &mut Gateway, stop: &CancellationToken) -> Option<&'static str> {
+    let mut manager = ServiceManager::of_process();
+    let mut look = tokio::time::interval(manager.as_ref().map_or(Duration::from_secs(3600), ServiceManager::every));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            failed = gateway.failed() => return Some(failed),
+            _ = look.tick() => {}
+        }
+        if let Some(manager) = &mut manager {
+            manager.beat(&gateway.in_a_line(), gateway.pulse());
+        }
+    }
+}
+
+/// Reads the settings anew at each SIGHUP, one after the other.
+async fn read_anew_on(mut hangup: Signal, running: Arc<Running>) {
+    while hangup.recv().await.is_some() {
+        service_manager::reloading();
+        let running = Arc::clone(&running);
+        // What became of it is logged, counted and shown there.
+        drop(tokio::task::spawn_blocking(move || running.read_anew()).await);
+        service_manager::ready();
     }
 }
 
@@ -115,12 +155,12 @@ fn warn_of_nobody(sip: &SipSettings) {
 
 /// `afterring demo`.
 async fn show(asked: cli::Demo) -> u8 {
-    drop(telemetry::start("warn", crate::config::LogFormat::Auto));
+    let log = Logging::start("warn", crate::config::LogFormat::Auto).unwrap_or_else(|_| Logging::elsewhere("warn"));
     let stop = match stop_on_signal() {
         Ok(stop) => stop,
         Err(error) => return unable("signals can't be handled", &error),
     };
-    match demo::run(&asked, clock::now, stop).await {
+    match demo::run(&asked, clock::now, log, stop).await {
         Ok(()) => OK,
         Err(error) => {
             eprintln!("afterring demo: {error:#}");

@@ -12,5 +12,8 @@ pub mod metrics;
 pub mod open_files;
 pub mod plan;
 pub mod pump;
+pub mod running;
+pub mod service_manager;
 pub mod sip_thread;
 pub mod telemetry;
+pub mod traces;

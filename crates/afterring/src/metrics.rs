@@ -79,6 +79,8 @@ pub struct Metrics {
     timing: Mutex<Timing>,
     accept_to_submit: Histogram,
     database: Histogram,
+    /// Rounds of the loop that decides.
+    turns: AtomicU64,
 }
 
 /// Alerts by kind and the state that they came into.
@@ -116,6 +118,8 @@ pub struct Snapshot {
     pub subscribers: u64,
     /// Ranges: name, used, quota.
     pub ranges: Vec<(String, u64, u64)>,
+    /// The settings in force.
+    pub settings: SettingsFigures,
     /// Whether decisions are taken without the database.
     pub database_abnormal: bool,
     /// The database, where there is one.
@@ -124,6 +128,19 @@ pub struct Snapshot {
     pub ready: bool,
     /// What the process takes of its machine.
     pub machine: Machine,
+}
+
+/// The settings, and how often they were read anew.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingsFigures {
+    /// Differs when what is in force differs.
+    pub digest: String,
+    /// Times that they were read anew and could be used.
+    pub applied: u64,
+    /// Times that they could not.
+    pub refused: u64,
+    /// Whether they could not the last time.
+    pub last_refused: bool,
 }
 
 /// What is known of the database that nodes share.
@@ -203,6 +220,17 @@ impl Metrics {
     #[must_use]
     pub fn database_took(&self) -> Spread {
         self.database.spread()
+    }
+
+    /// Counts a round of the loop that decides.
+    pub fn turned(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Rounds of the loop that decides: they go on also while nothing is to be decided.
+    #[must_use]
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Takes the time of alerts that are handed to a link for the first time.
@@ -306,6 +334,11 @@ impl Metrics {
         }
         page.sample(&READY, &[], u64::from(known.ready));
         page.machine(&known.machine);
+        let settings = &known.settings;
+        page.sample(&RELOADS, &[("result", "applied")], settings.applied);
+        page.sample(&RELOADS, &[("result", "refused")], settings.refused);
+        page.sample(&RELOAD_FAILED, &[], u64::from(settings.last_refused));
+        page.sample(&SETTINGS_INFO, &[("digest", settings.digest.as_str())], 1);
         page.sample(&BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1);
         page.sorted()
     }

@@ -6,10 +6,12 @@ use store::EmbeddedSettings;
 
 use crate::app::Plan;
 use crate::config::Settings;
+use crate::running::Running;
+use crate::telemetry::Logging;
 
 /// What a gateway with these settings is started with. `seed` is any number; it decides the jitter of reconnects.
 #[must_use]
-pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
+pub fn plan(settings: Settings, clock: Clock, seed: u64, log: Logging) -> Plan {
     let http = HttpSettings {
         token: settings.http.listener.token.clone(),
         body_limit: settings.http.body_limit,
@@ -28,12 +30,12 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         },
         database: settings.database.clone(),
         links: settings.links.clone(),
-        policy: settings.policy.clone(),
         http,
         http_listen: settings.http.listener.listen,
         sip: settings.sip.clone(),
         admin_listen: settings.admin.listen,
         admin_token: settings.admin.token.clone(),
+        running: Running::new(settings, clock, log),
         seed,
     }
 }

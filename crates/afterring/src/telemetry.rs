@@ -1,32 +1,142 @@
 //! Logs: JSON lines for machines, text for people. Numbers mask themselves by type; message texts are never logged.
 
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use console::{LogView, OrderError};
+use model::{Clock, Timestamp};
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use crate::config::LogFormat;
 
-/// Starts logging to standard error; does nothing when a log is already set up in this process.
-///
-/// # Errors
-/// When the filter is not one.
-pub fn start(filter: &str, format: LogFormat) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(filter)?;
-    let json = match format {
-        LogFormat::Auto => !std::io::stderr().is_terminal(),
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-    };
-    let registry = tracing_subscriber::registry().with(filter);
-    let started = if json {
-        let layer = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-        registry.with(layer.with_writer(std::io::stderr)).try_init()
-    } else {
-        registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()
-    };
-    drop(started);
-    Ok(())
+/// How late a filter that was ordered for a time may end.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What is logged: by the settings, or for a while by another filter. Cheap to clone.
+#[derive(Clone)]
+pub struct Logging(Arc<Inner>);
+
+struct Inner {
+    /// None where this process logs by itself, as tests do.
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
+    wishes: Mutex<Wishes>,
+}
+
+struct Wishes {
+    /// What the settings say.
+    usual: String,
+    /// What was ordered, and until when.
+    ordered: Option<(String, Timestamp)>,
+}
+
+impl Logging {
+    /// Starts logging to standard error; where a log is already set up in this process, that stays as it is.
+    ///
+    /// # Errors
+    /// When the filter is not one.
+    pub fn start(filter: &str, format: LogFormat) -> Result<Self, ParseError> {
+        let (layer, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
+        let json = match format {
+            LogFormat::Auto => !std::io::stderr().is_terminal(),
+            LogFormat::Json => true,
+            LogFormat::Text => false,
+        };
+        let registry = tracing_subscriber::registry().with(layer);
+        let started = if json {
+            let layer = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+            registry.with(layer.with_writer(std::io::stderr)).try_init()
+        } else {
+            registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()
+        };
+        Ok(Self::of(filter, started.is_ok().then_some(handle)))
+    }
+
+    /// For a gateway in a process that logs by itself.
+    #[must_use]
+    pub fn elsewhere(filter: &str) -> Self {
+        Self::of(filter, None)
+    }
+
+    fn of(filter: &str, handle: Option<reload::Handle<EnvFilter, Registry>>) -> Self {
+        let wishes = Mutex::new(Wishes { usual: filter.to_owned(), ordered: None });
+        Self(Arc::new(Inner { filter: handle, wishes }))
+    }
+
+    /// What is logged now.
+    #[must_use]
+    pub fn view(&self) -> LogView {
+        self.wishes().view()
+    }
+
+    /// Logs by this filter until then; takes the place of what was ordered before.
+    ///
+    /// # Errors
+    /// When it is no filter, or another part of this process holds the log.
+    pub fn order(&self, filter: &str, until: Timestamp) -> Result<LogView, OrderError> {
+        let parsed = EnvFilter::try_new(filter).map_err(|error| OrderError::Filter(error.to_string()))?;
+        let mut wishes = self.wishes();
+        let handle = self.0.filter.as_ref();
+        if !handle.is_some_and(|handle| handle.reload(parsed).is_ok()) {
+            return Err(OrderError::Filter("the log of this process can't be changed".to_owned()));
+        }
+        wishes.ordered = Some((filter.to_owned(), until));
+        Ok(wishes.view())
+    }
+
+    /// Logs as the settings say again.
+    pub fn lift(&self) -> LogView {
+        let mut wishes = self.wishes();
+        if wishes.ordered.take().is_some() {
+            self.apply(&wishes.usual);
+        }
+        wishes.view()
+    }
+
+    /// Takes what the settings say from now on; what is ordered stays for its time.
+    pub fn set_usual(&self, filter: &str) {
+        let mut wishes = self.wishes();
+        if wishes.usual == filter {
+            return;
+        }
+        filter.clone_into(&mut wishes.usual);
+        if wishes.ordered.is_none() {
+            self.apply(filter);
+        }
+    }
+
+    /// Ends what was ordered when its time is over, for ever.
+    pub async fn run(self, clock: Clock) {
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tick.tick().await;
+            if self.view().until.is_some_and(|until| until <= clock()) {
+                let LogView { filter, .. } = self.lift();
+                tracing::info!(filter, "the log is as the settings say again");
+            }
+        }
+    }
+
+    /// Settings are checked before they come here, so that this is a filter.
+    fn apply(&self, filter: &str) {
+        if let (Some(handle), Ok(filter)) = (&self.0.filter, EnvFilter::try_new(filter)) {
+            drop(handle.reload(filter));
+        }
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.0.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wishes {
+    fn view(&self) -> LogView {
+        match &self.ordered {
+            Some((filter, until)) => LogView { filter: filter.clone(), until: Some(*until) },
+            None => LogView { filter: self.usual.clone(), until: None },
+        }
+    }
 }

@@ -5,11 +5,13 @@ mod explain;
 mod flow;
 mod force;
 mod lists;
+mod order;
 mod people;
 mod refusal;
 mod reports;
 pub(crate) mod resend;
 mod subscribers;
+mod system;
 mod timeline;
 mod view;
 
@@ -117,9 +119,12 @@ impl FromRef<Api> for Samples {
 /// | `GET /v1/people/{number}` | everything that is known of the person, as it is stored |
 /// | `DELETE /v1/people/{number}?reason=` | what was erased, and what stays |
 /// | `POST` `DELETE /v1/database/force` | what is in force; 204 when lifted |
+/// | `GET /v1/system` | [`SystemView`]: the version, every setting in force with where it was given, the last reload, what is logged |
+/// | `POST /v1/reload` | reads the settings anew: a [`ReloadView`] of what was applied; 422 with its faults, and then nothing was |
+/// | `POST` `DELETE /v1/log` | a [`LogView`]: another filter for a time, and the settings' own again |
 /// | `GET /livez` `/readyz` `/metrics` | health and metrics, without a token |
 ///
-/// Faults are `{"error":"…"}` with 400 (can't be read), 401 (no or another token), 404 (unknown), 409 (not possible here), 413 (too large), 503 (the
+/// Faults are `{"error":"…"}` with 400 (can't be read), 401 (no or another token), 404 (unknown), 409 (not possible here), 413 (too large), 422 (settings that can't be used), 503 (the
 /// store can't answer now). Numbers are shown in full, with `+`: who may call this may see them.
 pub fn router(operators: Operators) -> Router {
     let samples = Samples::new((operators.reading)());
@@ -142,6 +147,9 @@ pub fn router(operators: Operators) -> Router {
         .route("/v1/lists/{list}", get(lists::page))
         .route("/v1/lists/{list}/{number}", put(lists::put).get(lists::get).delete(lists::delete))
         .route("/v1/people/{number}", get(people::get).delete(people::delete))
+        .route("/v1/system", get(system::get))
+        .route("/v1/reload", post(system::reload))
+        .route("/v1/log", post(system::log).delete(system::usual_log))
         .route("/v1/database/force", post(force::force).delete(force::lift))
         .route_layer(axum::middleware::from_fn_with_state(operators.clone(), authorize));
     Router::new()

@@ -4,6 +4,8 @@ use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
+use model::Language;
+
 use super::*;
 
 struct Ran {
@@ -221,4 +223,52 @@ fn a_call_that_is_not_taken_says_so() {
     let ran = run(&["call", "--called", "3"], &environment);
     assert_eq!(code(&ran), Some(UNAVAILABLE));
     assert!(ran.err.contains("no answer"), "{}", ran.err);
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command_and_every_exit_code() {
+    let page = run(&["man"], &[]);
+    assert!(matches!(page.next, Next::Exit(OK)), "{}", page.err);
+    for words in [".SH \"EXIT STATUS\"", "afterring\\-reload(1)", "SIGHUP", "AFTERRING_CONFIG", "\\-\\-log\\-format"] {
+        assert!(page.out.contains(words), "{words} is missing:\n{}", page.out);
+    }
+    // What the help says of exit codes, the manual says too.
+    let help = run(&["--help"], &[]).out;
+    let codes = help.lines().skip_while(|line| *line != "Exit codes:").skip(1).take_while(|line| !line.is_empty());
+    let codes: Vec<&str> = codes.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(codes, ["0", "64", "69", "70", "75", "78"]);
+    for code in codes {
+        assert!(page.out.contains(&format!("\\fB{code}\\fR")), "{code} is missing:\n{}", page.out);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("man");
+    let written = run(&["man", "--dir", &into.display().to_string()], &[]);
+    let pages = std::fs::read_dir(&into).unwrap().count();
+    assert_eq!(written.out, format!("{pages} pages in {}\n", into.display()));
+    for name in ["afterring.1", "afterring-reload.1", "afterring-texts-preview.1"] {
+        assert!(into.join(name).exists(), "{name} is missing");
+    }
+}
+
+#[test]
+fn the_log_format_is_a_flag_of_every_command() {
+    let shown = run(
+        &["config", "--log-format", "text"],
+        &[("AFTERRING_LOG__FORMAT", "json"), ("AFTERRING_SERVICE__CODE", "12599")],
+    );
+    assert!(shown.out.contains("format = \"text\"  # flag --set"), "{}", shown.out);
+    assert!(matches!(
+        run(&["check", "--log-format", "xml"], &[("AFTERRING_SERVICE__CODE", "12599")]).next,
+        Next::Exit(USAGE)
+    ));
+}
+
+#[test]
+fn a_reload_that_reaches_nobody_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let ran = run(&["reload"], &[("AFTERRING_ADMIN__LISTEN", &address)]);
+    assert!(matches!(ran.next, Next::Exit(UNAVAILABLE)), "{}", ran.err);
+    assert!(ran.err.contains("no answer from"), "{}", ran.err);
 }

@@ -39,6 +39,14 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// All of it in one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.to_string().split('\n').map(str::trim).collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {

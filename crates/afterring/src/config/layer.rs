@@ -12,6 +12,7 @@ use figment::{Metadata, Profile, Provider};
 
 use super::fault::Fault;
 use super::keys::{self, Privacy};
+use super::reader::Written;
 
 /// Where the file of settings is named.
 const CONFIG: &str = "AFTERRING_CONFIG";
@@ -61,6 +62,15 @@ impl Layer {
         let mut layer = Self::new("preset");
         for (path, value) in pairs {
             layer.give(path, Raw::Text(value.clone()), "preset by the command", str::to_owned);
+        }
+        layer
+    }
+
+    /// What a running gateway holds until a restart.
+    pub(super) fn held(values: impl IntoIterator<Item = (String, Written)>) -> Self {
+        let mut layer = Self::new("held");
+        for (path, Written { raw, place }) in values {
+            layer.put(&path, raw, &place);
         }
         layer
     }

@@ -17,6 +17,7 @@ mod layer;
 mod pem;
 mod policy;
 mod reader;
+mod reload;
 mod show;
 mod sip;
 mod smsc;
@@ -33,15 +34,18 @@ use routing::{Audience, ClockFace, Keywords, Policy, Ranges};
 use smpp_client::LinkSettings;
 use store::{PostgresSettings, Retention};
 
+use crate::traces::{self, TraceSettings};
+
 pub use docs::markdown;
 pub use fault::{Fault, Faults};
 pub use keys::DEFAULTS;
 pub use reader::{Shown, Sources};
+pub use reload::{Origin, Reread};
 pub use show::{digest, effective};
 
 use fault::Problems;
 use form::{DAY, HOUR, MINUTE};
-use layer::Raw;
+use layer::{Layer, Raw};
 use reader::Reader;
 
 /// All settings, checked.
@@ -65,10 +69,14 @@ pub struct Settings {
     pub database: Option<PostgresSettings>,
     /// Logs.
     pub log: LogSettings,
+    /// Where traces go; `None`: nowhere.
+    pub traces: Option<TraceSettings>,
     /// How long work in hand may take to finish.
     pub stop_grace: Duration,
     /// Every setting as it may be shown, secrets hidden.
     pub shown: Vec<Shown>,
+    /// Where they came from, to be read anew.
+    pub origin: Origin,
 }
 
 /// The local store.
@@ -180,8 +188,12 @@ impl Settings {
     /// # Errors
     /// With every fault found in any layer.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
-        let mut reader = Reader::open(sources);
-        let settings = settings(&mut reader);
+        Self::load_below(sources, None)
+    }
+
+    fn load_below(sources: &Sources, held: Option<Layer>) -> Result<Self, Faults> {
+        let mut reader = Reader::open_below(sources, held);
+        let settings = settings(&mut reader, sources);
         match settings {
             Some(settings) if reader.is_sound() => Ok(settings),
             _ => Err(reader.faults()),
@@ -278,7 +290,7 @@ pub fn in_force(sources: &Sources) -> Vec<Shown> {
 }
 
 /// Reads every section, also when one before it is wrong: all faults are told together.
-fn settings(reader: &mut Reader) -> Option<Settings> {
+fn settings(reader: &mut Reader, sources: &Sources) -> Option<Settings> {
     let store = store(reader);
     let numbering = policy::numbering(reader);
     let smscs = smsc::smscs(reader, numbering.as_ref());
@@ -292,6 +304,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     let acknowledge = reader.text("ingress.acknowledge_after", acknowledge_after);
     let database = database(reader, store.as_ref());
     let log = log(reader);
+    let traces = traces(reader);
     let stop_grace = time(reader, "stop.grace", Duration::from_secs(1), MINUTE * 10);
     if let (Some(store), Some(policy)) = (&store, &policy)
         && store.retention.calls < policy.limits.dedup_window.max(policy.limits.max_age)
@@ -310,8 +323,10 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
         policy: policy?,
         database: database?,
         log: log?,
+        traces: traces?,
         stop_grace: stop_grace?,
         shown: reader.shown(),
+        origin: Origin::new(sources.clone(), reader.written()),
     })
 }
 
@@ -357,7 +372,7 @@ fn database_url(raw: &Raw) -> Result<Option<Secret>, Problems> {
 }
 
 /// What was given, else the host's name.
-fn node_name(given: &str) -> String {
+pub(crate) fn node_name(given: &str) -> String {
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if given.is_empty() { host() } else { given.to_owned() };
     name.trim().chars().filter(|letter| !letter.is_control()).take(64).collect()
@@ -421,6 +436,24 @@ fn token(raw: &Raw) -> Result<Option<Secret>, Problems> {
         Raw::Text(text) if text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(Secret::new(text.clone()))),
         Raw::Text(_) => Err("holds something other than visible ASCII characters, which no header can carry".into()),
     }
+}
+
+/// Where traces go; every key is read, also where they go nowhere.
+fn traces(reader: &mut Reader) -> Option<Option<TraceSettings>> {
+    let endpoint =
+        reader.text("telemetry.otlp_endpoint", |text| match text {
+            "" => Ok(None),
+            _ if !traces::BUILT => Err("this program was built without traces: take one with the feature otlp".into()),
+            text if text.starts_with("http://") && !text.contains(['?', '#', '@', ' ']) => Ok(Some(text.to_owned())),
+            _ => Err("not an http:// address: a collector on this machine or network takes it, and speaks TLS onwards"
+                .into()),
+        });
+    let sample = reader.text("telemetry.sample", |text| match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("not a share".into()),
+    });
+    let (endpoint, sample) = (endpoint?, sample?);
+    Some(endpoint.map(|endpoint| TraceSettings { endpoint, sample }))
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {

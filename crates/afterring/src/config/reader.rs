@@ -1,5 +1,6 @@
 //! Reads settings out of the merged layers, each by its own form, and collects every fault with its key, its place and what would be valid.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -58,6 +59,13 @@ pub struct Shown {
     pub place: String,
 }
 
+/// A value as it was written, and where.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) raw: Raw,
+    pub(super) place: String,
+}
+
 /// The merged layers, and what was found wrong so far.
 pub(super) struct Reader {
     figment: Figment,
@@ -68,11 +76,17 @@ pub(super) struct Reader {
 impl Reader {
     /// Merges the layers.
     pub(super) fn open(sources: &Sources) -> Self {
+        Self::open_below(sources, None)
+    }
+
+    /// Merges the layers, with what is held above them all.
+    pub(super) fn open_below(sources: &Sources, held: Option<Layer>) -> Self {
         let file = sources.chosen_file().map(|file| Layer::file(&file));
         let layers = [Some(Layer::defaults()), Some(Layer::preset(&sources.preset)), file]
             .into_iter()
             .flatten()
-            .chain([Layer::environment(&sources.environment), Layer::flags(&sources.flags)]);
+            .chain([Layer::environment(&sources.environment), Layer::flags(&sources.flags)])
+            .chain(held);
         let mut figment = Figment::new();
         let mut faults = Vec::new();
         for mut layer in layers {
@@ -148,6 +162,12 @@ impl Reader {
             (Privacy::Urls, raw) => smsc::hidden(&raw).join(","),
         };
         Shown { path: path.to_owned(), value, place: self.place(path) }
+    }
+
+    /// Every value in force as it was written, secrets included.
+    pub(super) fn written(&self) -> BTreeMap<String, Written> {
+        let written = |path: String| (path.clone(), Written { raw: self.raw(&path), place: self.place(&path) });
+        self.catalogue.iter().map(|key| written(key.path.clone())).collect()
     }
 
     /// All faults, if there are any.

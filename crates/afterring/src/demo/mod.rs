@@ -23,6 +23,7 @@ use crate::app::{Gateway, Plan};
 use crate::cli::Demo;
 use crate::config::Settings;
 use crate::plan::plan;
+use crate::telemetry::Logging;
 
 /// Commands of visitors that wait; more than that in one moment is not a person.
 const COMMANDS: usize = 64;
@@ -55,7 +56,7 @@ const PHONES: [(u64, Role, &str, &str, Option<&str>); 4] = [
 ///
 /// # Errors
 /// When the address is taken, or the temporary store can't be made.
-pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(asked: &Demo, clock: Clock, log: Logging, stop: CancellationToken) -> anyhow::Result<()> {
     let listen = asked.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("can't listen on {listen}"))?;
     let addr = listener.local_addr()?;
@@ -66,7 +67,9 @@ pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow:
     let store_dir = dir.path().display().to_string();
     let overrides = OVERRIDES.iter().copied().chain([("smsc.urls", url.as_str()), ("store.dir", store_dir.as_str())]);
     let settings = Settings::for_demo(overrides).map_err(|faults| anyhow::anyhow!("{faults}"))?;
-    let gateway = Gateway::start(Plan { http_listen: None, admin_listen: None, ..plan(&settings, clock, 1) }).await?;
+    let policy = settings.policy.clone();
+    let gateway =
+        Gateway::start(Plan { http_listen: None, admin_listen: None, ..plan(settings, clock, 1, log) }).await?;
 
     let mut phones = Vec::new();
     for (number, role, zh, en, language) in PHONES {
@@ -88,13 +91,13 @@ pub async fn run(asked: &Demo, clock: Clock, stop: CancellationToken) -> anyhow:
     let stage = Stage {
         clock,
         service: "12599".to_owned(),
-        time_zone: settings.policy.time_zone.clone(),
+        time_zone: policy.time_zone.clone(),
         phones,
         smsc: smsc.clone(),
         store: gateway.store.local().clone(),
         intake: gateway.intake(),
         database: gateway.database.clone(),
-        ranges: settings.policy.ranges.clone(),
+        ranges: policy.ranges.clone(),
         kinds: VecDeque::new(),
         verdicts: HashMap::new(),
         log: VecDeque::new(),

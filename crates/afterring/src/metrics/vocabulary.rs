@@ -82,6 +82,9 @@ pub const VOCABULARY: &[Definition] = &[
     OPEN_FILES,
     STORE_FREE,
     STORE_SIZE,
+    RELOADS,
+    RELOAD_FAILED,
+    SETTINGS_INFO,
     BUILD_INFO,
 ];
 
@@ -417,6 +420,27 @@ pub(super) const STORE_SIZE: Definition = Definition {
     labels: "",
     help: "Size of the disk of the store directory",
     rise: "none: a setting",
+};
+pub(super) const RELOADS: Definition = Definition {
+    name: "reloads",
+    kind: "counter",
+    labels: "result",
+    help: "Times that the settings were read anew while the gateway ran: applied, or refused for their faults",
+    rise: "`refused`: somebody changes settings that can't be used; `afterring check` says why",
+};
+pub(super) const RELOAD_FAILED: Definition = Definition {
+    name: "reload_failed",
+    kind: "gauge",
+    labels: "",
+    help: "1 while the settings as they were last read anew can't be used, and those before are in force",
+    rise: "the next start would fail: `afterring check` says why",
+};
+pub(super) const SETTINGS_INFO: Definition = Definition {
+    name: "settings_info",
+    kind: "gauge",
+    labels: "digest",
+    help: "Always 1; the digest of the settings in force is the label, the same on nodes that are set alike",
+    rise: "none",
 };
 pub(super) const BUILD_INFO: Definition = Definition {
     name: "build_info",

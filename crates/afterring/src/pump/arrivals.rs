@@ -6,15 +6,17 @@ use store::{Embedded, Owed};
 use tokio::sync::mpsc;
 
 use super::Patience;
+use crate::traces::Traces;
 
 /// Arrivals taken into one append.
 const BATCH: usize = 1_000;
 
 /// Journals answers to submits until the links are closed. Nobody sends them again, so they are kept until the journal takes them;
 /// meanwhile the links fill up and wait.
-pub async fn answers(mut answers: mpsc::Receiver<Answer>, journal: Embedded) {
+pub async fn answers(mut answers: mpsc::Receiver<Answer>, journal: Embedded, traces: Traces) {
     let mut batch = Vec::with_capacity(BATCH);
     while answers.recv_many(&mut batch, BATCH).await > 0 {
+        traces.answered(&batch);
         let events: Vec<Event> = batch.drain(..).map(event).collect();
         let mut patience = Patience::new();
         while let Err(error) = journal.append(events.clone()).await {

@@ -81,6 +81,7 @@ pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
     let (mut patience, mut again) = (Patience::new(), None::<Instant>);
     let mut changes = desk.database.health.watch();
     loop {
+        ear.metrics.turned();
         changes.mark_unchanged();
         if again.is_none_or(|at| at <= Instant::now()) {
             again = match hand_over(&store, &desk).await {
@@ -99,8 +100,10 @@ pub async fn run(store: HandOver, desk: Desk, ear: Ear) {
         if batch.is_empty() {
             return;
         }
+        let begun = desk.traces.begin();
         match store.settle(batch.clone(), desk.context()).await {
             Ok(settled) => {
+                desk.traces.settled(begun, &settled.outcomes, &batch);
                 patience = Patience::new();
                 ear.settled(settled, &batch);
             }

@@ -46,6 +46,7 @@ pub async fn run(
         };
         let leased = orders.len();
         metrics.leased(&orders);
+        desk.traces.leased(&orders);
         // Whatever is leased is handed over even while stopping: a link that is closing answers that it was not sent.
         for (permit, order) in permits.into_iter().zip(orders) {
             links.submit(permit, order);

@@ -6,13 +6,15 @@ use store::{Embedded, Owed};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::traces::Traces;
+
 /// Offers taken into one append. With batches of a thousand calls each that is a transaction of some megabytes.
 const OFFERS: usize = 64;
 /// Calls taken into one append, roughly: no further offer is added once there are as many.
 const CALLS: usize = 4_000;
 
 /// Runs until `shut`, or until the doors are gone, and every offer made before is answered.
-pub async fn run(mut offers: mpsc::Receiver<Offer>, journal: Embedded, shut: CancellationToken) {
+pub async fn run(mut offers: mpsc::Receiver<Offer>, journal: Embedded, traces: Traces, shut: CancellationToken) {
     let mut failing = false;
     loop {
         let first = tokio::select! {
@@ -31,7 +33,10 @@ pub async fn run(mut offers: mpsc::Receiver<Offer>, journal: Embedded, shut: Can
             let Ok(offer) = offers.try_recv() else { break };
             take(offer, &mut events, &mut owed);
         }
-        match journal.append(events).await {
+        let (begun, calls) = (traces.begin(), events.len());
+        let appended = journal.append(events).await;
+        traces.appended(begun, calls, appended.is_ok());
+        match appended {
             Ok(appended) => {
                 if std::mem::take(&mut failing) {
                     tracing::info!("the journal takes calls again");

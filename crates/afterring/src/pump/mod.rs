@@ -18,6 +18,7 @@ use routing::Policy;
 use store::Context;
 
 use crate::database::DatabaseState;
+use crate::traces::Traces;
 
 /// What every pump needs to put the question to the store.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Desk {
     pub policy: Arc<ArcSwap<Policy>>,
     /// Whether the database may be asked.
     pub database: DatabaseState,
+    /// Where traces go.
+    pub traces: Traces,
 }
 
 impl Desk {

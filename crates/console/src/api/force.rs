@@ -7,19 +7,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use jiff::SignedDuration;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Operators;
+use super::order;
 use super::refusal::{Refusal, body};
 use super::view::rfc3339;
 
 /// The longest that the state may be forced for: a forgotten one ends within a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The longest reason, in characters; it is shown in a line.
-const REASON_LONGEST: usize = 200;
 
 /// What an operator wants of the database's state.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,9 +73,9 @@ pub(super) async fn force(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<InForce>, Refusal> {
     let Asked { state: Forced::Abnormal, lasting, reason } = body(bytes)?;
-    let lasting = duration(&lasting, LONGEST)
+    let lasting = order::lasting(&lasting, LONGEST)
         .ok_or(Refusal::Field { field: "for", why: "not a duration of 1 second to 7 days, like 10m or 1h 30m" })?;
-    let reason = self::reason(&reason)?;
+    let reason = order::why(&reason)?;
     let until = (operators.clock)() + lasting;
     (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
     Ok(Json(InForce { state: Forced::Abnormal, until, reason }))
@@ -87,35 +84,4 @@ pub(super) async fn force(
 pub(super) async fn lift(State(operators): State<Operators>) -> Result<StatusCode, Refusal> {
     (operators.force)(ForceRequest::Lift)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Why something is done, in the words of who does it.
-pub(super) fn reason(text: &str) -> Result<String, Refusal> {
-    let reason = text.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_LONGEST || reason.chars().any(char::is_control) {
-        return Err(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" });
-    }
-    Ok(reason.to_owned())
-}
-
-/// How long something is to last: at least a second.
-pub(super) fn duration(text: &str, longest: Duration) -> Option<Duration> {
-    let given: SignedDuration = text.parse().ok()?;
-    let lasting = Duration::try_from(given).ok()?;
-    (Duration::from_secs(1)..=longest).contains(&lasting).then_some(lasting)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        for (text, seconds) in [("10m", 600), ("30s", 30), ("2h", 7_200), ("1h 30m", 5_400), ("1h30m", 5_400)] {
-            assert_eq!(duration(text, LONGEST), Some(Duration::from_secs(seconds)), "{text}");
-        }
-        for text in ["", "10", "0s", "-5m", "200h", "500ms", "soon"] {
-            assert_eq!(duration(text, LONGEST), None, "{text}");
-        }
-    }
 }

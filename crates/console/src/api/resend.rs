@@ -14,7 +14,7 @@ use store::{Outcome, Seq, Store as _};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::timeout;
 
-use super::force::{duration, reason};
+use super::order;
 use super::refusal::{Refusal, body, number};
 use super::subscribers::SubscriberView;
 use super::{Operators, Viewer};
@@ -113,7 +113,7 @@ pub(super) async fn resend(
 ) -> Result<(StatusCode, Json<SentAgain>), Refusal> {
     let number = number(&operators.numbering, &text)?;
     let AskedAgain { alert, reason: why } = body(bytes)?;
-    let why = reason(&why)?;
+    let why = order::why(&why)?;
     let by = viewer.map_or_else(|| "api".to_owned(), |Extension(viewer)| viewer.name());
     let sent = send_again(&operators, number, AlertId(alert), by.clone()).await?;
     tracing::info!(called = %number, alert, by, reason = why, state = sent.state, "a message is sent again on request");
@@ -142,11 +142,11 @@ pub(super) async fn pause(
     let number = number(&operators.numbering, &text)?;
     let AskedPause { lasting, reason: why } = body(bytes)?;
     let longest = (operators.policy)().self_service.longest_pause;
-    let lasting = duration(&lasting, longest).ok_or(Refusal::Field {
+    let lasting = order::lasting(&lasting, longest).ok_or(Refusal::Field {
         field: "for",
         why: "not a duration like 8h, of at least a second and at most the longest pause there may be",
     })?;
-    let why = reason(&why)?;
+    let why = order::why(&why)?;
     let subscriber = hold(&operators, number, Some((operators.clock)() + lasting)).await?;
     tracing::info!(called = %number, reason = why, "alerts are held on request");
     Ok(Json(subscriber))
@@ -160,7 +160,7 @@ pub(super) async fn resume(
 ) -> Result<Json<SubscriberView>, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let AskedResume { reason: why } = body(bytes)?;
-    let why = reason(&why)?;
+    let why = order::why(&why)?;
     let subscriber = hold(&operators, number, None).await?;
     tracing::info!(called = %number, reason = why, "alerts are no longer held on request");
     Ok(Json(subscriber))

@@ -120,6 +120,12 @@ pub enum ListKind {
 pub struct Faults(pub Vec<Fault>);
 
 impl Texts {
+    /// Whether the files say the same, so that reading them anew changed nothing.
+    #[must_use]
+    pub fn same_words(&self, other: &Self) -> bool {
+        self.languages == other.languages && self.ranges == other.ranges && self.campaigns == other.campaigns
+    }
+
     /// The shipped texts, zh-CN and en.
     ///
     /// # Errors
