@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use console::{
-    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish, Operators,
-    OrderError, Reading, ReloadView, Status, SystemView,
+    Access, Audit, ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish,
+    Operators, OrderError, Reading, ReloadView, Status, SystemView,
 };
 use ingress::Counts;
-use model::{Numbering, Secret};
+use model::Numbering;
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, Links};
 use store::{HandOver, Outcome, Store};
@@ -84,7 +84,7 @@ impl Admin {
 
     /// The operators' side, as the console asks for it.
     #[must_use]
-    pub fn operators(self: Arc<Self>, numbering: Numbering, token: Option<Secret>) -> Operators {
+    pub fn operators(self: Arc<Self>, numbering: Numbering, access: Access, audit: Audit) -> Operators {
         let handle = || Arc::clone(&self);
         let (status, force, policy, metrics, ready) = (handle(), handle(), handle(), handle(), handle());
         let (reading, system, order_link, reload, log) = (handle(), handle(), handle(), handle(), handle());
@@ -103,7 +103,8 @@ impl Admin {
             metrics: Arc::new(move || metrics.metrics()),
             ready: Arc::new(move || ready.checks()),
             clock: self.desk.clock,
-            token,
+            access,
+            audit,
         }
     }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::serve::ListenerExt;
-use ingress::http::HttpSettings;
+use console::access::{AccessError, AccessSettings};
+use console::{Access, Audit};
+use ingress::http::{Admit, HttpSettings};
 use ingress::sip::{Listen, SipSettings};
 use ingress::{Counts, Offer};
 use model::Clock;
@@ -58,8 +60,8 @@ pub struct Plan {
     pub sip: SipSettings,
     /// Console, operators' API, health and metrics; `None`: the caller serves [`Gateway::admin`] itself.
     pub admin_listen: Option<SocketAddr>,
-    /// What an operator must show, unless only this machine can reach the listener.
-    pub admin_token: Option<model::Secret>,
+    /// Who is let in there, and which tokens the calls API takes.
+    pub access: AccessSettings,
     /// Jitter of the links.
     pub seed: u64,
 }
@@ -75,6 +77,18 @@ pub enum StartError {
         /// Why.
         #[source]
         source: StoreError,
+    },
+    /// Nobody can be let in.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// What is done can't be noted.
+    #[error("the audit log in {dir} can't be opened", dir = .dir.display())]
+    Audit {
+        /// Where it is.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// An address can't be listened on.
     #[error("can't listen on {listen} ({what})")]
@@ -151,6 +165,7 @@ impl Gateway {
         // 1 the store, which also finds what an earlier life left behind
         let now = (plan.clock)();
         let dir = plan.store.dir.clone();
+        let evidence = plan.store.retention.evidence;
         let database = DatabaseState::open(plan.clock, &dir, plan.database.is_some());
         let open = |source| StartError::Store { dir: dir.clone(), source };
         let local = Embedded::open(plan.store, now).map_err(open)?;
@@ -160,6 +175,10 @@ impl Gateway {
                 HandOver::beside(local.clone(), settings, database.health.clone(), plan.clock).await.map_err(open)?
             }
         };
+        let access = Access::open(plan.access, plan.clock)?;
+        let audit_dir = dir.join("audit");
+        let audit = Audit::open(audit_dir.clone(), evidence);
+        let audit = audit.map_err(|source| StartError::Audit { dir: audit_dir, source })?;
         // 2 listeners are bound before anything runs, so that a taken port stops the start
         let http = bind_tcp(plan.http_listen, "http").await?;
         let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
@@ -215,13 +234,17 @@ impl Gateway {
                 tokio::spawn(store.clone().upkeep()),
                 tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
+                tokio::spawn(access.clone().follow()),
+                tokio::spawn(audit.clone().upkeep(plan.clock)),
             ],
             admin: None,
         };
         // 5 the doors of the core network
         let doors = CancellationToken::new();
         let counts = Arc::new(Counts::default());
-        let calls = ingress::http::router(plan.http.clone(), offers.clone(), plan.clock, Arc::clone(&counts));
+        let numbering = plan.http.numbering.clone();
+        let http_settings = admitting(plan.http, access.clone());
+        let calls = ingress::http::router(http_settings, offers.clone(), plan.clock, Arc::clone(&counts));
         let sip_listens = sip.as_ref().map(|door| door.listens.clone()).unwrap_or_default();
         let watched =
             sip.as_ref().map(|door| SipDoor { listens: door.listens.clone(), meter: Arc::clone(&door.meter) });
@@ -232,7 +255,7 @@ impl Gateway {
         let watched = Doors { counts, sip: watched };
         let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, live.clone(), watched));
         tasks.endless.push(tokio::spawn(Arc::clone(&state).run()));
-        let admin = console::router(Arc::clone(&state).operators(plan.http.numbering, plan.admin_token));
+        let admin = console::router(Arc::clone(&state).operators(numbering, access, audit));
         let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let admin_stop = CancellationToken::new();
         tasks.admin = admin_listener.map(|listener| serve(listener, admin.clone(), admin_stop.clone(), "admin"));
@@ -343,6 +366,13 @@ impl Gateway {
     }
 }
 
+/// The calls API also takes tokens of the file of users.
+fn admitting(mut http: HttpSettings, access: Access) -> HttpSettings {
+    let needed = http.token.is_some();
+    http.admit = Some(Admit(Arc::new(move |shown| access.admits_calls(shown, needed))));
+    http
+}
+
 /// Waits until everything journaled is decided, and in the database where there is one that may be asked.
 async fn decided(store: &HandOver, deadline: tokio::time::Instant) -> bool {
     while store.local().backlog() > 0 || !store.is_shared() {
@@ -372,7 +402,9 @@ fn serve(listener: TcpListener, router: Router, stop: CancellationToken, what: &
     tokio::spawn(async move {
         // Answers are small and awaited: never held back for more (RFC 896 and delayed acknowledgements together cost 40 ms).
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let served = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await;
         if let Err(error) = served {
             tracing::error!(error = %error, listener = what, "a listener ended");
         }

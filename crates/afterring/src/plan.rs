@@ -12,6 +12,7 @@ use crate::config::Settings;
 pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
     let http = HttpSettings {
         token: settings.http.listener.token.clone(),
+        admit: None,
         body_limit: settings.http.body_limit,
         batch_limit: settings.http.batch_limit,
         numbering: settings.numbering.clone(),
@@ -33,7 +34,7 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         http_listen: settings.http.listener.listen,
         sip: settings.sip.clone(),
         admin_listen: settings.admin.listen,
-        admin_token: settings.admin.token.clone(),
+        access: settings.access.clone(),
         seed,
     }
 }

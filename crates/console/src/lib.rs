@@ -14,16 +14,18 @@ mod language;
 mod pages;
 pub mod phones;
 mod reading;
+mod reason;
 mod samples;
 mod system;
 
-pub use access::{Permission, Role, Scope, Viewer, Who};
+pub use access::{Access, Permission, Role, Scope, Viewer, Who};
 pub use api::{
     AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
     SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use assets::assets;
 pub use flow::{FlowView, PartView, PointView, StageState, StageView};
+pub use audit::Audit;
 pub use health::{Check, Condition};
 pub use language::PageLanguage;
 pub use reading::{LinkReading, Reading, Series, Spread, Waiting};

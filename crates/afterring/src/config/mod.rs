@@ -9,6 +9,7 @@
 //!        Settings, or Faults: key, place, value, problem, what is valid
 //! ```
 
+mod access;
 mod docs;
 mod fault;
 mod form;
@@ -26,6 +27,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use console::access::AccessSettings;
 use ingress::sip::SipSettings;
 use model::{Language, Numbering, Secret, ShortNumber};
 use routing::text::Texts;
@@ -39,6 +41,7 @@ pub use keys::DEFAULTS;
 pub use reader::{Shown, Sources};
 pub use show::{digest, effective};
 
+use access::{access, listener};
 use fault::Problems;
 use form::{DAY, HOUR, MINUTE};
 use layer::Raw;
@@ -57,6 +60,8 @@ pub struct Settings {
     pub http: HttpDoor,
     /// Console, operators' API, health and metrics.
     pub admin: Listener,
+    /// Who is let in there, and which tokens the calls API takes.
+    pub access: AccessSettings,
     /// How numbers are written in this network.
     pub numbering: Numbering,
     /// What decisions are taken by.
@@ -285,6 +290,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
     let sip = sip::door(reader, numbering.as_ref());
     let http = http(reader);
     let admin = listener(reader, "admin");
+    let access = access(reader, store.as_ref(), admin.as_ref(), http.as_ref().map(|http| &http.listener));
     let mut policy = policy::policy(reader, numbering.as_ref());
     if let (Some(smsc::Smscs { links, updates }), Some(policy)) = (&smscs, &mut policy) {
         policy::take_updates(reader, policy, links, updates.clone());
@@ -306,6 +312,7 @@ fn settings(reader: &mut Reader) -> Option<Settings> {
         sip: sip?,
         http: http?,
         admin: admin?,
+        access: access?,
         numbering: numbering?,
         policy: policy?,
         database: database?,
@@ -398,29 +405,6 @@ fn http(reader: &mut Reader) -> Option<HttpDoor> {
         past_limit: past_limit?,
         answer_timeout: answer_timeout?,
     })
-}
-
-/// A listener and its token, which only a listener that nobody else can reach may lack.
-fn listener(reader: &mut Reader, section: &str) -> Option<Listener> {
-    let token_path = format!("{section}.token");
-    let listen = reader.text(&format!("{section}.listen"), form::listen);
-    let token = reader.take(&token_path, token);
-    if let (Some(Some(listen)), Some(None)) = (listen, &token)
-        && !form::is_local(listen)
-    {
-        let problem = format!("missing: {section}.listen is {listen}, which other machines can reach");
-        reader.fault(&token_path, problem);
-    }
-    Some(Listener { listen: listen?, token: token? })
-}
-
-fn token(raw: &Raw) -> Result<Option<Secret>, Problems> {
-    match raw {
-        Raw::List(_) => Err("one value, not a list".into()),
-        Raw::Text(text) if text.is_empty() => Ok(None),
-        Raw::Text(text) if text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(Secret::new(text.clone()))),
-        Raw::Text(_) => Err("holds something other than visible ASCII characters, which no header can carry".into()),
-    }
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use jiff::SignedDuration;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::Operators;
 use super::refusal::{Refusal, body};
 use super::view::rfc3339;
+use crate::audit::{Action, Entry};
+use crate::{Viewer, reason};
 
 /// The longest that the state may be forced for: a forgotten one ends within a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The longest reason, in characters; it is shown in a line.
-const REASON_LONGEST: usize = 200;
 
 /// What an operator wants of the database's state.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,23 +72,38 @@ pub(super) struct InForce {
 
 pub(super) async fn force(
     State(operators): State<Operators>,
+    viewer: Viewer,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<InForce>, Refusal> {
     let Asked { state: Forced::Abnormal, lasting, reason } = body(bytes)?;
     let lasting = duration(&lasting)
         .ok_or(Refusal::Field { field: "for", why: "not a duration of 1 second to 7 days, like 10m or 1h 30m" })?;
-    let reason = reason.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > REASON_LONGEST || reason.chars().any(char::is_control) {
-        return Err(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" });
-    }
-    let until = (operators.clock)() + lasting;
-    (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
-    Ok(Json(InForce { state: Forced::Abnormal, until, reason }))
+    let reason =
+        reason::read(&reason).ok_or(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" })?;
+    let at = (operators.clock)();
+    let until = at + lasting;
+    let audit = operators.audit.clone();
+    let forcing = async move {
+        (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
+        let entry = Entry::of(&viewer, at, Action::DatabaseForced).because(Some(reason.clone())).until(until);
+        Ok((Json(InForce { state: Forced::Abnormal, until, reason }), Some(entry)))
+    };
+    audit.act(forcing).await
 }
 
-pub(super) async fn lift(State(operators): State<Operators>) -> Result<StatusCode, Refusal> {
-    (operators.force)(ForceRequest::Lift)?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn lift(
+    State(operators): State<Operators>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let audit = operators.audit.clone();
+    let reason = reason::of_header(&headers);
+    let lifting = async move {
+        (operators.force)(ForceRequest::Lift)?;
+        let entry = Entry::of(&viewer, (operators.clock)(), Action::DatabaseLifted).because(reason);
+        Ok((StatusCode::NO_CONTENT, Some(entry)))
+    };
+    audit.act(lifting).await
 }
 
 fn duration(text: &str) -> Option<Duration> {

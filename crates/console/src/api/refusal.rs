@@ -10,12 +10,11 @@ use serde::de::DeserializeOwned;
 use store::StoreError;
 
 use super::force::ForceError;
+use crate::audit::AuditError;
 
 /// A fault of the caller, or of the gateway.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("an Authorization header with the bearer token is required")]
-    Unauthorized,
     #[error("'number': {0}")]
     Number(NumberError),
     #[error("{0}")]
@@ -34,6 +33,8 @@ pub(super) enum Refusal {
     NothingKnown,
     #[error(transparent)]
     Force(#[from] ForceError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     #[error("the store can't answer now: {0}")]
     Store(#[from] StoreError),
 }
@@ -41,20 +42,18 @@ pub(super) enum Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Number(_) | Self::Body(_) | Self::Unread | Self::Field { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotRegistered | Self::NotListed | Self::NothingKnown => StatusCode::NOT_FOUND,
             Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
-            Self::Force(ForceError::Stopping) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Force(ForceError::Stopping) | Self::Store(_) | Self::Audit(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if let Self::Store(error) = &self {
             tracing::error!(error = error as &dyn std::error::Error, "the operators' API could not reach the store");
         }
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         match self {
-            Self::Unauthorized => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
-            Self::Store(_) | Self::Force(ForceError::Stopping) => {
+            Self::Store(_) | Self::Force(ForceError::Stopping) | Self::Audit(_) => {
                 (status, [(header::RETRY_AFTER, "5")], body).into_response()
             }
             _ => (status, body).into_response(),
