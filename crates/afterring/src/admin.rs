@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use console::{
-    Access, Audit, ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, LogView, LogWish,
-    Operators, OrderError, Reading, ReloadView, Status, SystemView,
+    Access, Audit, ChangeView, Check, Condition, ForceError, ForceRequest, Handles, JournalView, LinkOrder, LogView,
+    LogWish, Operators, OrderError, Reading, ReloadView, Status, SystemView,
 };
 use ingress::Counts;
-use model::Numbering;
+use model::{Numbering, Timestamp};
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, Links};
 use store::{HandOver, Outcome, Store};
@@ -42,6 +42,16 @@ pub struct Admin {
     draining: AtomicBool,
 }
 
+/// What stands before everything that operators ask.
+pub struct Door {
+    /// Who is let in.
+    pub access: Access,
+    /// Where it is noted what they do.
+    pub audit: Audit,
+    /// How people are named in addresses.
+    pub handles: Handles,
+}
+
 /// The doors of the core network.
 #[derive(Debug)]
 pub struct Doors {
@@ -67,6 +77,12 @@ impl Admin {
         Self { desk, store, links, metrics, counts, sip, usage, live, draining: AtomicBool::new(false) }
     }
 
+    /// The time by this gateway's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.desk.clock)()
+    }
+
     /// No longer ready.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -84,7 +100,8 @@ impl Admin {
 
     /// The operators' side, as the console asks for it.
     #[must_use]
-    pub fn operators(self: Arc<Self>, numbering: Numbering, access: Access, audit: Audit) -> Operators {
+    pub fn operators(self: Arc<Self>, numbering: Numbering, door: Door) -> Operators {
+        let Door { access, audit, handles } = door;
         let handle = || Arc::clone(&self);
         let (status, force, policy, metrics, ready) = (handle(), handle(), handle(), handle(), handle());
         let (reading, system, order_link, reload, log) = (handle(), handle(), handle(), handle(), handle());
@@ -105,6 +122,7 @@ impl Admin {
             clock: self.desk.clock,
             access,
             audit,
+            handles,
         }
     }
 

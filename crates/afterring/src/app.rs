@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::serve::ListenerExt;
 use console::access::{AccessError, AccessSettings};
-use console::{Access, Audit};
+use console::audit::{Action, Entry};
+use console::{Access, Audit, Handles};
 use ingress::http::{Admit, HttpSettings};
 use ingress::sip::{Listen, SipSettings};
+use ingress::tls::{TlsError, TlsFiles};
 use ingress::{Counts, Offer};
 use model::Clock;
 use routing::Policy;
@@ -26,8 +27,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{Admin, Doors, SipDoor};
+use crate::admin::{Admin, Door, Doors, SipDoor};
 use crate::database::DatabaseState;
+use crate::happenings::{self, Watched};
+use crate::http_server::{Listening, ListeningError};
 use crate::metrics::Metrics;
 use crate::pump::decide::Ear;
 use crate::pump::{Desk, arrivals, decide, dispatch, due, intake, updates};
@@ -56,10 +59,14 @@ pub struct Plan {
     pub http: HttpSettings,
     /// Where calls come in by HTTP; `None`: the caller serves [`Gateway::calls`] itself.
     pub http_listen: Option<SocketAddr>,
+    /// What the calls API shows by TLS.
+    pub http_tls: Option<TlsFiles>,
     /// Calls by SIP.
     pub sip: SipSettings,
     /// Console, operators' API, health and metrics; `None`: the caller serves [`Gateway::admin`] itself.
     pub admin_listen: Option<SocketAddr>,
+    /// What it shows by TLS.
+    pub admin_tls: Option<TlsFiles>,
     /// Who is let in there, and which tokens the calls API takes.
     pub access: AccessSettings,
     /// Jitter of the links.
@@ -90,6 +97,18 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The key can't be had by which people are named in addresses.
+    #[error("the key {key} can't be read or made", key = .key.display())]
+    Key {
+        /// Its file.
+        key: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// TLS can't be spoken.
+    #[error(transparent)]
+    Tls(TlsError),
     /// An address can't be listened on.
     #[error("can't listen on {listen} ({what})")]
     Listen {
@@ -125,6 +144,7 @@ pub struct Gateway {
     /// Where the operators' API listens.
     pub admin_addr: Option<SocketAddr>,
     state: Arc<Admin>,
+    audit: Audit,
     links: Links,
     doors: CancellationToken,
     admin_stop: CancellationToken,
@@ -179,9 +199,11 @@ impl Gateway {
         let audit_dir = dir.join("audit");
         let audit = Audit::open(audit_dir.clone(), evidence);
         let audit = audit.map_err(|source| StartError::Audit { dir: audit_dir, source })?;
+        let key = dir.join("console.key");
+        let handles = Handles::open(&key).map_err(|source| StartError::Key { key, source })?;
         // 2 listeners are bound before anything runs, so that a taken port stops the start
-        let http = bind_tcp(plan.http_listen, "http").await?;
-        let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
+        let http = bind_tcp(plan.http_listen, plan.http_tls, "http").await?;
+        let admin_listener = bind_tcp(plan.admin_listen, plan.admin_tls, "admin").await?;
         let sip = SipThread::bind(plan.sip).await?;
         // 3 links to SMSCs
         let tracker = TaskTracker::new();
@@ -201,6 +223,12 @@ impl Gateway {
             wanted: Arc::clone(&wanted),
             metrics: Arc::clone(&metrics),
             live: live.clone(),
+        };
+        let watched = Watched {
+            audit: audit.clone(),
+            links: links.clone(),
+            health: database.health.clone(),
+            metrics: Arc::clone(&metrics),
         };
         let dispatch_stop = CancellationToken::new();
         let (offers, offered) = mpsc::channel(OFFERS);
@@ -234,8 +262,9 @@ impl Gateway {
                 tokio::spawn(store.clone().upkeep()),
                 tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
-                tokio::spawn(access.clone().follow()),
+                tokio::spawn(access.clone().follow(audit.clone())),
                 tokio::spawn(audit.clone().upkeep(plan.clock)),
+                tokio::spawn(watched.run()),
             ],
             admin: None,
         };
@@ -249,16 +278,20 @@ impl Gateway {
         let watched =
             sip.as_ref().map(|door| SipDoor { listens: door.listens.clone(), meter: Arc::clone(&door.meter) });
         tasks.doors.extend(sip.map(|door| door.serve(offers.clone(), plan.clock, Arc::clone(&counts), doors.clone())));
-        let http_addr = http.as_ref().and_then(|listener| listener.local_addr().ok());
-        tasks.doors.extend(http.map(|listener| serve(listener, calls.clone(), doors.clone(), "http")));
+        let http_addr = http.as_ref().map(|(address, _)| *address);
+        tasks.doors.extend(http.map(|(_, listening)| listening.serve(calls.clone(), doors.clone())));
         // 6 what operators see
         let watched = Doors { counts, sip: watched };
         let state = Arc::new(Admin::new(desk, store.clone(), links.clone(), metrics, live.clone(), watched));
         tasks.endless.push(tokio::spawn(Arc::clone(&state).run()));
-        let admin = console::router(Arc::clone(&state).operators(numbering, access, audit));
-        let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let door = Door { access, audit: audit.clone(), handles };
+        let admin = console::router(Arc::clone(&state).operators(numbering, door));
+        let admin_addr = admin_listener.as_ref().map(|(address, _)| *address);
         let admin_stop = CancellationToken::new();
-        tasks.admin = admin_listener.map(|listener| serve(listener, admin.clone(), admin_stop.clone(), "admin"));
+        tasks.admin = admin_listener.map(|(_, listening)| listening.serve(admin.clone(), admin_stop.clone()));
+        let started =
+            Entry::gateway((plan.clock)(), Action::Started).detail(concat!("version ", env!("CARGO_PKG_VERSION")));
+        happenings::note(&audit, started).await;
         Ok(Self {
             store,
             database,
@@ -269,6 +302,7 @@ impl Gateway {
             sip_listens,
             admin_addr,
             state,
+            audit,
             links,
             doors,
             admin_stop,
@@ -312,6 +346,7 @@ impl Gateway {
         let Self {
             store,
             state,
+            audit,
             links,
             doors,
             admin_stop,
@@ -360,6 +395,9 @@ impl Gateway {
         if let Some(admin) = tasks.admin {
             ends_by(deadline, admin).await;
         }
+        let how = if clean { "everything in hand was finished" } else { "something in hand goes on at the next start" };
+        let stopped = Entry::gateway(state.now(), Action::Stopped).detail(how);
+        tokio::time::timeout_at(deadline, happenings::note(&audit, stopped)).await.ok();
         drop(state);
         clean &= tokio::time::timeout_at(deadline, store.local().clone().close()).await.is_ok();
         if clean { Stopped::Drained } else { Stopped::GaveUp }
@@ -392,21 +430,18 @@ async fn ends_by(deadline: tokio::time::Instant, mut task: JoinHandle<()>) -> bo
     ended
 }
 
-async fn bind_tcp(listen: Option<SocketAddr>, what: &'static str) -> Result<Option<TcpListener>, StartError> {
+async fn bind_tcp(
+    listen: Option<SocketAddr>,
+    tls: Option<TlsFiles>,
+    what: &'static str,
+) -> Result<Option<(SocketAddr, Listening)>, StartError> {
     let Some(listen) = listen else { return Ok(None) };
-    let listener = TcpListener::bind(listen).await;
-    listener.map(Some).map_err(|source| StartError::Listen { listen, what, source })
-}
-
-fn serve(listener: TcpListener, router: Router, stop: CancellationToken, what: &'static str) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        // Answers are small and awaited: never held back for more (RFC 896 and delayed acknowledgements together cost 40 ms).
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let served = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await;
-        if let Err(error) = served {
-            tracing::error!(error = %error, listener = what, "a listener ended");
-        }
-    })
+    let fault = |source| StartError::Listen { listen, what, source };
+    let listener = TcpListener::bind(listen).await.map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
+    match Listening::new(listener, tls, what) {
+        Ok(listening) => Ok(Some((address, listening))),
+        Err(ListeningError::Tls(error)) => Err(StartError::Tls(error)),
+        Err(ListeningError::Io(source)) => Err(fault(source)),
+    }
 }

@@ -1,5 +1,6 @@
 //! The command line: what an operator may type, and the commands that need no gateway of their own.
 
+mod access;
 mod call;
 mod health;
 mod http;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use console::access::{Role, Scope};
 use model::{Clock, Kind, Language, Reason};
 use routing::{ClockFace, List};
 
@@ -91,6 +93,12 @@ pub enum Command {
     /// Say what is known of one number, or forget it: for privacy requests
     #[command(subcommand)]
     Person(Person),
+    /// Say who may sign in to the console: users with passwords and roles
+    #[command(subcommand, after_help = USERS_HELP)]
+    Users(Users),
+    /// Say which programs may come in: tokens for feeds and for the operators' API
+    #[command(subcommand, after_help = TOKENS_HELP)]
+    Tokens(Tokens),
     /// Look into SIP messages
     #[command(subcommand)]
     Sip(Sip),
@@ -293,6 +301,84 @@ Erased: the registration, the call box, calls, replies, alerts, message ids, evi
 number on the do-not-contact list, where the person refused or was on it, so that nobody contacts them again; and the number and the reason of the
 erasure as long as evidence is kept (retention.evidence), so that nodes that are away do it when they are back. In lists of calls that others were sent
 the number stays as a caller until those go. Doing it again does no harm.";
+
+const USERS_HELP: &str = "\
+Users are kept in admin.users (users.json in store.dir). A running gateway takes changes within a second or two. Passwords are asked for without being
+shown, read from a file (--password-file), or from the first line of standard input where that is no terminal.
+
+Roles: viewer looks, with numbers hidden; care also sees numbers and changes people; operator keeps the gateway running; admin may everything.
+
+Examples:
+  afterring users add anna --role admin
+  afterring users role anna operator";
+
+const TOKENS_HELP: &str = "\
+Tokens are shown as 'Authorization: Bearer aft_…'; only what checks them is kept, in admin.users. A running gateway takes changes within a second or two.
+
+Scopes: ingest reports calls (POST /v1/calls) and nothing else; read reads everything, numbers in full; operate also changes people and the gateway's work.
+
+Examples:
+  afterring tokens add msc-feed --scope ingest
+  afterring tokens remove msc-feed";
+
+/// Who may sign in.
+#[derive(Subcommand, Debug)]
+pub enum Users {
+    /// Add a user
+    Add {
+        /// What they sign in with
+        name: String,
+        /// viewer, care, operator or admin
+        #[arg(long, value_parser = access::role)]
+        role: Role,
+        /// File whose content is the password
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Print each user and role
+    List,
+    /// Take a user away
+    Remove {
+        /// Whom
+        name: String,
+    },
+    /// Give a user another password
+    Password {
+        /// Whom
+        name: String,
+        /// File whose content is the password
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Give a user another role
+    Role {
+        /// Whom
+        name: String,
+        /// viewer, care, operator or admin
+        #[arg(value_parser = access::role)]
+        role: Role,
+    },
+}
+
+/// Which programs may come in.
+#[derive(Subcommand, Debug)]
+pub enum Tokens {
+    /// Make a token, and print it this once
+    Add {
+        /// What you call it
+        name: String,
+        /// ingest, read or operate
+        #[arg(long, value_parser = access::scope)]
+        scope: Scope,
+    },
+    /// Print each token's name, scope and age; never the token
+    List,
+    /// Take a token away
+    Remove {
+        /// Which
+        name: String,
+    },
+}
 
 fn erasure_reason(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
@@ -507,6 +593,8 @@ pub fn answer(
         Command::Subscribers(Subscribers::Export(asked)) => subscribers::export(&asked, &sources, clock, terminal)?,
         Command::Lists(asked) => subscribers::lists::run(&asked, &sources, clock, terminal)?,
         Command::Person(asked) => subscribers::person::run(&asked, &sources, clock, terminal)?,
+        Command::Users(asked) => access::users(&asked, &sources, terminal)?,
+        Command::Tokens(asked) => access::tokens(&asked, &sources, clock, terminal)?,
         Command::Smsc(Smsc::Test(asked)) => smsc::test(&asked, &sources, clock, terminal)?,
         Command::Sip(Sip::Explain(asked)) => sip::explain(&asked, &sources, terminal)?,
         Command::Texts(Texts::Preview(asked)) => texts::preview(&asked, &sources, terminal)?,

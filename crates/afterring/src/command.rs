@@ -8,7 +8,7 @@ use ingress::sip::{SipSettings, Transport};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Gateway, Stopped};
+use crate::app::{Gateway, StartError, Stopped};
 use crate::cli::{self, BUG, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
 use crate::config::Settings;
 use crate::{clock, demo, open_files, plan, telemetry};
@@ -59,6 +59,10 @@ async fn run(settings: Settings) -> u8 {
     let seed = clock::now().as_millis().unsigned_abs() ^ u64::from(std::process::id());
     let mut gateway = match Gateway::start(plan::plan(&settings, clock::now, seed)).await {
         Ok(gateway) => gateway,
+        Err(error @ (StartError::Access(_) | StartError::Tls(_))) => {
+            unable("can't start", &error);
+            return CONFIGURATION;
+        }
         Err(error) => return unable("can't start", &error),
     };
     tracing::info!(

@@ -32,8 +32,10 @@ pub fn plan(settings: &Settings, clock: Clock, seed: u64) -> Plan {
         policy: settings.policy.clone(),
         http,
         http_listen: settings.http.listener.listen,
+        http_tls: settings.http.listener.tls.clone(),
         sip: settings.sip.clone(),
         admin_listen: settings.admin.listen,
+        admin_tls: settings.admin.tls.clone(),
         access: settings.access.clone(),
         seed,
     }

@@ -32,6 +32,7 @@ pub use self::view::{
 pub(crate) use self::view::{maybe_rfc3339, rfc3339};
 use crate::access::{self, Access, Permission};
 use crate::audit::Audit;
+use crate::handles::Handles;
 use crate::health::{self, Check};
 use crate::pages;
 use crate::reading::Reading;
@@ -76,6 +77,8 @@ pub struct Operators {
     pub access: Access,
     /// Where it is noted who did what.
     pub audit: Audit,
+    /// How people are named in addresses of pages.
+    pub handles: Handles,
 }
 
 /// What handlers are given.

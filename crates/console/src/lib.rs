@@ -9,6 +9,7 @@ pub mod audit;
 mod flow;
 mod frame;
 mod guard;
+mod handles;
 mod health;
 mod language;
 mod pages;
@@ -26,6 +27,7 @@ pub use api::{
 pub use assets::assets;
 pub use flow::{FlowView, PartView, PointView, StageState, StageView};
 pub use audit::Audit;
+pub use handles::Handles;
 pub use health::{Check, Condition};
 pub use language::PageLanguage;
 pub use reading::{LinkReading, Reading, Series, Spread, Waiting};

@@ -1,5 +1,7 @@
 //! Requests to a running gateway on one of its listeners.
 
+mod pinned;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,6 +9,10 @@ use std::time::Duration;
 use model::Secret;
 use ureq::Agent;
 use ureq::http::Response;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
+
+use self::pinned::Pinned;
 
 use crate::config::Listener;
 
@@ -50,8 +56,19 @@ impl Peer {
         let listen = listener.listen.ok_or(NoAnswer::Off)?;
         // A status is an answer like any other here, and no proxy stands between a machine and itself.
         let settings = Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).proxy(None);
-        let agent = settings.build().new_agent();
-        Ok(Self { agent, base: format!("http://{}", reachable(listen)), token: listener.token.clone() })
+        let settings = settings.build();
+        let address = reachable(listen);
+        let (agent, scheme) = match &listener.tls {
+            None => (settings.new_agent(), "http"),
+            Some(files) => {
+                let pinned = Pinned::new(files).map_err(|error| {
+                    NoAnswer::Unreachable(format!("https://{address}"), format!("its certificate: {error}"))
+                })?;
+                let connector = ().chain(TcpConnector::default()).chain(pinned);
+                (Agent::with_parts(settings, connector, DefaultResolver::default()), "https")
+            }
+        };
+        Ok(Self { agent, base: format!("{scheme}://{address}"), token: listener.token.clone() })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Answer, NoAnswer> {

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use axum::http::HeaderName;
 use console::access::{AccessSettings, Local, Network, Proxy, Role, Scope, Users, check_name};
+use ingress::tls::{TlsError, TlsFiles};
 use model::Secret;
 
 use super::fault::Problems;
 use super::form;
 use super::layer::Raw;
+use super::pem;
 use super::reader::Reader;
 use super::{Listener, StoreSettings};
 
@@ -17,7 +19,41 @@ use super::{Listener, StoreSettings};
 pub(super) fn listener(reader: &mut Reader, section: &str) -> Option<Listener> {
     let listen = reader.text(&format!("{section}.listen"), form::listen);
     let token = reader.take(&format!("{section}.token"), secret);
-    Some(Listener { listen: listen?, token: token? })
+    let tls = tls(reader, section);
+    Some(Listener { listen: listen?, token: token?, tls: tls? })
+}
+
+/// The files of a listener with TLS; `None`: it speaks in the clear.
+fn tls(reader: &mut Reader, section: &str) -> Option<Option<TlsFiles>> {
+    let [certificate_path, key_path, ca_path] =
+        ["tls_certificate", "tls_key", "tls_client_ca"].map(|key| format!("{section}.{key}"));
+    let certificate = pem::file(reader, &certificate_path, pem::certificates);
+    let key = pem::file(reader, &key_path, pem::key);
+    // People have no certificates of their own; feeds may.
+    let client_ca = if section == "http" { pem::file(reader, &ca_path, pem::certificates) } else { Some(None) };
+    let (certificate, key, client_ca) = (certificate?, key?, client_ca?);
+    let (certificate, key) = match (certificate, key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) if client_ca.is_none() => return Some(None),
+        (None, _) => {
+            reader.fault(&certificate_path, "missing: the others of TLS are of no use without it".to_owned());
+            return None;
+        }
+        (Some(_), None) => {
+            reader.fault(&key_path, "missing: the certificate needs its key".to_owned());
+            return None;
+        }
+    };
+    let files = TlsFiles { certificate, key, client_ca };
+    match files.check() {
+        Ok(()) => Some(Some(files)),
+        Err(error) => {
+            let of_ca = matches!(&error, TlsError::File { path, .. } if files.client_ca.as_ref() == Some(path));
+            let path = if of_ca { ca_path } else { key_path };
+            reader.fault(&path, error.to_string());
+            None
+        }
+    }
 }
 
 /// Where users and tokens are.
@@ -66,7 +102,7 @@ pub(super) fn access(
         first_admin,
         proxy,
         local: if open_to(admin).is_some() { Local::Nobody } else { Local::Loopback },
-        secure: false,
+        secure: admin.tls.is_some(),
     })
 }
 

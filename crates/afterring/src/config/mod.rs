@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use console::access::AccessSettings;
 use ingress::sip::SipSettings;
+use ingress::tls::TlsFiles;
 use model::{Language, Numbering, Secret, ShortNumber};
 use routing::text::Texts;
 use routing::{Audience, ClockFace, Keywords, Policy, Ranges};
@@ -90,8 +91,10 @@ pub struct StoreSettings {
 pub struct Listener {
     /// Where it listens; `None`: off.
     pub listen: Option<SocketAddr>,
-    /// What who comes must show; `None` only where nobody but this machine can come.
+    /// What who comes may show.
     pub token: Option<Secret>,
+    /// What it shows to those who come by TLS; `None`: it speaks in the clear.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Calls by HTTP.
@@ -274,6 +277,20 @@ impl Registry {
 /// With what is wrong with it.
 pub fn length_of_time(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     form::duration_between(text, least, most).map_err(|Problems(problems)| problems.join("; "))
+}
+
+/// Where users and tokens are; other settings may be missing or wrong.
+///
+/// # Errors
+/// With the faults of this setting and of the layers themselves.
+pub fn users_place(sources: &Sources) -> Result<PathBuf, Faults> {
+    let mut reader = Reader::open(sources);
+    let store = store(&mut reader);
+    let place = access::users_file(&mut reader, store.as_ref());
+    match place {
+        Some(place) if reader.is_sound() => Ok(place),
+        _ => Err(reader.faults()),
+    }
 }
 
 /// Every setting in force as it may be shown, also when some are wrong.

@@ -17,6 +17,7 @@ use super::proxy::Proxy;
 use super::sessions::{self, Session, SessionKey, Sessions};
 use super::users::{Stamp, User, Users, UsersError, check_name, stamp};
 use super::{Permission, Role, Scope, Viewer, Who, password};
+use crate::audit::{Action, Audit, Entry};
 
 /// Passwords that are compared at one time: each takes a core and 19 MiB for a while, and the gateway has other work.
 const COMPARED: usize = 2;
@@ -162,23 +163,29 @@ impl Access {
         }))
     }
 
-    /// Takes changes of the file while the gateway runs; what can't be used changes nothing. Never returns.
-    pub async fn follow(self) {
+    /// Takes changes of the file while the gateway runs, and notes them; what can't be used changes nothing. Never returns.
+    pub async fn follow(self, audit: Audit) {
         let mut tick = tokio::time::interval(LOOK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             let access = self.clone();
-            drop(tokio::task::spawn_blocking(move || access.refresh()).await);
+            let changes = tokio::task::spawn_blocking(move || access.refresh()).await.unwrap_or_default();
+            for change in changes {
+                let entry = Entry::gateway(self.now(), Action::AccessChanged).detail(change);
+                if let Err(error) = audit.note(entry).await {
+                    tracing::error!(%error, "a change of users is missing in the audit log");
+                }
+            }
         }
     }
 
-    /// Reads the file anew if it has changed. Blocks on the disk.
-    pub fn refresh(&self) {
-        let Some(path) = &self.0.settings.users else { return };
+    /// Reads the file anew if it has changed, and says in words what changed in it. Blocks on the disk.
+    pub fn refresh(&self) -> Vec<String> {
+        let Some(path) = &self.0.settings.users else { return Vec::new() };
         let (before, stamp) = (self.0.known.load_full(), stamp(path));
         if stamp == before.stamp && before.complaint.is_none() {
-            return;
+            return Vec::new();
         }
         // Whoever removes the file by mistake must not open the door, nor shut it: taking somebody away is a change of the file.
         let read = match stamp {
@@ -188,15 +195,18 @@ impl Access {
         match read {
             Ok(users) => {
                 tracing::info!(users = users.users.len(), tokens = users.tokens.len(), "users and tokens read anew");
+                let changes = users.differences(&before.users);
                 self.0.known.store(Arc::new(Known { users, stamp, complaint: None }));
+                changes
             }
             Err(error) if before.complaint.as_ref() != Some(&error) => {
                 tracing::error!(%error, "the file of users can't be used: users and tokens stay as they were");
                 let Known { users, stamp, .. } = &*before;
                 let known = Known { users: users.clone(), stamp: *stamp, complaint: Some(error) };
                 self.0.known.store(Arc::new(known));
+                Vec::new()
             }
-            Err(_) => {}
+            Err(_) => Vec::new(),
         }
     }
 

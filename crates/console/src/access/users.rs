@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -77,7 +77,6 @@ impl UsersError {
 pub(super) type Stamp = Option<(SystemTime, u64, u64)>;
 
 pub(super) fn stamp(path: &Path) -> Stamp {
-    use std::os::unix::fs::MetadataExt as _;
     let file = fs::metadata(path).ok()?;
     Some((file.modified().ok()?, file.len(), file.ino()))
 }
@@ -112,11 +111,17 @@ impl Users {
                 _ => {}
             }
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            // What an administrator writes, the gateway must be able to read: it is whose the directory is.
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let owner = fs::metadata(dir)?;
+            if file.metadata()?.uid() != owner.uid() {
+                // Only root can; for anybody else the file is their own.
+                chown(&new, Some(owner.uid()), Some(owner.gid())).ok();
+            }
             serde_json::to_writer_pretty(&mut file, self)?;
             file.write_all(b"\n")?;
             file.sync_all()?;
             fs::rename(&new, path)?;
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             fs::File::open(dir)?.sync_all()
         };
         write().map_err(|error| UsersError { path: path.to_owned(), why: format!("can't be written: {error}") })
@@ -142,6 +147,30 @@ impl Users {
             }
         }
         Ok(())
+    }
+
+    /// What is otherwise than before, in words.
+    pub(super) fn differences(&self, before: &Self) -> Vec<String> {
+        let mut said = Vec::new();
+        for user in &self.users {
+            match before.user(&user.name) {
+                None => said.push(format!("user {} added as {}", user.name, user.role.as_str())),
+                Some(was) if was.role != user.role => {
+                    said.push(format!("user {} is {}, was {}", user.name, user.role.as_str(), was.role.as_str()));
+                }
+                Some(was) if was.password != user.password => {
+                    said.push(format!("user {} has another password", user.name))
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = before.users.iter().filter(|user| self.user(&user.name).is_none());
+        said.extend(gone.map(|user| format!("user {} removed", user.name)));
+        let new = self.tokens.iter().filter(|token| !before.tokens.contains(token));
+        said.extend(new.map(|token| format!("token {} added for {}", token.name, token.scope.as_str())));
+        let gone = before.tokens.iter().filter(|token| !self.tokens.contains(token));
+        said.extend(gone.map(|token| format!("token {} removed", token.name)));
+        said
     }
 
     /// The user of this name.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use console::access::Local;
 use console::{
-    Access, Audit, DatabaseStatus, JournalView, LogView, Operators, Reading, ReloadView, Status, SystemView,
+    Access, Audit, DatabaseStatus, Handles, JournalView, LogView, Operators, Reading, ReloadView, Status, SystemView,
 };
 use model::{Clock, Numbering};
 use routing::{Condition, Policy};
@@ -75,6 +75,7 @@ pub fn operators(store: HandOver, policy: Policy, clock: Clock) -> Operators {
         clock,
         access: Access::unguarded(Local::Everybody, clock),
         audit: audit(),
+        handles: Handles::passing().unwrap(),
     }
 }
 
