@@ -28,9 +28,9 @@ impl Handles {
     /// When it can't be read or made.
     pub fn open(path: &Path) -> io::Result<Self> {
         match fs::File::open(path) {
-            Ok(mut file) => {
+            Ok(file) => {
                 let mut key = Vec::new();
-                file.by_ref().take(KEY as u64 + 1).read_to_end(&mut key)?;
+                file.take(KEY as u64 + 1).read_to_end(&mut key)?;
                 let key: [u8; KEY] = key
                     .try_into()
                     .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it does not hold 32 octets: remove it"))?;

@@ -25,8 +25,8 @@ pub use api::{
     SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use assets::assets;
-pub use flow::{FlowView, PartView, PointView, StageState, StageView};
 pub use audit::Audit;
+pub use flow::{FlowView, PartView, PointView, StageState, StageView};
 pub use handles::Handles;
 pub use health::{Check, Condition};
 pub use language::PageLanguage;

@@ -9,9 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned,
-};
+use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
@@ -23,9 +21,8 @@ pub(super) struct Pinned(Arc<ClientConfig>);
 impl Pinned {
     /// Trusts the certificate of these files, and shows it where the gateway asks for one. Blocks on the disk.
     pub(super) fn new(files: &TlsFiles) -> io::Result<Self> {
-        let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
-            .and_then(Iterator::collect)
-            .map_err(io::Error::other)?;
+        let chain: Vec<_> =
+            CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect).map_err(io::Error::other)?;
         let own = chain.first().cloned().ok_or_else(|| io::Error::other("no certificate"))?;
         let provider = Arc::new(ring::default_provider());
         let verifier = Arc::new(Only { own, provider: Arc::clone(&provider) });
