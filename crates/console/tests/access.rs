@@ -38,7 +38,6 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/assets/{name}", Everybody),
     ("GET", "/login", Everybody),
     ("POST", "/unmask", Those(Read)),
-    ("POST", "/mask", Those(Read)),
     ("GET", "/", Those(Read)),
     ("GET", "/flow", Those(Read)),
     ("GET", "/database", Those(Read)),
@@ -63,6 +62,8 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("DELETE", "/v1/people/{number}", Those(Administer)),
     ("POST", "/v1/database/force", Those(Operate)),
     ("DELETE", "/v1/database/force", Those(Operate)),
+    // These take away what others need, and come last.
+    ("POST", "/mask", Those(Read)),
     ("POST", "/logout", Those(Read)),
 ];
 
@@ -261,7 +262,7 @@ async fn numbers_are_seen_by_those_who_said_why_and_that_is_noted() {
     let log = ask(gateway.address, "GET", "/v1/audit?action=numbers_shown&who=user:care", &admin, "").await.json();
     assert_eq!(log["entries"].as_array().unwrap().len(), 1, "{log}");
     assert_eq!(log["entries"][0]["reason"], "a test");
-    assert_eq!(log["entries"][0]["until"], "2026-11-23T04:15:00Z");
+    assert_eq!(log["entries"][0]["until"], "2026-11-23T04:15:00.000Z");
     let hidden_again = post_form(gateway.address, "/mask", &care, "next=/flow").await;
     assert_eq!(hidden_again.status, 303);
     assert_eq!(ask(gateway.address, "GET", path, &care, "").await.status, 403);
@@ -287,7 +288,7 @@ async fn what_somebody_did_is_seen_by_them_and_by_administrators() {
         lines,
         [
             "at,who,action,subject,reason,until,detail",
-            "2026-11-23T04:00:00Z,user:care,registered,+86*********01,asked on the phone,,"
+            "2026-11-23T04:00:00.000Z,user:care,registered,+86*********01,asked on the phone,,"
         ]
     );
 }

@@ -125,6 +125,8 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http_server::Listening;
+    use ingress::tls::TlsFiles;
 
     #[test]
     fn a_listener_on_every_address_is_asked_on_this_machine() {
@@ -136,5 +138,37 @@ mod tests {
         ] {
             assert_eq!(reachable(listen.parse().unwrap()).to_string(), asked);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_gateway_with_tls_is_asked_and_known_by_its_certificate_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = |name: &str| {
+            let made = rcgen::generate_simple_self_signed(["gateway.example".to_owned()]).unwrap();
+            let path = |end: &str| dir.path().join(format!("{name}.{end}"));
+            std::fs::write(path("pem"), made.cert.pem()).unwrap();
+            std::fs::write(path("key"), made.signing_key.serialize_pem()).unwrap();
+            TlsFiles { certificate: path("pem"), key: path("key"), client_ca: None }
+        };
+        let (own, other) = (files("own"), files("other"));
+        let bound = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = bound.local_addr().unwrap();
+        let router = axum::Router::new().route("/livez", axum::routing::get(async || "ok"));
+        let stop = tokio_util::sync::CancellationToken::new();
+        let serving = Listening::new(bound, Some(own.clone()), "admin").unwrap().serve(router, stop.clone());
+        // One that says nothing holds up nobody, neither now nor at the end.
+        let silent = std::net::TcpStream::connect(listen).unwrap();
+        let ask = |tls: Option<TlsFiles>| {
+            let listener = Listener { listen: Some(listen), token: None, tls };
+            let asked = move || Peer::new(&listener, Duration::from_secs(20))?.get("/livez");
+            tokio::task::spawn_blocking(asked)
+        };
+        let answer = ask(Some(own)).await.unwrap().unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+        assert!(ask(Some(other)).await.unwrap().is_err(), "another certificate is not it");
+        assert!(ask(None).await.unwrap().map_or(true, |answer| answer.status != 200), "nothing is said in the clear");
+        stop.cancel();
+        serving.await.unwrap();
+        drop(silent);
     }
 }

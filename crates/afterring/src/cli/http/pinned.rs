@@ -100,7 +100,7 @@ impl<In: Transport> Connector<In> for Pinned {
         let name = ServerName::try_from("localhost").map_err(|error| ureq::Error::Io(io::Error::other(error)))?;
         let mut conn = ClientConnection::new(Arc::clone(&self.0), name).map_err(broken)?;
         let mut sock = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        sock.set_timeout_at(details.timeout, details.now);
+        sock.set_timeout(details.timeout);
         conn.complete_io(&mut sock)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(Wrapped { buffers, stream: StreamOwned { conn, sock } })))
