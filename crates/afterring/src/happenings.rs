@@ -111,7 +111,7 @@ async fn closings(audit: &Audit, links: &Links) {
             let before = noted.get(&link.name).copied().unwrap_or(0);
             let ended = match link.last_closed {
                 // One that is bound has not ended yet.
-                Some(closed) if link.state == smpp_client::LinkState::Bound => (link.counts.connects - 1, closed),
+                Some(closed) if link.state == smpp_client::LinkState::Bound => (link.counts.connects.saturating_sub(1), closed),
                 Some(closed) => (link.counts.connects, closed),
                 None => continue,
             };
