@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use console::{
-    ChangeView, Check, Condition, ForceError, ForceRequest, JournalView, LinkOrder, Operators, OrderError, Status,
+    Access, Audit, ChangeView, Check, Condition, ForceError, ForceRequest, Handles, JournalView, LinkOrder, Operators,
+    OrderError, Status,
 };
 use ingress::Counts;
-use model::{Numbering, Secret};
+use model::{Numbering, Timestamp};
 use routing::{Database, RangeName};
 use smpp_client::{LinkState, Links};
 use store::{HandOver, Oldest, Outcome, Store};
@@ -67,6 +68,16 @@ pub struct Watched {
     pub running: Arc<Running>,
 }
 
+/// What stands before everything that operators ask.
+pub struct Door {
+    /// Who is let in.
+    pub access: Access,
+    /// Where it is noted what they do.
+    pub audit: Audit,
+    /// How people are named in addresses.
+    pub handles: Handles,
+}
+
 /// The doors of the core network.
 #[derive(Debug)]
 pub struct Doors {
@@ -98,6 +109,12 @@ impl Admin {
             running,
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// The time by this gateway's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.desk.clock)()
     }
 
     /// No longer ready.
@@ -133,7 +150,8 @@ impl Admin {
 
     /// The operators' side, as the console asks for it.
     #[must_use]
-    pub fn operators(self: Arc<Self>, numbering: Numbering, token: Option<Secret>) -> Operators {
+    pub fn operators(self: Arc<Self>, numbering: Numbering, door: Door) -> Operators {
+        let Door { access, audit, handles } = door;
         let handle = || Arc::clone(&self);
         let (status, force, policy, metrics, ready) = (handle(), handle(), handle(), handle(), handle());
         let (reading, system, order_link, reload, log) = (handle(), handle(), handle(), handle(), handle());
@@ -152,7 +170,9 @@ impl Admin {
             metrics: Arc::new(move || metrics.metrics()),
             ready: Arc::new(move || ready.checks()),
             clock: self.desk.clock,
-            token,
+            access,
+            audit,
+            handles,
         }
     }
 

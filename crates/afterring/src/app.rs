@@ -9,9 +9,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
-use ingress::http::HttpSettings;
+use console::access::{AccessError, AccessSettings};
+use console::audit::{Action, Entry};
+use console::{Access, Audit, Handles};
+use ingress::http::{Admit, HttpSettings};
 use ingress::sip::{Listen, SipSettings};
+use ingress::tls::{TlsError, TlsFiles};
 use ingress::{Counts, Offer};
 use model::Clock;
 use smpp_client::{LinkSettings, Links};
@@ -22,8 +25,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{Admin, Doors, SipDoor, Watched};
+use crate::admin::{Admin, Door, Doors, SipDoor, Watched};
 use crate::database::DatabaseState;
+use crate::happenings;
+use crate::http_server::{Listening, ListeningError};
 use crate::metrics::Metrics;
 use crate::pump::decide::Ear;
 use crate::pump::{Desk, arrivals, decide, dispatch, due, intake, updates};
@@ -54,12 +59,16 @@ pub struct Plan {
     pub http: HttpSettings,
     /// Where calls come in by HTTP; `None`: the caller serves [`Gateway::calls`] itself.
     pub http_listen: Option<SocketAddr>,
+    /// What the calls API shows by TLS.
+    pub http_tls: Option<TlsFiles>,
     /// Calls by SIP.
     pub sip: SipSettings,
     /// Console, operators' API, health and metrics; `None`: the caller serves [`Gateway::admin`] itself.
     pub admin_listen: Option<SocketAddr>,
-    /// What an operator must show, unless only this machine can reach the listener.
-    pub admin_token: Option<model::Secret>,
+    /// What it shows by TLS.
+    pub admin_tls: Option<TlsFiles>,
+    /// Who is let in there, and which tokens the calls API takes.
+    pub access: AccessSettings,
     /// Jitter of the links.
     pub seed: u64,
 }
@@ -76,6 +85,30 @@ pub enum StartError {
         #[source]
         source: StoreError,
     },
+    /// Nobody can be let in.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// What is done can't be noted.
+    #[error("the audit log in {dir} can't be opened", dir = .dir.display())]
+    Audit {
+        /// Where it is.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The key can't be had by which people are named in addresses.
+    #[error("the key {key} can't be read or made", key = .key.display())]
+    Key {
+        /// Its file.
+        key: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// TLS can't be spoken.
+    #[error(transparent)]
+    Tls(TlsError),
     /// An address can't be listened on.
     #[error("can't listen on {listen} ({what})")]
     Listen {
@@ -114,6 +147,7 @@ pub struct Gateway {
     traces: Traces,
     /// The settings in force, and how they are read anew.
     pub running: Arc<Running>,
+    audit: Audit,
     links: Links,
     doors: CancellationToken,
     admin_stop: CancellationToken,
@@ -154,6 +188,7 @@ impl Gateway {
         // 1 the store, which also finds what an earlier life left behind
         let now = (plan.clock)();
         let dir = plan.store.dir.clone();
+        let evidence = plan.store.retention.evidence;
         let database = DatabaseState::open(plan.clock, &dir, plan.database.is_some());
         let open = |source| StartError::Store { dir: dir.clone(), source };
         let local = Embedded::open(plan.store, now).map_err(open)?;
@@ -163,9 +198,15 @@ impl Gateway {
                 HandOver::beside(local.clone(), settings, database.health.clone(), plan.clock).await.map_err(open)?
             }
         };
+        let access = Access::open(plan.access, plan.clock)?;
+        let audit_dir = dir.join("audit");
+        let audit = Audit::open(audit_dir.clone(), evidence);
+        let audit = audit.map_err(|source| StartError::Audit { dir: audit_dir, source })?;
+        let key = dir.join("console.key");
+        let handles = Handles::open(&key).map_err(|source| StartError::Key { key, source })?;
         // 2 listeners are bound before anything runs, so that a taken port stops the start
-        let http = bind_tcp(plan.http_listen, "http").await?;
-        let admin_listener = bind_tcp(plan.admin_listen, "admin").await?;
+        let http = bind_tcp(plan.http_listen, plan.http_tls, "http").await?;
+        let admin_listener = bind_tcp(plan.admin_listen, plan.admin_tls, "admin").await?;
         let sip = SipThread::bind(plan.sip).await?;
         // 3 links to SMSCs
         let tracker = TaskTracker::new();
@@ -184,6 +225,12 @@ impl Gateway {
             wanted: Arc::clone(&wanted),
             metrics: Arc::clone(&metrics),
             live: live.clone(),
+        };
+        let happening = happenings::Watched {
+            audit: audit.clone(),
+            links: links.clone(),
+            health: database.health.clone(),
+            metrics: Arc::clone(&metrics),
         };
         let dispatch_stop = CancellationToken::new();
         let (offers, offered) = mpsc::channel(OFFERS);
@@ -218,19 +265,24 @@ impl Gateway {
                 tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
                 tokio::spawn(running.log().clone().run(plan.clock)),
+                tokio::spawn(access.clone().follow(audit.clone())),
+                tokio::spawn(audit.clone().upkeep(plan.clock)),
+                tokio::spawn(happening.run()),
             ],
             admin: None,
         };
         // 5 the doors of the core network
         let doors = CancellationToken::new();
         let counts = Arc::new(Counts::default());
-        let calls = ingress::http::router(plan.http.clone(), offers.clone(), plan.clock, Arc::clone(&counts));
+        let numbering = plan.http.numbering.clone();
+        let http_settings = admitting(plan.http, access.clone());
+        let calls = ingress::http::router(http_settings, offers.clone(), plan.clock, Arc::clone(&counts));
         let sip_listens = sip.as_ref().map(|door| door.listens.clone()).unwrap_or_default();
         let watched =
             sip.as_ref().map(|door| SipDoor { listens: door.listens.clone(), meter: Arc::clone(&door.meter) });
         tasks.doors.extend(sip.map(|door| door.serve(offers.clone(), plan.clock, Arc::clone(&counts), doors.clone())));
-        let http_addr = http.as_ref().and_then(|listener| listener.local_addr().ok());
-        tasks.doors.extend(http.map(|listener| serve(listener, calls.clone(), doors.clone(), "http")));
+        let http_addr = http.as_ref().map(|(address, _)| *address);
+        tasks.doors.extend(http.map(|(_, listening)| listening.serve(calls.clone(), doors.clone())));
         // 6 what operators see
         let watched = Doors { counts, sip: watched };
         let sources = Watched {
@@ -243,10 +295,14 @@ impl Gateway {
         };
         let state = Arc::new(Admin::new(sources, watched));
         tasks.endless.push(tokio::spawn(Arc::clone(&state).run(dir)));
-        let admin = console::router(Arc::clone(&state).operators(plan.http.numbering, plan.admin_token));
-        let admin_addr = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let door = Door { access, audit: audit.clone(), handles };
+        let admin = console::router(Arc::clone(&state).operators(numbering, door));
+        let admin_addr = admin_listener.as_ref().map(|(address, _)| *address);
         let admin_stop = CancellationToken::new();
-        tasks.admin = admin_listener.map(|listener| serve(listener, admin.clone(), admin_stop.clone(), "admin"));
+        tasks.admin = admin_listener.map(|(_, listening)| listening.serve(admin.clone(), admin_stop.clone()));
+        let started =
+            Entry::gateway((plan.clock)(), Action::Started).detail(concat!("version ", env!("CARGO_PKG_VERSION")));
+        happenings::note(&audit, started).await;
         Ok(Self {
             store,
             database,
@@ -259,6 +315,7 @@ impl Gateway {
             state,
             running,
             traces,
+            audit,
             links,
             doors,
             admin_stop,
@@ -315,6 +372,7 @@ impl Gateway {
             store,
             state,
             traces,
+            audit,
             links,
             doors,
             admin_stop,
@@ -363,12 +421,22 @@ impl Gateway {
         if let Some(admin) = tasks.admin {
             ends_by(deadline, admin).await;
         }
+        let how = if clean { "everything in hand was finished" } else { "something in hand goes on at the next start" };
+        let stopped = Entry::gateway(state.now(), Action::Stopped).detail(how);
+        tokio::time::timeout_at(deadline, happenings::note(&audit, stopped)).await.ok();
         drop(state);
         clean &= tokio::time::timeout_at(deadline, store.local().clone().close()).await.is_ok();
         // The last spans are sent within two seconds, or not at all.
         drop(tokio::task::spawn_blocking(move || traces.stop()).await);
         if clean { Stopped::Drained } else { Stopped::GaveUp }
     }
+}
+
+/// The calls API also takes tokens of the file of users.
+fn admitting(mut http: HttpSettings, access: Access) -> HttpSettings {
+    let needed = http.token.is_some();
+    http.admit = Some(Admit(Arc::new(move |shown| access.admits_calls(shown, needed))));
+    http
 }
 
 /// Waits until everything journaled is decided, and in the database where there is one that may be asked.
@@ -390,19 +458,18 @@ async fn ends_by(deadline: tokio::time::Instant, mut task: JoinHandle<()>) -> bo
     ended
 }
 
-async fn bind_tcp(listen: Option<SocketAddr>, what: &'static str) -> Result<Option<TcpListener>, StartError> {
+async fn bind_tcp(
+    listen: Option<SocketAddr>,
+    tls: Option<TlsFiles>,
+    what: &'static str,
+) -> Result<Option<(SocketAddr, Listening)>, StartError> {
     let Some(listen) = listen else { return Ok(None) };
-    let listener = TcpListener::bind(listen).await;
-    listener.map(Some).map_err(|source| StartError::Listen { listen, what, source })
-}
-
-fn serve(listener: TcpListener, router: Router, stop: CancellationToken, what: &'static str) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        // Answers are small and awaited: never held back for more (RFC 896 and delayed acknowledgements together cost 40 ms).
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(error = %error, listener = what, "a listener ended");
-        }
-    })
+    let fault = |source| StartError::Listen { listen, what, source };
+    let listener = TcpListener::bind(listen).await.map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
+    match Listening::new(listener, tls, what) {
+        Ok(listening) => Ok(Some((address, listening))),
+        Err(ListeningError::Tls(error)) => Err(StartError::Tls(error)),
+        Err(ListeningError::Io(source)) => Err(fault(source)),
+    }
 }

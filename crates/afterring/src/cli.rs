@@ -1,5 +1,6 @@
 //! The command line: which command was asked for, and those that need no gateway of their own.
 
+mod access;
 mod arguments;
 mod call;
 mod health;
@@ -105,6 +106,8 @@ pub fn answer(
         Command::Subscribers(Subscribers::Import(asked)) => subscribers::import(&asked, &sources, clock, terminal)?,
         Command::Subscribers(Subscribers::Export(asked)) => subscribers::export(&asked, &sources, clock, terminal)?,
         Command::Lists(asked) => subscribers::lists::run(&asked, &sources, clock, terminal)?,
+        Command::Users(asked) => access::users(&asked, &sources, terminal)?,
+        Command::Tokens(asked) => access::tokens(&asked, &sources, clock, terminal)?,
         Command::Person(asked) => subscribers::person::run(&asked, &sources, clock, terminal)?,
         Command::Smsc(Smsc::Test(asked)) => smsc::test(&asked, &sources, clock, terminal)?,
         Command::Sip(Sip::Explain(asked)) => sip::explain(&asked, &sources, terminal)?,

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Gateway, Stopped};
+use crate::app::{Gateway, StartError, Stopped};
 use crate::cli::{self, BUG, CONFIGURATION, GAVE_UP, Next, OK, UNAVAILABLE};
 use crate::config::Settings;
 use crate::running::Running;
@@ -69,6 +69,10 @@ async fn run(settings: Settings) -> u8 {
     let links = settings.links.len();
     let mut gateway = match Gateway::start(plan::plan(settings, clock::now, seed, log)).await {
         Ok(gateway) => gateway,
+        Err(error @ (StartError::Access(_) | StartError::Tls(_))) => {
+            unable("can't start", &error);
+            return CONFIGURATION;
+        }
         Err(error) => return unable("can't start", &error),
     };
     tracing::info!(

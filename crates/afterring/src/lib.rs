@@ -8,6 +8,8 @@ pub mod command;
 pub mod config;
 pub mod database;
 pub mod demo;
+mod happenings;
+mod http_server;
 pub mod metrics;
 pub mod open_files;
 pub mod plan;

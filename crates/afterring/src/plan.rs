@@ -14,6 +14,7 @@ use crate::telemetry::Logging;
 pub fn plan(settings: Settings, clock: Clock, seed: u64, log: Logging) -> Plan {
     let http = HttpSettings {
         token: settings.http.listener.token.clone(),
+        admit: None,
         body_limit: settings.http.body_limit,
         batch_limit: settings.http.batch_limit,
         numbering: settings.numbering.clone(),
@@ -32,9 +33,11 @@ pub fn plan(settings: Settings, clock: Clock, seed: u64, log: Logging) -> Plan {
         links: settings.links.clone(),
         http,
         http_listen: settings.http.listener.listen,
+        http_tls: settings.http.listener.tls.clone(),
         sip: settings.sip.clone(),
         admin_listen: settings.admin.listen,
-        admin_token: settings.admin.token.clone(),
+        admin_tls: settings.admin.tls.clone(),
+        access: settings.access.clone(),
         running: Running::new(settings, clock, log),
         seed,
     }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use console::access::Local;
 use console::{
-    AnswerView, ChangeView, Condition, DatabaseStatus, JournalView, LinkReading, LinkView, LogView, Operators, Reading,
-    ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
+    Access, AnswerView, Audit, ChangeView, Condition, DatabaseStatus, Handles, JournalView, LinkReading, LinkView,
+    LogView, Operators, Reading, ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, ShortNumber, Source, Timestamp};
 use routing::text::Texts;
@@ -24,6 +25,11 @@ fn now() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
+/// Where what is made up is kept.
+fn place() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("afterring-screens-{}", std::process::id()))
+}
+
 fn policy() -> Policy {
     let ranges = Ranges::parse("north=8613900000000-8613900999999:50000;south=86138*:200000").unwrap();
     Policy { ranges, ..Policy::new(Service::new(ShortNumber::parse("12599").unwrap()), Texts::shipped().unwrap()) }
@@ -32,8 +38,7 @@ fn policy() -> Policy {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".to_owned());
-    let dir = std::env::temp_dir().join(format!("afterring-screens-{}", std::process::id()));
-    let settings = EmbeddedSettings::new(dir, Duration::from_secs(86_400));
+    let settings = EmbeddedSettings::new(place(), Duration::from_secs(86_400));
     let store = HandOver::alone(Embedded::open(settings, now()).unwrap());
     let live = broadcast::Sender::new(64);
     let policy = Arc::new(policy());
@@ -110,7 +115,9 @@ fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<V
             condition.checks()
         }),
         clock: now,
-        token: None,
+        access: Access::unguarded(Local::Everybody, now),
+        audit: Audit::open(place().join("audit"), Duration::from_secs(86_400)).unwrap(),
+        handles: Handles::passing().unwrap(),
     }
 }
 

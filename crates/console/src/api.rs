@@ -1,5 +1,6 @@
 //! The operators' API on the admin listener: status, subscribers, timelines, ranges, the database switch, health and metrics.
 
+pub(crate) mod audit;
 mod calls;
 mod explain;
 mod flow;
@@ -17,13 +18,13 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::header;
-use axum::middleware::Next;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
-use model::{Clock, Numbering, Secret};
+use model::{Clock, Numbering};
 use routing::Policy;
 use store::{HandOver, Outcome, Store as _};
 use tokio::sync::broadcast;
@@ -35,7 +36,9 @@ pub use self::view::{
     TermsView,
 };
 pub(crate) use self::view::{maybe_rfc3339, rfc3339};
-use crate::Viewer;
+use crate::access::{self, Access, Permission};
+use crate::audit::Audit;
+use crate::handles::Handles;
 use crate::health::{self, Check};
 use crate::pages;
 use crate::reading::Reading;
@@ -76,13 +79,17 @@ pub struct Operators {
     pub ready: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// The time, for new registrations and expiries.
     pub clock: Clock,
-    /// What callers of `/v1/…` show as `Authorization: Bearer …`; `None` asks for nothing and is for loopback listeners only.
-    pub token: Option<Secret>,
+    /// Who may ask for what.
+    pub access: Access,
+    /// Where it is noted who did what.
+    pub audit: Audit,
+    /// How people are named in addresses of pages.
+    pub handles: Handles,
 }
 
 /// What handlers are given.
 #[derive(Clone)]
-struct Api {
+pub(crate) struct Api {
     operators: Operators,
     samples: Samples,
 }
@@ -122,65 +129,78 @@ impl FromRef<Api> for Samples {
 /// | `GET /v1/system` | [`SystemView`]: the version, every setting in force with where it was given, the last reload, what is logged |
 /// | `POST /v1/reload` | reads the settings anew: a [`ReloadView`] of what was applied; 422 with its faults, and then nothing was |
 /// | `POST` `DELETE /v1/log` | a [`LogView`]: another filter for a time, and the settings' own again |
-/// | `GET /livez` `/readyz` `/metrics` | health and metrics, without a token |
+/// | `GET /v1/audit?before=&limit=&who=&action=&format=` | who did what and why, the newest first; JSON or CSV |
+/// | `GET /livez` `/readyz` `/metrics` | health and metrics, for everybody |
 ///
-/// Faults are `{"error":"…"}` with 400 (can't be read), 401 (no or another token), 404 (unknown), 409 (not possible here), 413 (too large), 422 (settings that can't be used), 503 (the
-/// store can't answer now). Numbers are shown in full, with `+`: who may call this may see them.
+/// Faults are `{"error":"…"}` with 400 (can't be read), 401 (nobody known asks), 403 (they may not), 404 (unknown), 409 (not possible here), 413 (too
+/// large), 422 (settings that can't be used), 503 (the store can't answer now, or the audit log can't be written). Numbers are shown in full, with `+`, to those who may see them.
 pub fn router(operators: Operators) -> Router {
     let samples = Samples::new((operators.reading)());
     tokio::spawn(samples.clone().read(Arc::clone(&operators.reading)));
     let pages = pages::router(operators.clone(), samples.clone());
-    let one = put(subscribers::put).get(subscribers::get).delete(subscribers::delete);
-    let guarded = Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/flow", get(flow::flow))
-        .route("/v1/subscribers/{number}", one)
-        .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
-        .route("/v1/subscribers/{number}/calls/{seq}", get(calls::get))
-        .route("/v1/subscribers/{number}/resend", post(resend::resend))
-        .route("/v1/subscribers/{number}/pause", post(resend::pause))
-        .route("/v1/subscribers/{number}/resume", post(resend::resume))
-        .route("/v1/explain", get(explain::explain))
-        .route("/v1/ranges", get(ranges))
-        .route("/v1/campaigns", get(lists::campaigns))
-        .route("/v1/reports", get(reports::get))
-        .route("/v1/lists/{list}", get(lists::page))
-        .route("/v1/lists/{list}/{number}", put(lists::put).get(lists::get).delete(lists::delete))
-        .route("/v1/people/{number}", get(people::get).delete(people::delete))
-        .route("/v1/system", get(system::get))
-        .route("/v1/reload", post(system::reload))
-        .route("/v1/log", post(system::log).delete(system::usual_log))
-        .route("/v1/database/force", post(force::force).delete(force::lift))
-        .route_layer(axum::middleware::from_fn_with_state(operators.clone(), authorize));
+    let access = operators.access.clone();
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics))
-        .merge(guarded)
+        .merge(access::guarded(Permission::Read, reading()))
+        .merge(access::guarded(Permission::SeeNumbers, people()))
+        .merge(access::guarded(Permission::ChangePeople, changing()))
+        .merge(access::guarded(Permission::Operate, operating()))
+        .merge(access::guarded(Permission::Administer, administering()))
+        .merge(access::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Api { operators, samples })
         .merge(pages)
         .merge(crate::assets())
+        .layer(from_fn_with_state(access, access::recognise))
 }
 
-/// Lets nobody through who doesn't show the token. Without one, only requests that no web page on another site can make: a browser says where
-/// a request comes from (Fetch Metadata).
-async fn authorize(State(operators): State<Operators>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let allowed = match &operators.token {
-        Some(token) => {
-            let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-            shown.is_some_and(|shown| same(shown, token.reveal().as_bytes()))
-        }
-        None => headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none"),
-    };
-    if allowed { next.run(request).await } else { Refusal::Unauthorized.into_response() }
+/// For everybody who may look.
+fn reading() -> Router<Api> {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/flow", get(flow::flow))
+        .route("/v1/ranges", get(ranges))
+        .route("/v1/campaigns", get(lists::campaigns))
+        .route("/v1/reports", get(reports::get))
+        .route("/v1/system", get(system::get))
+        .route("/v1/audit", get(audit::page))
 }
 
-/// Compares without telling by the time taken how much was right.
-fn same(shown: &[u8], expected: &[u8]) -> bool {
-    let differing = shown.iter().zip(expected).fold(0, |differing, (a, b)| differing | (a ^ b));
-    shown.len() == expected.len() && std::hint::black_box(differing) == 0
+/// For those who may see numbers.
+fn people() -> Router<Api> {
+    Router::new()
+        .route("/v1/subscribers/{number}", get(subscribers::get))
+        .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
+        .route("/v1/subscribers/{number}/calls/{seq}", get(calls::get))
+        .route("/v1/explain", get(explain::explain))
+        .route("/v1/lists/{list}", get(lists::page))
+        .route("/v1/lists/{list}/{number}", get(lists::get))
+        .route("/v1/people/{number}", get(people::get))
+}
+
+/// For those who may change people.
+fn changing() -> Router<Api> {
+    Router::new()
+        .route("/v1/subscribers/{number}", put(subscribers::put).delete(subscribers::delete))
+        .route("/v1/subscribers/{number}/resend", post(resend::resend))
+        .route("/v1/subscribers/{number}/pause", post(resend::pause))
+        .route("/v1/subscribers/{number}/resume", post(resend::resume))
+        .route("/v1/lists/{list}/{number}", put(lists::put).delete(lists::delete))
+}
+
+/// For those who run the gateway.
+fn operating() -> Router<Api> {
+    Router::new()
+        .route("/v1/database/force", post(force::force).delete(force::lift))
+        .route("/v1/reload", post(system::reload))
+        .route("/v1/log", post(system::log).delete(system::usual_log))
+}
+
+/// For administrators.
+fn administering() -> Router<Api> {
+    Router::new().route("/v1/people/{number}", delete(people::delete))
 }
 
 async fn status(State(operators): State<Operators>) -> Json<Status> {

@@ -9,23 +9,27 @@ pub mod audit;
 mod flow;
 mod frame;
 mod guard;
+mod handles;
 mod health;
 mod ladder;
 mod language;
 mod pages;
 pub mod phones;
 mod reading;
+mod reason;
 pub mod report;
 mod samples;
 mod system;
 
-pub use access::{Permission, Role, Scope, Viewer, Who};
+pub use access::{Access, Permission, Role, Scope, Viewer, Who};
 pub use api::{
     AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
     SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use assets::assets;
+pub use audit::Audit;
 pub use flow::{FlowView, PartView, PointView, StageState, StageView};
+pub use handles::Handles;
 pub use health::{Check, Condition};
 pub use ladder::{Between, Ladder, Rung, Value, Values};
 pub use language::PageLanguage;

@@ -51,6 +51,18 @@ pub struct ReloadView {
     pub faults: Vec<String>,
 }
 
+impl ReloadView {
+    /// In a few words, for the audit log.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        if !self.faults.is_empty() {
+            return format!("refused: {}", self.faults.join("; "));
+        }
+        let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        format!("applied: {}; waits for a restart: {}", list(&self.applied), list(&self.needs_restart))
+    }
+}
+
 /// What is logged.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct LogView {

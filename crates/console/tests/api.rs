@@ -9,9 +9,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use console::access::{AccessSettings, Local};
 use console::{
-    AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, SipPeerView,
-    SipView, Status, router,
+    Access, AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators,
+    SipPeerView, SipView, Status, router,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::Condition as DatabaseState;
@@ -309,12 +310,21 @@ async fn what_cannot_be_forced_says_why() {
 
 #[tokio::test]
 async fn the_token_guards_the_api_and_leaves_health_open() {
-    let gateway = gateway(|operators| operators.token = Some(Secret::new("s3cret".into()))).await;
+    let gateway = gateway(|operators| {
+        let admin_token = Some(Secret::new("s3cret".into()));
+        let settings = AccessSettings { admin_token, ..AccessSettings::none(Local::Loopback) };
+        operators.access = Access::open(settings, noon).unwrap();
+    })
+    .await;
     for headers in
         ["", "authorization: Bearer wrong!\r\n", "authorization: Bearer s3cre\r\n", "authorization: s3cret\r\n"]
     {
         let answer = ask(gateway.address, "GET", "/v1/status", headers, "").await;
-        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")), "{headers}");
+        assert_eq!(
+            (answer.status, answer.header("www-authenticate")),
+            (401, Some("Bearer realm=\"afterring\"")),
+            "{headers}"
+        );
     }
     let shown = "authorization: Bearer s3cret\r\n";
     assert_eq!(ask(gateway.address, "GET", "/v1/status", shown, "").await.status, 200);

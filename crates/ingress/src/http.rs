@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 202 | durable, but for those in `rejected` | `{"accepted":n,"duplicate":n,"rejected":[{"index":i,"id":…,"error":…}]}` |
 //! | 400 | nothing could be read | `{"error":…}`, as for all that follow |
-//! | 401 | a token is set, and it is missing or wrong; with WWW-Authenticate | |
+//! | 401 | a token is asked for, and it is missing or wrong; with WWW-Authenticate | |
 //! | 405 | another method than POST; with Allow | |
 //! | 408 | the body didn't arrive in [`BODY_TIMEOUT`] | |
 //! | 413 | more octets or calls than the limits; nothing was taken | |
@@ -49,11 +49,23 @@ const BUSY_SECONDS: u64 = 1;
 /// Seconds that a peer is asked to wait whose calls could not be stored: it has waited for `answer_timeout` already.
 const UNAVAILABLE_SECONDS: u64 = 1;
 
+/// Says whether a call may be reported with this token, or with none: for tokens that come and go while the gateway runs. Answers at once.
+#[derive(Clone)]
+pub struct Admit(pub Arc<dyn Fn(Option<&[u8]>) -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Admit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Admit")
+    }
+}
+
 /// How the HTTP door behaves.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// The bearer token that every request must carry; `None` lets everyone in.
+    /// The bearer token that requests carry; `None` lets everyone in, unless `admit` says otherwise.
     pub token: Option<Secret>,
+    /// Who else is let in; `None`: nobody else.
+    pub admit: Option<Admit>,
     /// Most octets of a body; 1 MiB by default, some 5,000 calls. Larger batches need a larger limit.
     pub body_limit: usize,
     /// Most calls of a request; 10,000 by default.
@@ -74,6 +86,7 @@ impl HttpSettings {
     pub const fn new(numbering: Numbering) -> Self {
         Self {
             token: None,
+            admit: None,
             body_limit: 1024 * 1024,
             batch_limit: 10_000,
             numbering,
@@ -168,10 +181,16 @@ impl Door {
     }
 
     fn authorise(&self, headers: &HeaderMap) -> Result<(), Answer> {
-        let Some(expected) = &self.token else { return Ok(()) };
         let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
         // Digests have one length, so that comparing them tells nothing of the token's.
-        let right = given.is_some_and(|token| bool::from(Sha256::digest(token).as_slice().ct_eq(expected)));
+        let is_it = |expected: &[u8; 32]| {
+            given.is_some_and(|token| bool::from(Sha256::digest(token).as_slice().ct_eq(expected)))
+        };
+        let right = match (&self.token, &self.settings.admit) {
+            (Some(expected), _) if is_it(expected) => true,
+            (_, Some(Admit(admit))) => admit(given),
+            (expected, None) => expected.is_none(),
+        };
         if right {
             return Ok(());
         }

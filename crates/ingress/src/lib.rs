@@ -8,6 +8,7 @@ mod counts;
 pub mod http;
 mod offer;
 pub mod sip;
+pub mod tls;
 
 pub use caller::read_service_number;
 pub use counts::{Counts, DoorCounts, Refusal, Snapshot};

@@ -34,11 +34,11 @@ mod server;
 mod settings;
 mod sockets;
 mod table;
-mod tls;
 mod trail;
 mod transaction;
 mod uri;
 
+pub use crate::tls::{TlsError, TlsFiles};
 pub use door::{BindError, Door};
 pub use envelope::{Envelope, Fault, Via};
 pub use framer::{Frame, Framer, Lost, MAX_MESSAGE};
@@ -47,8 +47,7 @@ pub use meter::{AnswerSeconds, CallResult, Ended, Meter, PeerStatus, SipStatus};
 pub use peer::{Network, NetworkError};
 pub use release::{Release, ReleaseError, ReleaseTable};
 pub use settings::{
-    CalledFrom, CallerFrom, IdFrom, Last, Limits, Listen, Party, Peer, ReplyTo, Rules, SipSettings, TlsFiles, Transport,
+    CalledFrom, CallerFrom, IdFrom, Last, Limits, Listen, Party, Peer, ReplyTo, Rules, SipSettings, Transport,
 };
-pub use tls::TlsError;
 pub use transaction::Timers;
 pub use uri::{Address, Scheme, Uri};

@@ -1,5 +1,6 @@
 //! What an operator may type: the commands and their arguments. Each is done in the file of its name above this folder.
 
+mod access;
 mod registry;
 mod smsc;
 mod texts;
@@ -11,7 +12,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use model::{Kind, Language, Reason};
 
+use access::{TOKENS_HELP, USERS_HELP};
+
 pub use super::sip::Sip;
+pub use access::{Tokens, Users};
 pub use registry::{Export, Import, Lists, Person, Subscribers};
 pub use smsc::{Smsc, SmscTest};
 pub use texts::{Preview, Texts};
@@ -72,6 +76,12 @@ pub enum Command {
     /// Say what is known of one number, or forget it: for privacy requests
     #[command(subcommand)]
     Person(Person),
+    /// Say who may sign in to the console: users with passwords and roles
+    #[command(subcommand, after_help = USERS_HELP)]
+    Users(Users),
+    /// Say which programs may come in: tokens for feeds and for the operators' API
+    #[command(subcommand, after_help = TOKENS_HELP)]
+    Tokens(Tokens),
     /// Look into SIP messages
     #[command(subcommand)]
     Sip(Sip),

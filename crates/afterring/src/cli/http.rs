@@ -1,5 +1,7 @@
 //! Requests to a running gateway on one of its listeners.
 
+mod pinned;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,6 +9,10 @@ use std::time::Duration;
 use model::Secret;
 use ureq::Agent;
 use ureq::http::Response;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
+
+use self::pinned::Pinned;
 
 use crate::config::Listener;
 
@@ -50,8 +56,19 @@ impl Peer {
         let listen = listener.listen.ok_or(NoAnswer::Off)?;
         // A status is an answer like any other here, and no proxy stands between a machine and itself.
         let settings = Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).proxy(None);
-        let agent = settings.build().new_agent();
-        Ok(Self { agent, base: format!("http://{}", reachable(listen)), token: listener.token.clone() })
+        let settings = settings.build();
+        let address = reachable(listen);
+        let (agent, scheme) = match &listener.tls {
+            None => (settings.new_agent(), "http"),
+            Some(files) => {
+                let pinned = Pinned::new(files).map_err(|error| {
+                    NoAnswer::Unreachable(format!("https://{address}"), format!("its certificate: {error}"))
+                })?;
+                let connector = ().chain(TcpConnector::default()).chain(pinned);
+                (Agent::with_parts(settings, connector, DefaultResolver::default()), "https")
+            }
+        };
+        Ok(Self { agent, base: format!("{scheme}://{address}"), token: listener.token.clone() })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Answer, NoAnswer> {
@@ -108,6 +125,8 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http_server::Listening;
+    use ingress::tls::TlsFiles;
 
     #[test]
     fn a_listener_on_every_address_is_asked_on_this_machine() {
@@ -119,5 +138,37 @@ mod tests {
         ] {
             assert_eq!(reachable(listen.parse().unwrap()).to_string(), asked);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_gateway_with_tls_is_asked_and_known_by_its_certificate_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = |name: &str| {
+            let made = rcgen::generate_simple_self_signed(["gateway.example".to_owned()]).unwrap();
+            let path = |end: &str| dir.path().join(format!("{name}.{end}"));
+            std::fs::write(path("pem"), made.cert.pem()).unwrap();
+            std::fs::write(path("key"), made.signing_key.serialize_pem()).unwrap();
+            TlsFiles { certificate: path("pem"), key: path("key"), client_ca: None }
+        };
+        let (own, other) = (files("own"), files("other"));
+        let bound = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = bound.local_addr().unwrap();
+        let router = axum::Router::new().route("/livez", axum::routing::get(async || "ok"));
+        let stop = tokio_util::sync::CancellationToken::new();
+        let serving = Listening::new(bound, Some(own.clone()), "admin").unwrap().serve(router, stop.clone());
+        // One that says nothing holds up nobody, neither now nor at the end.
+        let silent = std::net::TcpStream::connect(listen).unwrap();
+        let ask = |tls: Option<TlsFiles>| {
+            let listener = Listener { listen: Some(listen), token: None, tls };
+            let asked = move || Peer::new(&listener, Duration::from_secs(20))?.get("/livez");
+            tokio::task::spawn_blocking(asked)
+        };
+        let answer = ask(Some(own)).await.unwrap().unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+        assert!(ask(Some(other)).await.unwrap().is_err(), "another certificate is not it");
+        assert!(ask(None).await.unwrap().map_or(true, |answer| answer.status != 200), "nothing is said in the clear");
+        stop.cancel();
+        serving.await.unwrap();
+        drop(silent);
     }
 }

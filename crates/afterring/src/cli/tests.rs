@@ -272,3 +272,52 @@ fn a_reload_that_reaches_nobody_says_so() {
     assert!(matches!(ran.next, Next::Exit(UNAVAILABLE)), "{}", ran.err);
     assert!(ran.err.contains("no answer from"), "{}", ran.err);
 }
+
+#[test]
+fn users_and_tokens_are_added_and_removed_and_no_secret_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display().to_string();
+    let environment = [("AFTERRING_STORE__DIR", place.as_str())];
+    let secret = dir.path().join("password");
+    std::fs::write(&secret, "correct horse\n").unwrap();
+    let secret = secret.display().to_string();
+    let add = ["users", "add", "anna", "--role", "operator", "--password-file", &secret];
+    assert_eq!(code(&run(&add, &environment)), Some(OK));
+    assert_eq!(code(&run(&add, &environment)), Some(USAGE), "she is there already");
+    assert_eq!(run(&["users", "list"], &environment).out, "anna\toperator\n");
+    assert_eq!(code(&run(&["users", "role", "anna", "admin"], &environment)), Some(OK));
+    let made = run(&["tokens", "add", "feed", "--scope", "ingest"], &environment);
+    let token = made.out.trim();
+    assert!(token.starts_with("aft_") && token.len() == 68, "{token}");
+    assert_eq!(run(&["tokens", "list"], &environment).out, "feed\tingest\t1970-01-01T00:00:01.000Z\n");
+    let file = std::fs::read_to_string(dir.path().join("users.json")).unwrap();
+    assert!(!file.contains(token) && !file.contains("correct horse"), "{file}");
+    assert_eq!(code(&run(&["users", "remove", "bert"], &environment)), Some(USAGE));
+    assert_eq!(code(&run(&["users", "remove", "anna"], &environment)), Some(OK));
+    assert_eq!(run(&["users", "list"], &environment).out, "");
+    std::fs::write(dir.path().join("users.json"), "{").unwrap();
+    assert_eq!(code(&run(&["users", "list"], &environment)), Some(CONFIGURATION));
+}
+
+#[test]
+fn a_listener_that_others_can_reach_needs_somebody_who_may_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display().to_string();
+    let environment = [
+        ("AFTERRING_STORE__DIR", place.as_str()),
+        ("AFTERRING_SERVICE__CODE", "12599"),
+        ("AFTERRING_ADMIN__LISTEN", "0.0.0.0:8081"),
+        ("AFTERRING_HTTP__LISTEN", "0.0.0.0:8080"),
+    ];
+    let refused = run(&["check"], &environment);
+    assert_eq!(code(&refused), Some(CONFIGURATION));
+    for help in ["afterring users add NAME --role admin", "afterring tokens add NAME --scope ingest"] {
+        assert!(refused.err.contains(help), "{}", refused.err);
+    }
+    let tokens = [("console", "read"), ("feed", "ingest")];
+    for (name, scope) in tokens {
+        assert_eq!(code(&run(&["tokens", "add", name, "--scope", scope], &environment)), Some(OK));
+    }
+    let said = run(&["check"], &environment).err;
+    assert!(!said.contains("other machines can reach"), "{said}");
+}

@@ -49,7 +49,7 @@ pub(super) enum Privacy {
 /// How much of a key's value may be shown. What isn't [`Privacy::Open`] may also be read from a file named by `<key>_file`.
 pub(super) fn privacy(path: &str) -> Privacy {
     match path {
-        "database.url" | "http.token" | "admin.token" => Privacy::Secret,
+        "database.url" | "http.token" | "admin.token" | "admin.password" => Privacy::Secret,
         "smsc.urls" => Privacy::Urls,
         _ => Privacy::Open,
     }

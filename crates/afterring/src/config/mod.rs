@@ -9,6 +9,7 @@
 //!        Settings, or Faults: key, place, value, problem, what is valid
 //! ```
 
+mod access;
 mod docs;
 mod fault;
 mod form;
@@ -27,7 +28,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use console::access::AccessSettings;
 use ingress::sip::SipSettings;
+use ingress::tls::TlsFiles;
 use model::{Language, Numbering, Secret, ShortNumber};
 use routing::text::Texts;
 use routing::{Audience, ClockFace, Keywords, Policy, Ranges};
@@ -43,6 +46,7 @@ pub use reader::{Shown, Sources};
 pub use reload::{Origin, Reread};
 pub use show::{digest, effective};
 
+use access::{access, listener};
 use fault::Problems;
 use form::{DAY, HOUR, MINUTE};
 use layer::{Layer, Raw};
@@ -61,6 +65,8 @@ pub struct Settings {
     pub http: HttpDoor,
     /// Console, operators' API, health and metrics.
     pub admin: Listener,
+    /// Who is let in there, and which tokens the calls API takes.
+    pub access: AccessSettings,
     /// How numbers are written in this network.
     pub numbering: Numbering,
     /// What decisions are taken by.
@@ -93,8 +99,10 @@ pub struct StoreSettings {
 pub struct Listener {
     /// Where it listens; `None`: off.
     pub listen: Option<SocketAddr>,
-    /// What who comes must show; `None` only where nobody but this machine can come.
+    /// What who comes may show.
     pub token: Option<Secret>,
+    /// What it shows to those who come by TLS; `None`: it speaks in the clear.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Calls by HTTP.
@@ -283,6 +291,20 @@ pub fn length_of_time(text: &str, least: Duration, most: Duration) -> Result<Dur
     form::duration_between(text, least, most).map_err(|Problems(problems)| problems.join("; "))
 }
 
+/// Where users and tokens are; other settings may be missing or wrong.
+///
+/// # Errors
+/// With the faults of this setting and of the layers themselves.
+pub fn users_place(sources: &Sources) -> Result<PathBuf, Faults> {
+    let mut reader = Reader::open(sources);
+    let store = store(&mut reader);
+    let place = access::users_file(&mut reader, store.as_ref());
+    match place {
+        Some(place) if reader.is_sound() => Ok(place),
+        _ => Err(reader.faults()),
+    }
+}
+
 /// Every setting in force as it may be shown, also when some are wrong.
 #[must_use]
 pub fn in_force(sources: &Sources) -> Vec<Shown> {
@@ -297,6 +319,7 @@ fn settings(reader: &mut Reader, sources: &Sources) -> Option<Settings> {
     let sip = sip::door(reader, numbering.as_ref());
     let http = http(reader);
     let admin = listener(reader, "admin");
+    let access = access(reader, store.as_ref(), admin.as_ref(), http.as_ref().map(|http| &http.listener));
     let mut policy = policy::policy(reader, numbering.as_ref());
     if let (Some(smsc::Smscs { links, updates }), Some(policy)) = (&smscs, &mut policy) {
         policy::take_updates(reader, policy, links, updates.clone());
@@ -319,6 +342,7 @@ fn settings(reader: &mut Reader, sources: &Sources) -> Option<Settings> {
         sip: sip?,
         http: http?,
         admin: admin?,
+        access: access?,
         numbering: numbering?,
         policy: policy?,
         database: database?,
@@ -413,20 +437,6 @@ fn http(reader: &mut Reader) -> Option<HttpDoor> {
         past_limit: past_limit?,
         answer_timeout: answer_timeout?,
     })
-}
-
-/// A listener and its token, which only a listener that nobody else can reach may lack.
-fn listener(reader: &mut Reader, section: &str) -> Option<Listener> {
-    let token_path = format!("{section}.token");
-    let listen = reader.text(&format!("{section}.listen"), form::listen);
-    let token = reader.take(&token_path, token);
-    if let (Some(Some(listen)), Some(None)) = (listen, &token)
-        && !form::is_local(listen)
-    {
-        let problem = format!("missing: {section}.listen is {listen}, which other machines can reach");
-        reader.fault(&token_path, problem);
-    }
-    Some(Listener { listen: listen?, token: token? })
 }
 
 fn token(raw: &Raw) -> Result<Option<Secret>, Problems> {

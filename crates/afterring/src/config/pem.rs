@@ -1,9 +1,20 @@
 //! Files in PEM form: whether they can be read, and hold what they should. They are read anew when they are used; a typing error is better told at the start.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::fault::Problems;
+use super::reader::Reader;
+
+/// The file that a setting names, once it was looked into; `None`: it names none.
+pub(super) fn file(reader: &mut Reader, path: &str, check: fn(&Path) -> Result<(), String>) -> Option<Option<PathBuf>> {
+    reader.text(path, |text| match text {
+        "" => Ok(None),
+        text => check(Path::new(text)).map(|()| Some(PathBuf::from(text))).map_err(Problems::from),
+    })
+}
 
 /// Looks whether a file holds certificates.
 pub(super) fn certificates(path: &Path) -> Result<(), String> {

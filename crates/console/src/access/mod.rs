@@ -1,7 +1,23 @@
 //! Who may see and do what: roles of people, scopes of programs, and what each permits.
 
+mod door;
+mod guard;
+mod limiter;
+mod login;
+mod password;
+mod proxy;
+mod sessions;
+mod users;
+
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use door::{Access, AccessError, AccessSettings, Local};
+pub(crate) use guard::{guarded, recognise};
+pub(crate) use login::router;
+pub use password::hash as hash_password;
+pub use proxy::{Network, Proxy};
+pub use users::{TOKEN_PREFIX, Token, User, Users, UsersError, check_name};
 
 /// What something on the console or in the API asks for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -16,6 +32,22 @@ pub enum Permission {
     Operate,
     /// Forget people, look at the audit log of others.
     Administer,
+}
+
+impl Permission {
+    /// Every one, the least first.
+    pub const ALL: [Self; 5] = [Self::Read, Self::SeeNumbers, Self::ChangePeople, Self::Operate, Self::Administer];
+
+    /// What is said to those who lack it.
+    pub(crate) const fn lacking(self) -> &'static str {
+        match self {
+            Self::Read => "not permitted: reading is not what this token or account is for",
+            Self::SeeNumbers => "not permitted: seeing numbers takes the role care or admin, or a token to read",
+            Self::ChangePeople => "not permitted: changing people takes the role care or admin, or a token to operate",
+            Self::Operate => "not permitted: this takes the role operator or admin, or a token to operate",
+            Self::Administer => "not permitted: this takes the role admin, or admin.token",
+        }
+    }
 }
 
 /// What a person is to the operator.
@@ -69,6 +101,31 @@ pub enum Scope {
     Read,
     /// Read and change everything but what only admins may.
     Operate,
+}
+
+impl Scope {
+    /// Every scope, the least first.
+    pub const ALL: [Self; 3] = [Self::Ingest, Self::Read, Self::Operate];
+
+    /// The word used in files, on the command line and in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Read => "read",
+            Self::Operate => "operate",
+        }
+    }
+
+    /// What it permits on the operators' listener.
+    #[must_use]
+    pub const fn permissions(self) -> &'static [Permission] {
+        match self {
+            Self::Ingest => &[],
+            Self::Read => &[Permission::Read, Permission::SeeNumbers],
+            Self::Operate => &[Permission::Read, Permission::SeeNumbers, Permission::ChangePeople, Permission::Operate],
+        }
+    }
 }
 
 /// Who asks.

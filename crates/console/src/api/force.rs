@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ use super::Operators;
 use super::order;
 use super::refusal::{Refusal, body};
 use super::view::rfc3339;
+use crate::audit::{Action, Entry};
+use crate::{Viewer, reason};
 
 /// The longest that the state may be forced for: a forgotten one ends within a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -70,18 +72,35 @@ pub(super) struct InForce {
 
 pub(super) async fn force(
     State(operators): State<Operators>,
+    viewer: Viewer,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<InForce>, Refusal> {
     let Asked { state: Forced::Abnormal, lasting, reason } = body(bytes)?;
     let lasting = order::lasting(&lasting, LONGEST)
         .ok_or(Refusal::Field { field: "for", why: "not a duration of 1 second to 7 days, like 10m or 1h 30m" })?;
     let reason = order::why(&reason)?;
-    let until = (operators.clock)() + lasting;
-    (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
-    Ok(Json(InForce { state: Forced::Abnormal, until, reason }))
+    let at = (operators.clock)();
+    let until = at + lasting;
+    let audit = operators.audit.clone();
+    let forcing = async move {
+        (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
+        let entry = Entry::of(&viewer, at, Action::DatabaseForced).because(Some(reason.clone())).until(until);
+        Ok((Json(InForce { state: Forced::Abnormal, until, reason }), Some(entry)))
+    };
+    audit.act(forcing).await
 }
 
-pub(super) async fn lift(State(operators): State<Operators>) -> Result<StatusCode, Refusal> {
-    (operators.force)(ForceRequest::Lift)?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn lift(
+    State(operators): State<Operators>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let audit = operators.audit.clone();
+    let reason = reason::of_header(&headers);
+    let lifting = async move {
+        (operators.force)(ForceRequest::Lift)?;
+        let entry = Entry::of(&viewer, (operators.clock)(), Action::DatabaseLifted).because(reason);
+        Ok((StatusCode::NO_CONTENT, Some(entry)))
+    };
+    audit.act(lifting).await
 }

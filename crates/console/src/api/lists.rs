@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::Timestamp;
 use routing::List;
@@ -12,6 +12,8 @@ use store::{CampaignCount, ListEntry, Store as _};
 use super::Operators;
 use super::refusal::{Refusal, number};
 use super::view::rfc3339;
+use crate::audit::{Action, Entry};
+use crate::{Viewer, reason};
 
 /// Entries in one answer.
 const PAGE: usize = 1_000;
@@ -72,21 +74,38 @@ pub(super) async fn get(
 /// Puts a number on a list; who is on it stays as they are.
 pub(super) async fn put(
     State(operators): State<Operators>,
+    viewer: Viewer,
     Path((word, text)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
-    let entry = ListEntry { number, list, source: "api".to_owned(), at: (operators.clock)() };
-    let new = operators.store.put_listed(vec![entry]).await?;
-    Ok(if new > 0 { StatusCode::CREATED } else { StatusCode::OK })
+    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let listing = async move {
+        let at = (operators.clock)();
+        let entry = ListEntry { number, list, source: "api".to_owned(), at };
+        let is_new = operators.store.put_listed(vec![entry]).await? > 0;
+        let noted = Entry::of(&viewer, at, Action::Listed).about_number(number).detail(list.as_str()).because(reason);
+        Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, is_new.then_some(noted)))
+    };
+    audit.act(listing).await
 }
 
 pub(super) async fn delete(
     State(operators): State<Operators>,
+    viewer: Viewer,
     Path((word, text)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
-    let was = operators.store.delete_listed(list, number).await?;
-    if was { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::NotListed) }
+    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let taking_off = async move {
+        if !operators.store.delete_listed(list, number).await? {
+            return Err(Refusal::NotListed);
+        }
+        let noted = Entry::of(&viewer, (operators.clock)(), Action::Unlisted).about_number(number);
+        Ok((StatusCode::NO_CONTENT, Some(noted.detail(list.as_str()).because(reason))))
+    };
+    audit.act(taking_off).await
 }
 
 /// One campaign in one range.

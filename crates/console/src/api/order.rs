@@ -5,9 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::refusal::Refusal;
-
-/// The longest reason, in characters; it is shown in a line.
-const LONGEST_REASON: usize = 200;
+use crate::reason;
 
 /// A length of time as people write it, from a second to the longest.
 pub(super) fn lasting(text: &str, longest: Duration) -> Option<Duration> {
@@ -18,10 +16,7 @@ pub(super) fn lasting(text: &str, longest: Duration) -> Option<Duration> {
 
 /// A reason that can be shown in a line.
 pub(super) fn why(text: &str) -> Result<String, Refusal> {
-    let reason = text.trim();
-    let fits = (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
-    let refusal = Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" };
-    if fits { Ok(reason.to_owned()) } else { Err(refusal) }
+    reason::read(text).ok_or(Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line" })
 }
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use serde::de::DeserializeOwned;
 use store::StoreError;
 
 use super::force::ForceError;
+use crate::audit::AuditError;
 use crate::system::OrderError;
 
 /// A fault of the caller, or of the gateway.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("an Authorization header with the bearer token is required")]
-    Unauthorized,
     #[error("'number': {0}")]
     Number(NumberError),
     #[error("{0}")]
@@ -47,6 +46,8 @@ pub(crate) enum Refusal {
     Force(#[from] ForceError),
     #[error(transparent)]
     Order(#[from] OrderError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     #[error("the store can't answer now: {0}")]
     Store(#[from] StoreError),
 }
@@ -54,7 +55,6 @@ pub(crate) enum Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Number(_)
             | Self::Body(_)
             | Self::Unread
@@ -68,19 +68,22 @@ impl IntoResponse for Refusal {
             | Self::NoSuchMessage
             | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
             Self::NotAgain | Self::TextGone | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
-            Self::Busy | Self::Force(ForceError::Stopping) | Self::Order(OrderError::Stopping) | Self::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Busy
+            | Self::Force(ForceError::Stopping)
+            | Self::Order(OrderError::Stopping)
+            | Self::Audit(_)
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if let Self::Store(error) = &self {
             tracing::error!(error = error as &dyn std::error::Error, "the operators' API could not reach the store");
         }
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         match self {
-            Self::Unauthorized => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
-            Self::Busy | Self::Store(_) | Self::Force(ForceError::Stopping) | Self::Order(OrderError::Stopping) => {
-                (status, [(header::RETRY_AFTER, "5")], body).into_response()
-            }
+            Self::Busy
+            | Self::Store(_)
+            | Self::Force(ForceError::Stopping)
+            | Self::Order(OrderError::Stopping)
+            | Self::Audit(_) => (status, [(header::RETRY_AFTER, "5")], body).into_response(),
             _ => (status, body).into_response(),
         }
     }

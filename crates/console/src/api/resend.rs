@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use model::{AlertId, Kind, Msisdn, Timestamp};
 use routing::{Event, Resend};
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,12 @@ use store::{Outcome, Seq, Store as _};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::timeout;
 
+use super::Operators;
 use super::order;
 use super::refusal::{Refusal, body, number};
 use super::subscribers::SubscriberView;
-use super::{Operators, Viewer};
+use crate::Viewer;
+use crate::audit::{Action, Entry};
 
 /// Events of the person among which the message is looked for: those that a timeline shows at most.
 const MOST: usize = 1_000;
@@ -49,13 +51,23 @@ pub(crate) struct SentAgain {
     pub(crate) alert: Option<AlertId>,
 }
 
-/// Sends one of a person's messages again; `by` as the audit log names who wants that.
+/// Sends one of a person's messages again, and notes who wants that and why.
 pub(crate) async fn send_again(
-    operators: &Operators,
+    operators: Operators,
+    viewer: &Viewer,
     called: Msisdn,
     alert: AlertId,
-    by: String,
+    why: String,
 ) -> Result<SentAgain, Refusal> {
+    let by = viewer.name();
+    let entry = Entry::of(viewer, (operators.clock)(), Action::SentAgain).about_number(called).because(Some(why));
+    let entry = entry.detail(format!("alert {}", alert.0));
+    let audit = operators.audit.clone();
+    let sending = async move { Ok((journaled(&operators, called, alert, by).await?, Some(entry))) };
+    audit.act(sending).await
+}
+
+async fn journaled(operators: &Operators, called: Msisdn, alert: AlertId, by: String) -> Result<SentAgain, Refusal> {
     let timeline = operators.store.timeline(called, MOST).await?;
     let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
     let earlier = alerts.find(|known| known.id == alert && known.to == called).ok_or(Refusal::NoSuchMessage)?;
@@ -107,16 +119,14 @@ async fn outcome(live: &mut broadcast::Receiver<std::sync::Arc<Vec<Outcome>>>, s
 
 pub(super) async fn resend(
     State(operators): State<Operators>,
-    viewer: Option<Extension<Viewer>>,
+    viewer: Viewer,
     Path(text): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<SentAgain>), Refusal> {
     let number = number(&operators.numbering, &text)?;
     let AskedAgain { alert, reason: why } = body(bytes)?;
     let why = order::why(&why)?;
-    let by = viewer.map_or_else(|| "api".to_owned(), |Extension(viewer)| viewer.name());
-    let sent = send_again(&operators, number, AlertId(alert), by.clone()).await?;
-    tracing::info!(called = %number, alert, by, reason = why, state = sent.state, "a message is sent again on request");
+    let sent = send_again(operators, &viewer, number, AlertId(alert), why).await?;
     Ok((StatusCode::ACCEPTED, Json(sent)))
 }
 
@@ -136,6 +146,7 @@ struct AskedResume {
 
 pub(super) async fn pause(
     State(operators): State<Operators>,
+    viewer: Viewer,
     Path(text): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<SubscriberView>, Refusal> {
@@ -147,35 +158,42 @@ pub(super) async fn pause(
         why: "not a duration like 8h, of at least a second and at most the longest pause there may be",
     })?;
     let why = order::why(&why)?;
-    let subscriber = hold(&operators, number, Some((operators.clock)() + lasting)).await?;
-    tracing::info!(called = %number, reason = why, "alerts are held on request");
-    Ok(Json(subscriber))
+    let until = (operators.clock)() + lasting;
+    Ok(Json(hold(operators, &viewer, number, Some(until), why).await?))
 }
 
 /// Ends the pause; the person's own window of the day stays.
 pub(super) async fn resume(
     State(operators): State<Operators>,
+    viewer: Viewer,
     Path(text): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<SubscriberView>, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let AskedResume { reason: why } = body(bytes)?;
     let why = order::why(&why)?;
-    let subscriber = hold(&operators, number, None).await?;
-    tracing::info!(called = %number, reason = why, "alerts are no longer held on request");
-    Ok(Json(subscriber))
+    Ok(Json(hold(operators, &viewer, number, None, why).await?))
 }
 
 /// Holds a person's alerts until then, or no longer. Their box is looked at, so that what waits is told at once or at the new end; should this end before the
 /// look is journaled, it is told when the pause would have ended.
 pub(crate) async fn hold(
-    operators: &Operators,
+    operators: Operators,
+    viewer: &Viewer,
     called: Msisdn,
     until: Option<Timestamp>,
+    why: String,
 ) -> Result<SubscriberView, Refusal> {
-    let mut subscriber = operators.store.subscriber(called).await?.ok_or(Refusal::NotRegistered)?;
-    subscriber.paused_until = until;
-    operators.store.put_subscriber(subscriber.clone()).await?;
-    operators.store.local().append(vec![Event::Due { called }]).await?;
-    Ok(SubscriberView::from(subscriber))
+    let action = if until.is_some() { Action::Paused } else { Action::Resumed };
+    let entry = Entry::of(viewer, (operators.clock)(), action).about_number(called).because(Some(why));
+    let entry = Entry { until, ..entry };
+    let audit = operators.audit.clone();
+    let holding = async move {
+        let mut subscriber = operators.store.subscriber(called).await?.ok_or(Refusal::NotRegistered)?;
+        subscriber.paused_until = until;
+        operators.store.put_subscriber(subscriber.clone()).await?;
+        operators.store.local().append(vec![Event::Due { called }]).await?;
+        Ok((SubscriberView::from(subscriber), Some(entry)))
+    };
+    audit.act(holding).await
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{Language, Numbering, Timestamp};
 use routing::{ClockFace, DayWindow, Subscriber, SubscriberStatus};
@@ -14,6 +14,8 @@ use store::Store as _;
 use super::Operators;
 use super::refusal::{Refusal, body, number};
 use super::view::{maybe_rfc3339, rfc3339};
+use crate::audit::{Action, Entry};
+use crate::{Viewer, reason};
 
 /// A subscriber as the API shows it.
 #[derive(Serialize)]
@@ -109,17 +111,28 @@ impl Change {
 /// Registers, or changes a registration. Two changes of one number at the same time: the later wins whole.
 pub(super) async fn put(
     State(operators): State<Operators>,
+    viewer: Viewer,
     Path(text): Path<String>,
+    headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let change: Change = body(bytes)?;
-    let known = operators.store.subscriber(number).await?;
-    let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    let mut subscriber = known.unwrap_or_else(|| Subscriber::new(number, (operators.clock)()));
-    change.apply(&mut subscriber, &operators.numbering)?;
-    operators.store.put_subscriber(subscriber.clone()).await?;
-    Ok((status, Json(SubscriberView::from(subscriber))).into_response())
+    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let changing = async move {
+        let at = (operators.clock)();
+        let known = operators.store.subscriber(number).await?;
+        let (status, action) = match known {
+            Some(_) => (StatusCode::OK, Action::RegistrationChanged),
+            None => (StatusCode::CREATED, Action::Registered),
+        };
+        let mut subscriber = known.unwrap_or_else(|| Subscriber::new(number, at));
+        change.apply(&mut subscriber, &operators.numbering)?;
+        operators.store.put_subscriber(subscriber.clone()).await?;
+        let entry = Entry::of(&viewer, at, action).about_number(number).because(reason);
+        Ok(((status, Json(SubscriberView::from(subscriber))).into_response(), Some(entry)))
+    };
+    audit.act(changing).await
 }
 
 pub(super) async fn get(State(operators): State<Operators>, Path(text): Path<String>) -> Result<Response, Refusal> {
@@ -130,12 +143,18 @@ pub(super) async fn get(State(operators): State<Operators>, Path(text): Path<Str
 
 pub(super) async fn delete(
     State(operators): State<Operators>,
+    viewer: Viewer,
     Path(text): Path<String>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let number = number(&operators.numbering, &text)?;
-    if operators.store.delete_subscriber(number).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Refusal::NotRegistered)
-    }
+    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let deleting = async move {
+        if !operators.store.delete_subscriber(number).await? {
+            return Err(Refusal::NotRegistered);
+        }
+        let entry = Entry::of(&viewer, (operators.clock)(), Action::Unregistered).about_number(number).because(reason);
+        Ok((StatusCode::NO_CONTENT, Some(entry)))
+    };
+    audit.act(deleting).await
 }

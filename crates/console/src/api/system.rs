@@ -6,14 +6,17 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
 use super::Operators;
 use super::order::{lasting, why};
 use super::refusal::{Refusal, body};
-use crate::system::{LogView, LogWish, ReloadView, SystemView};
+use crate::Viewer;
+use crate::audit::{Action, Entry};
+use crate::reason::of_header;
+use crate::system::{LogView, LogWish, OrderError, ReloadView, SystemView};
 
 /// The longest that another filter logs: a forgotten one ends within a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -41,14 +44,21 @@ struct Refused {
 /// 200 with what was applied, or 422 with every fault: then all is as it was.
 pub(super) async fn reload(
     State(operators): State<Operators>,
+    viewer: Viewer,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let Reload { reason } = body(bytes)?;
     let reason = reason.as_deref().map(why).transpose()?;
     tracing::info!(reason, "the settings are read anew, as was asked");
-    // Files are read: on a thread that nobody else waits for, and to the end, also when the caller goes away.
-    let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
-    let view = read.map_err(|_| Refusal::Order(crate::OrderError::Stopping))?;
+    let audit = operators.audit.clone();
+    let reading = async move {
+        // Files are read: on a thread that nobody else waits for.
+        let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
+        let view = read.map_err(|_| Refusal::Order(OrderError::Stopping))?;
+        let entry = Entry::of(&viewer, view.at, Action::Reloaded).because(reason).detail(view.summary());
+        Ok::<_, Refusal>((view, Some(entry)))
+    };
+    let view = audit.act(reading).await?;
     if view.faults.is_empty() {
         return Ok(Json(view).into_response());
     }
@@ -67,6 +77,7 @@ struct Asked {
 
 pub(super) async fn log(
     State(operators): State<Operators>,
+    viewer: Viewer,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<LogView>, Refusal> {
     let Asked { filter, lasting: asked, reason } = body(bytes)?;
@@ -76,12 +87,30 @@ pub(super) async fn log(
     if filter.trim().is_empty() || filter.len() > 1000 {
         return Err(Refusal::Field { field: "filter", why: "a level, or target=level separated by commas" });
     }
-    let until = (operators.clock)() + lasting;
-    let view = (operators.log)(Some(LogWish { filter, until }))?;
-    tracing::info!(filter = view.filter, %until, reason, "logging by another filter for a while");
-    Ok(Json(view))
+    let at = (operators.clock)();
+    let until = at + lasting;
+    let audit = operators.audit.clone();
+    let logging = async move {
+        let view = (operators.log)(Some(LogWish { filter, until }))?;
+        tracing::info!(filter = view.filter, %until, reason, "logging by another filter for a while");
+        let entry = Entry::of(&viewer, at, Action::LogLevel).because(Some(reason)).until(until);
+        let entry = entry.detail(view.filter.clone());
+        Ok((Json(view), Some(entry)))
+    };
+    audit.act(logging).await
 }
 
-pub(super) async fn usual_log(State(operators): State<Operators>) -> Result<Json<LogView>, Refusal> {
-    Ok(Json((operators.log)(None)?))
+pub(super) async fn usual_log(
+    State(operators): State<Operators>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<Json<LogView>, Refusal> {
+    let audit = operators.audit.clone();
+    let ending = async move {
+        let view = (operators.log)(None)?;
+        let entry = Entry::of(&viewer, (operators.clock)(), Action::LogLevel).because(of_header(&headers));
+        let entry = entry.detail(view.filter.clone());
+        Ok((Json(view), Some(entry)))
+    };
+    audit.act(ending).await
 }

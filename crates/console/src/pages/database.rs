@@ -16,17 +16,18 @@ use super::shell::{Screen, condition};
 use super::table::{Cell, Column, Table, Tone, grouped, shown_time};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, live};
-use crate::Permission;
 use crate::api::{DatabaseStatus, ForceRequest};
+use crate::audit::{Action, Entry};
 use crate::reading::{Reading, Series};
 use crate::samples::Span;
+use crate::{Permission, access};
 
 pub(super) fn routes() -> Router<Arc<Console>> {
+    let orders = Router::new().route("/database/force", post(force)).route("/database/lift", post(lift));
     Router::new()
         .route("/database", get(page))
         .route("/database/events", get(events))
-        .route("/database/force", post(force))
-        .route("/database/lift", post(lift))
+        .merge(access::guarded(Permission::Operate, orders))
 }
 
 /// A time in which the database was not used, and what that cost.
@@ -289,14 +290,24 @@ async fn force(visit: Visit, Form(asked): Form<Forced>) -> Result<Response, Faul
         return Err(Fault::Form(visit.l.pick("1 minute to 7 days", "1 分钟至 7 天")));
     }
     let until = visit.now + Duration::from_secs(asked.minutes * 60);
-    let order = ForceRequest::Abnormal { until, reason };
-    (visit.console.operators.force)(order).map_err(|error| Fault::Refused(error.to_string()))?;
-    Ok(visit.done("/database").into_response())
+    let entry = Entry::of(&visit.viewer, visit.now, Action::DatabaseForced).because(Some(reason.clone())).until(until);
+    order(&visit, ForceRequest::Abnormal { until, reason }, entry).await
 }
 
 async fn lift(visit: Visit, Form(asked): Form<super::visit::Reasoned>) -> Result<Response, Fault> {
     visit.needs(Permission::Operate)?;
-    let _reason = visit.reason(&asked.reason)?;
-    (visit.console.operators.force)(ForceRequest::Lift).map_err(|error| Fault::Refused(error.to_string()))?;
+    let reason = visit.reason(&asked.reason)?;
+    let entry = Entry::of(&visit.viewer, visit.now, Action::DatabaseLifted).because(Some(reason));
+    order(&visit, ForceRequest::Lift, entry).await
+}
+
+/// Does as ordered, and notes it.
+async fn order(visit: &Visit, request: ForceRequest, entry: Entry) -> Result<Response, Fault> {
+    let force = Arc::clone(&visit.console.operators.force);
+    let ordering = async move {
+        force(request).map_err(|error| Fault::Refused(error.to_string()))?;
+        Ok(((), Some(entry)))
+    };
+    visit.console.operators.audit.act::<(), Fault>(ordering).await?;
     Ok(visit.done("/database").into_response())
 }

@@ -17,11 +17,12 @@ use super::table::{Cell, Column, Table, Tone};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, live};
 use crate::api::LinkView;
+use crate::audit::{Action, Entry};
 use crate::flow::{LATELY, NOW};
 use crate::reading::{LinkReading, Reading};
 use crate::samples::{Span, rate};
 use crate::system::{LinkOrder, LinkWish};
-use crate::{PageLanguage, Permission};
+use crate::{PageLanguage, Permission, access};
 
 /// Lines in one chart: more can't be told apart.
 const DRAWN: usize = 6;
@@ -30,7 +31,9 @@ const DRAWN: usize = 6;
 const LONGEST_MINUTES: u64 = 24 * 60;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
-    Router::new().route("/links", get(page)).route("/links/events", get(events)).route("/links/order", post(order))
+    let orders = Router::new().route("/links/order", post(order));
+    let looks = Router::new().route("/links", get(page)).route("/links/events", get(events));
+    looks.merge(access::guarded(Permission::Operate, orders))
 }
 
 #[derive(Template)]
@@ -247,7 +250,7 @@ struct Ordered {
 
 async fn order(visit: Visit, Form(asked): Form<Ordered>) -> Result<Response, Fault> {
     visit.needs(Permission::Operate)?;
-    let _reason = visit.reason(&asked.reason)?;
+    let reason = visit.reason(&asked.reason)?;
     let until = match asked.minutes {
         Some(minutes) if (1..=LONGEST_MINUTES).contains(&minutes) => visit.now + Duration::from_secs(minutes * 60),
         Some(_) | None if asked.what == "rebind" => visit.now,
@@ -260,7 +263,16 @@ async fn order(visit: Visit, Form(asked): Form<Ordered>) -> Result<Response, Fau
         _ => return Err(Fault::Form(visit.l.pick("drain, unbind or rebind", "drain、unbind 或 rebind"))),
     };
     let link = Some(asked.link).filter(|name| name != "all");
-    let order = LinkOrder { link, what };
-    (visit.console.operators.order_link)(order).map_err(|error| Fault::Refused(error.to_string()))?;
+    let mut entry = Entry::of(&visit.viewer, visit.now, Action::LinkOrdered).because(Some(reason)).detail(asked.what);
+    entry = entry.about(link.clone().unwrap_or_else(|| "all links".to_owned()));
+    if what != LinkWish::Rebind {
+        entry = entry.until(until);
+    }
+    let order_link = Arc::clone(&visit.console.operators.order_link);
+    let ordering = async move {
+        order_link(LinkOrder { link, what }).map_err(|error| Fault::Refused(error.to_string()))?;
+        Ok(((), Some(entry)))
+    };
+    visit.console.operators.audit.act::<(), Fault>(ordering).await?;
     Ok(visit.done("/links").into_response())
 }

@@ -16,18 +16,15 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::DefaultBodyLimit;
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use self::visit::Visit;
 use crate::api::Operators;
-use crate::guard;
 use crate::samples::Samples;
-use crate::{Permission, Viewer, Who};
+use crate::{Permission, access, guard};
 
 /// The largest form in bytes: a number and a reason, percent-encoded.
 const FORM_LIMIT: usize = 16 * 1024;
@@ -45,33 +42,16 @@ pub(crate) struct Console {
 /// Every page, each under the address of its screen ([`shell::Screen::path`]).
 pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
     let console = Arc::new(Console { operators, samples, places: Arc::new(Semaphore::new(live::VIEWERS)) });
-    Router::new()
+    let pages = Router::new()
         .route("/", get(async || Redirect::to("/flow")))
         .route("/live", get(banner))
         .merge(flow::routes())
         .merge(database::routes())
-        .merge(links::routes())
+        .merge(links::routes());
+    access::guarded(Permission::Read, pages)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&console), let_in))
         .layer(axum::middleware::from_fn(guard::guard))
         .with_state(console)
-}
-
-/// Lets in whoever is on this machine, where there is no token.
-async fn let_in(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
-    if console.operators.token.is_some() {
-        return (StatusCode::FORBIDDEN, "nobody is signed in").into_response();
-    }
-    let may = [
-        Permission::Read,
-        Permission::SeeNumbers,
-        Permission::ChangePeople,
-        Permission::Operate,
-        Permission::Administer,
-    ];
-    let viewer = Viewer { who: Who::Local, may: may.to_vec(), unmasked_until: None, csrf: None };
-    request.extensions_mut().insert(viewer);
-    next.run(request).await
 }
 
 /// The banner alone, for pages that have nothing else to tell live.

@@ -116,6 +116,9 @@ pub(crate) enum Fault {
     /// A form was filled in wrongly.
     #[error("{0}")]
     Form(&'static str),
+    /// It can't be noted.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::AuditError),
     /// The gateway did not take an order.
     #[error("{0}")]
     Refused(String),
@@ -305,7 +308,7 @@ impl IntoResponse for Fault {
                 tracing::error!(%error, "a page could not be drawn");
                 StatusCode::INTERNAL_SERVER_ERROR
             }
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Audit(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Form(_) => StatusCode::BAD_REQUEST,

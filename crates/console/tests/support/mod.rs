@@ -10,9 +10,15 @@
 )]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use console::{DatabaseStatus, JournalView, LogView, Operators, Reading, ReloadView, Status, SystemView};
+use console::access::Local;
+use console::{
+    Access, Audit, DatabaseStatus, Handles, JournalView, LogView, Operators, Reading, ReloadView, Status, SystemView,
+};
 use model::{Clock, Numbering};
 use routing::{Condition, Policy};
 use store::HandOver;
@@ -67,15 +73,27 @@ pub fn operators(store: HandOver, policy: Policy, clock: Clock) -> Operators {
         metrics: Arc::new(String::new),
         ready: Arc::new(Vec::new),
         clock,
-        token: None,
+        access: Access::unguarded(Local::Everybody, clock),
+        audit: audit(),
+        handles: Handles::passing().unwrap(),
     }
+}
+
+/// An audit log of its own, where nobody else looks.
+pub fn audit() -> Audit {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("audit-{}-{next}", std::process::id()));
+    Audit::open(dir, Duration::from_secs(3600)).unwrap()
 }
 
 /// Serves until the test's runtime ends.
 pub async fn serve(router: axum::Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    tokio::spawn(async move {
+        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.unwrap()
+    });
     address
 }
 

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::framer::{Frame, Framer};
 use super::listener::Accepted;
 use super::meter::Ended;
-use super::tls;
+use crate::tls;
 
 /// Most messages that are handed over together, so that no connection keeps the others waiting.
 const BURST: usize = 64;

@@ -25,7 +25,7 @@ use super::meter::Meter;
 use super::server::{Handed, Outcome, Server};
 use super::settings::{Listen, SipSettings, Transport};
 use super::sockets;
-use super::tls::{Credentials, TlsError};
+use crate::tls::{Credentials, TlsError};
 use crate::{Counts, Intake, Offer, Refusal, Stored};
 
 /// Connections that may wait for the pump to let them live; others wait in the system.
@@ -120,7 +120,7 @@ impl Door {
             return Ok(None);
         }
         let files = self.settings.tls.clone().ok_or(TlsError::Missing)?;
-        Credentials::read(files).map(Some)
+        Credentials::read(files, "sip").map(Some)
     }
 
     /// Where it listens, with the ports that the system chose, in the order of the settings.

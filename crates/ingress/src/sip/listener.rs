@@ -15,7 +15,7 @@ use super::log_pace::{LINES, LogPace};
 use super::meter::{Ended, Meter};
 use super::settings::{Listen, SipSettings, Transport};
 use super::sockets;
-use super::tls::Credentials;
+use crate::tls::Credentials;
 
 /// How long to wait when no connection can be had: there are no file descriptors or no memory, and asking again at once costs processor.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use model::{Numbering, Reason};
@@ -11,6 +10,7 @@ use model::{Numbering, Reason};
 use super::peer::Network;
 use super::release::ReleaseTable;
 use super::transaction::Timers;
+use crate::tls::TlsFiles;
 
 /// All that the door is told.
 #[derive(Clone, Debug)]
@@ -47,17 +47,6 @@ pub enum Transport {
     Tcp,
     /// A stream within TLS.
     Tls,
-}
-
-/// The files of `tls` listeners, in PEM form; they are read anew when they change.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TlsFiles {
-    /// Our certificate, and those that vouch for it.
-    pub certificate: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-    /// Authorities that must vouch for a peer's certificate; `None`: peers need none.
-    pub client_ca: Option<PathBuf>,
 }
 
 /// What is kept at most; each holds for all listeners together.

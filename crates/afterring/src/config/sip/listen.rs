@@ -1,7 +1,5 @@
 //! Where the SIP door listens, and what its `tls` listeners show.
 
-use std::path::{Path, PathBuf};
-
 use ingress::sip::{Listen, TlsError, TlsFiles, Transport};
 
 use super::all;
@@ -40,9 +38,9 @@ fn clash(one: &Listen, other: &Listen) -> bool {
 
 /// The files of `tls` listeners.
 pub(super) fn tls(reader: &mut Reader, listens: Option<&[Listen]>) -> Option<Option<TlsFiles>> {
-    let certificate = file(reader, "sip.tls_certificate", pem::certificates);
-    let key = file(reader, "sip.tls_key", pem::key);
-    let client_ca = file(reader, "sip.tls_client_ca", pem::certificates);
+    let certificate = pem::file(reader, "sip.tls_certificate", pem::certificates);
+    let key = pem::file(reader, "sip.tls_key", pem::key);
+    let client_ca = pem::file(reader, "sip.tls_client_ca", pem::certificates);
     let (certificate, key, client_ca) = (certificate?, key?, client_ca?);
     let listen = listens?.iter().find(|listen| listen.transport == Transport::Tls);
     let missing = |path: &str| {
@@ -82,10 +80,3 @@ fn at(files: &TlsFiles, error: &TlsError) -> &'static str {
 }
 
 const USELESS: &str = "nothing listens by TLS: add tls://address:5061 to sip.listen, or leave this out";
-
-fn file(reader: &mut Reader, path: &str, check: fn(&Path) -> Result<(), String>) -> Option<Option<PathBuf>> {
-    reader.text(path, |text| match text {
-        "" => Ok(None),
-        text => check(Path::new(text)).map(|()| Some(PathBuf::from(text))).map_err(Problems::from),
-    })
-}

@@ -1,4 +1,4 @@
-//! TLS of the SIP door: rustls with our certificate, and authorities that vouch for peers where they must show one.
+//! TLS of the doors: rustls with our certificate, and authorities that vouch for peers where they must show one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, Error, RootCertStore, ServerConfig};
 
-use super::settings::TlsFiles;
+/// The files of listeners with TLS, in PEM form; they are read anew when they change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// Our certificate, and those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Authorities that must vouch for a peer's certificate; `None`: peers need none.
+    pub client_ca: Option<PathBuf>,
+}
 
 /// Why TLS can't be spoken with these files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +107,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 /// The files as they were when they last made sense.
 #[derive(Debug)]
-pub(super) struct Credentials {
+pub struct Credentials {
+    /// Whose they are, for the log.
+    whose: &'static str,
     files: TlsFiles,
     stamps: Vec<Option<(SystemTime, u64)>>,
     config: Arc<ServerConfig>,
@@ -107,25 +118,36 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the files. Blocks on the disk.
-    pub(super) fn read(files: TlsFiles) -> Result<Self, TlsError> {
+    /// Reads the files of `whose` listener. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When they can't be used.
+    pub fn read(files: TlsFiles, whose: &'static str) -> Result<Self, TlsError> {
         let stamps = files.stamps();
         let config = files.load()?;
-        Ok(Self { files, stamps, config, complaint: None })
+        Ok(Self { whose, files, stamps, config, complaint: None })
+    }
+
+    /// What handshakes are made with.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
     }
 
     /// Reads the files anew if they have changed; what can't be used changes nothing, and is tried again the next time, since
     /// files are not replaced in one instant. Blocks on the disk.
-    pub(super) fn refresh(&mut self) -> Arc<ServerConfig> {
+    pub fn refresh(&mut self) -> Arc<ServerConfig> {
         let stamps = self.files.stamps();
         if stamps != self.stamps {
             match self.files.load() {
                 Ok(config) => {
-                    tracing::info!(certificate = %self.files.certificate.display(), "the SIP door shows the new certificate");
-                    *self = Self { files: self.files.clone(), stamps, config, complaint: None };
+                    let certificate = self.files.certificate.display();
+                    tracing::info!(%certificate, listener = self.whose, "the new certificate is shown");
+                    (self.stamps, self.config, self.complaint) = (stamps, config, None);
                 }
                 Err(error) if self.complaint.as_ref() != Some(&error) => {
-                    tracing::warn!(%error, "the new TLS files of the SIP door can't be used: the ones before stay in use");
+                    let listener = self.whose;
+                    tracing::warn!(%error, listener, "the new TLS files can't be used: the ones before stay in use");
                     self.complaint = Some(error);
                 }
                 Err(_) => {}
@@ -136,7 +158,7 @@ impl Credentials {
 }
 
 /// What is wrong with a handshake, in words for whoever runs the peer.
-pub(super) fn fault(error: &io::Error) -> String {
+pub(crate) fn fault(error: &io::Error) -> String {
     let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<Error>()) else {
         return format!("the connection broke: {error}");
     };

@@ -1,0 +1,179 @@
+//! What stands before every route: who asks, whether another site makes them ask, and whether they may.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::door::{Access, Shown};
+use super::{Permission, Viewer, Who};
+
+/// The largest form that is looked into for its token.
+const FORM_LIMIT: usize = 64 * 1024;
+
+/// What a query value can't hold as it is.
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'&').add(b'+').add(b'<').add(b'>').add(b'%');
+
+/// Who asks, and when: noted for the guards of the routes.
+#[derive(Clone)]
+struct Noted {
+    viewer: Option<Viewer>,
+    at: model::Timestamp,
+}
+
+/// Stands before everything: notes who asks. Nobody gets further than where everybody may, and nobody changes anything from a page of another
+/// site, or by a form that isn't ours.
+pub(crate) async fn recognise(State(access): State<Access>, request: Request, next: Next) -> Response {
+    let (mut parts, mut body) = request.into_parts();
+    let foreign = is_foreign(&parts.headers);
+    // A link on another page leads here like a typed address; what is asked for by a script there stays unknown.
+    let followed = foreign && parts.method == Method::GET && is_navigation(&parts.headers);
+    let shown = access.shown(&parts.headers, peer(&parts), foreign && (!followed || is_api(&parts.uri)));
+    let viewer = match shown {
+        Shown::Viewer(viewer) => Some(viewer),
+        Shown::Nothing if is_open(&parts.uri) => None,
+        Shown::Nothing => return nobody(&parts, "show who you are: a token (Authorization: Bearer …), or sign in"),
+        Shown::WrongToken if is_open(&parts.uri) => None,
+        Shown::WrongToken => return nobody(&parts, "this token is not known"),
+    };
+    let by_itself = viewer.as_ref().is_some_and(|viewer| matches!(viewer.who, Who::Token(_)));
+    if !parts.method.is_safe() && !by_itself {
+        if foreign {
+            return forbidden(&parts, "a page of another site may not do that");
+        }
+        if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_form_token(viewer, &parts)) {
+            body = match with_form_token(viewer, &parts, body).await {
+                Ok(body) => body,
+                Err(why) => return forbidden(&parts, why),
+            };
+        }
+    }
+    if let Some(viewer) = &viewer {
+        parts.extensions.insert(viewer.clone());
+    }
+    parts.extensions.insert(Noted { viewer, at: access.now() });
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// Guards routes: whoever asks for one of them must have the permission. What [`recognise`] stands before only.
+pub(crate) fn guarded<S: Clone + Send + Sync + 'static>(permission: Permission, routes: Router<S>) -> Router<S> {
+    routes.route_layer(from_fn_with_state(permission, guard))
+}
+
+/// Lets those through who have the permission.
+pub(crate) async fn guard(State(permission): State<Permission>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(Noted { viewer: Some(viewer), at }) = parts.extensions.get::<Noted>() else {
+        return nobody(&parts, "show who you are: a token (Authorization: Bearer …), or sign in");
+    };
+    if !viewer.may(permission) {
+        return forbidden(&parts, permission.lacking());
+    }
+    let person = matches!(viewer.who, Who::User(_) | Who::Proxy(_));
+    if permission == Permission::SeeNumbers && person && !viewer.sees_numbers(*at) {
+        return forbidden(&parts, "numbers are hidden: say why you need them first (POST /unmask)");
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// Whoever asks; nobody gets to a handler that takes it but those whom [`recognise`] let through.
+impl<S: Sync> FromRequestParts<S> for Viewer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let noted = parts.extensions.get::<Noted>().and_then(|noted| noted.viewer.clone());
+        noted.ok_or_else(|| nobody(parts, "show who you are: a token (Authorization: Bearer …), or sign in"))
+    }
+}
+
+/// The address that asks; nobody's where it isn't known, which no network holds that anybody trusts.
+pub(super) fn peer(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}
+
+/// What everybody may ask for.
+fn is_open(uri: &Uri) -> bool {
+    matches!(uri.path(), "/livez" | "/readyz" | "/metrics" | "/login") || uri.path().starts_with("/assets/")
+}
+
+fn is_api(uri: &Uri) -> bool {
+    uri.path().starts_with("/v1/")
+}
+
+/// Whether a page of another site asks: browsers say so (Fetch Metadata; before it, `Origin` where something is changed).
+fn is_foreign(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    authority.is_none() || authority != host
+}
+
+fn is_navigation(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+}
+
+/// Whoever is known by what a browser sends by itself must send what only our pages know. On this machine programs show nothing, and a browser
+/// says where its requests come from.
+fn needs_form_token(viewer: &Viewer, parts: &Parts) -> bool {
+    match viewer.who {
+        Who::User(_) | Who::Proxy(_) => parts.uri.path() != "/login",
+        Who::Token(_) | Who::Local => false,
+    }
+}
+
+/// The body again, once the header `x-csrf-token` or the field `csrf` of the form is right.
+async fn with_form_token(viewer: &Viewer, parts: &Parts, body: Body) -> Result<Body, &'static str> {
+    const WRONG: &str = "the form is too old, or none of ours: load the page again";
+    let right = |given: &[u8]| viewer.csrf.as_ref().is_some_and(|token| token.as_bytes() == given);
+    if let Some(given) = parts.headers.get("x-csrf-token") {
+        return if right(given.as_bytes()) { Ok(body) } else { Err(WRONG) };
+    }
+    let kind = parts.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    if !kind.starts_with(b"application/x-www-form-urlencoded") {
+        return Err("the header x-csrf-token is missing");
+    }
+    let bytes = axum::body::to_bytes(body, FORM_LIMIT).await.map_err(|_| "the form is too large, or was cut off")?;
+    let mut fields = bytes.split(|byte| *byte == b'&');
+    let given = fields.find_map(|field| field.strip_prefix(b"csrf="));
+    if given.is_some_and(right) { Ok(Body::from(bytes)) } else { Err(WRONG) }
+}
+
+/// Nobody is known: programs are told to show a token, people are led to where they sign in.
+fn nobody(parts: &Parts, why: &str) -> Response {
+    let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
+    let by_form = parts.uri.query().is_some_and(|query| query.contains("format="));
+    let stream =
+        parts.headers.get(header::ACCEPT).is_some_and(|kinds| kinds.as_bytes().starts_with(b"text/event-stream"));
+    if is_api(&parts.uri) || by_form || stream {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, r#"Bearer realm="afterring""#)], told(why))
+            .into_response();
+    }
+    let next = if parts.method.is_safe() { asked } else { "/" };
+    let login = format!("/login?next={}", utf8_percent_encode(next, QUERY));
+    if parts.headers.contains_key("hx-request") {
+        // A part of a page can't be replaced by where one signs in; the whole page goes there.
+        return (StatusCode::UNAUTHORIZED, [("hx-redirect", "/login")]).into_response();
+    }
+    Redirect::to(&login).into_response()
+}
+
+fn forbidden(parts: &Parts, why: &str) -> Response {
+    if is_api(&parts.uri) {
+        return (StatusCode::FORBIDDEN, told(why)).into_response();
+    }
+    (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
+}
+
+fn told(why: &str) -> axum::Json<serde_json::Value> {
+    axum::Json(serde_json::json!({ "error": why }))
+}

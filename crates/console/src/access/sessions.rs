@@ -1,0 +1,129 @@
+//! Sessions of people, in memory: a restart asks everybody to sign in anew.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use model::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::users::random;
+
+/// The longest that one sign-in lasts.
+pub(super) const LONGEST: Duration = Duration::from_secs(8 * 3600);
+/// How long a session lasts that nobody uses.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Sessions at one time; the one that was idle for longest goes for a new one.
+const MOST: usize = 1_000;
+
+/// One person at one browser.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    /// The user; empty for those who need not sign in here.
+    pub user: String,
+    /// SHA-256 of the password as it is kept: a changed password ends sessions.
+    pub proof: [u8; 32],
+    /// What forms must carry.
+    pub csrf: String,
+    /// Until when numbers are shown.
+    pub unmasked_until: Option<Timestamp>,
+    since: Timestamp,
+    seen: Timestamp,
+}
+
+/// A session's name: what the cookie holds, hashed, so that memory that leaks opens nothing.
+pub(super) type SessionKey = [u8; 32];
+
+pub(super) fn key(text: &str) -> SessionKey {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Sessions(HashMap<SessionKey, Session>);
+
+impl Sessions {
+    /// Begins a session and gives what the cookie holds; `None` where the system has no randomness.
+    pub(super) fn begin(&mut self, user: &str, proof: [u8; 32], now: Timestamp) -> Option<String> {
+        let (cookie, csrf) = (random()?, random()?);
+        let user = user.to_owned();
+        self.put(key(&cookie), Session { user, proof, csrf, unmasked_until: None, since: now, seen: now });
+        Some(cookie)
+    }
+
+    /// The session of somebody who is known by other means than a cookie (the proxy, this machine), begun where there is none.
+    pub(super) fn standing(&mut self, name: &str, now: Timestamp) -> Option<Session> {
+        let key = key(name);
+        // It is nobody's sign-in that ends, only its form token that changes: use keeps it.
+        if let Some(session) = self.0.get_mut(&key).filter(|session| now.since(session.seen) < LONGEST) {
+            session.seen = now;
+            return Some(session.clone());
+        }
+        let csrf = random()?;
+        let session =
+            Session { user: String::new(), proof: [0; 32], csrf, unmasked_until: None, since: now, seen: now };
+        self.put(key, session.clone());
+        Some(session)
+    }
+
+    /// The session of a cookie, if it lasts; it has been used now.
+    pub(super) fn find(&mut self, key: &SessionKey, now: Timestamp) -> Option<Session> {
+        let session = self.0.get_mut(key)?;
+        if now.since(session.since) >= LONGEST || now.since(session.seen) >= IDLE {
+            self.0.remove(key);
+            return None;
+        }
+        session.seen = now;
+        Some(session.clone())
+    }
+
+    /// Shows numbers until then, or no longer.
+    pub(super) fn unmask(&mut self, key: &SessionKey, until: Option<Timestamp>) {
+        if let Some(session) = self.0.get_mut(key) {
+            session.unmasked_until = until;
+        }
+    }
+
+    pub(super) fn end(&mut self, key: &SessionKey) {
+        self.0.remove(key);
+    }
+
+    fn put(&mut self, key: SessionKey, session: Session) {
+        if self.0.len() >= MOST
+            && let Some(idle) = self.0.iter().min_by_key(|(_, session)| session.seen).map(|(key, _)| *key)
+        {
+            self.0.remove(&idle);
+        }
+        self.0.insert(key, session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_millis(minutes * 60_000)
+    }
+
+    #[test]
+    fn a_session_lasts_half_an_hour_unused_and_eight_hours_at_the_most() {
+        let mut sessions = Sessions::default();
+        let cookie = sessions.begin("anna", [1; 32], at(0)).unwrap();
+        assert!(sessions.find(&key(&cookie), at(30)).is_none());
+        let cookie = sessions.begin("anna", [1; 32], at(0)).unwrap();
+        for minutes in (29..480).step_by(29) {
+            assert_eq!(sessions.find(&key(&cookie), at(minutes)).unwrap().user, "anna", "{minutes}");
+        }
+        assert!(sessions.find(&key(&cookie), at(480)).is_none());
+        assert!(sessions.0.is_empty());
+    }
+
+    #[test]
+    fn the_session_idle_for_longest_goes_for_the_thousand_and_first() {
+        let mut sessions = Sessions::default();
+        let cookies: Vec<_> = (0..1_000).map(|n| sessions.begin("anna", [1; 32], at(n / 100)).unwrap()).collect();
+        assert!(sessions.find(&key(&cookies[0]), at(10)).is_some());
+        drop(sessions.begin("bert", [1; 32], at(10)));
+        assert_eq!(sessions.0.len(), 1_000);
+        assert!(sessions.find(&key(&cookies[0]), at(10)).is_some());
+    }
+}
