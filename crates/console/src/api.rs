@@ -4,6 +4,7 @@ mod calls;
 mod explain;
 mod flow;
 mod force;
+mod links;
 mod lists;
 mod people;
 mod refusal;
@@ -29,8 +30,8 @@ use tokio::sync::broadcast;
 pub use self::force::{ForceError, ForceRequest};
 pub(crate) use self::refusal::Refusal;
 pub use self::view::{
-    AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SipPeerView, SipView, SpanView, Status,
-    TermsView,
+    AnswerView, ChangeView, ClosedView, DatabaseStatus, JournalView, LinkView, OrderedView, RangeView, SipPeerView,
+    SipView, SpanView, Status, TermsView,
 };
 pub(crate) use self::view::{maybe_rfc3339, rfc3339};
 use crate::Viewer;
@@ -38,7 +39,7 @@ use crate::health::{self, Check};
 use crate::pages;
 use crate::reading::Reading;
 use crate::samples::Samples;
-use crate::system::{LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
+use crate::system::{self, LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
 
 /// The largest body in bytes; every request here is a handful of short fields.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -116,6 +117,8 @@ impl FromRef<Api> for Samples {
 /// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
 /// | `GET /v1/people/{number}` | everything that is known of the person, as it is stored |
 /// | `DELETE /v1/people/{number}?reason=` | what was erased, and what stays |
+/// | `GET /v1/links` | `{"links":[…]}`, each a [`LinkView`] |
+/// | `POST /v1/links/{name}/drain` `/unbind` `/rebind` | what was ordered of that link, or of `all`; a slash in a name is written `%2F` |
 /// | `POST` `DELETE /v1/database/force` | what is in force; 204 when lifted |
 /// | `GET /livez` `/readyz` `/metrics` | health and metrics, without a token |
 ///
@@ -142,6 +145,10 @@ pub fn router(operators: Operators) -> Router {
         .route("/v1/lists/{list}", get(lists::page))
         .route("/v1/lists/{list}/{number}", put(lists::put).get(lists::get).delete(lists::delete))
         .route("/v1/people/{number}", get(people::get).delete(people::delete))
+        .route("/v1/links", get(links::list))
+        .route("/v1/links/{name}/drain", post(links::drain))
+        .route("/v1/links/{name}/unbind", post(links::unbind))
+        .route("/v1/links/{name}/rebind", post(links::rebind))
         .route("/v1/database/force", post(force::force).delete(force::lift))
         .route_layer(axum::middleware::from_fn_with_state(operators.clone(), authorize));
     Router::new()

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use store::StoreError;
 
 use super::force::ForceError;
+use crate::system::OrderError;
 
 /// A fault of the caller, or of the gateway.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,8 @@ pub(crate) enum Refusal {
     Busy,
     #[error(transparent)]
     Force(#[from] ForceError),
+    #[error(transparent)]
+    Order(#[from] OrderError),
     #[error("the store can't answer now: {0}")]
     Store(#[from] StoreError),
 }
@@ -54,11 +57,18 @@ impl IntoResponse for Refusal {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Number(_) | Self::Body(_) | Self::Unread | Self::Field { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotRegistered | Self::NotListed | Self::NothingKnown | Self::NoSuchCall | Self::NoSuchMessage => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotRegistered
+            | Self::NotListed
+            | Self::NothingKnown
+            | Self::NoSuchCall
+            | Self::NoSuchMessage
+            | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
+            Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
             Self::NotAgain | Self::TextGone | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
-            Self::Busy | Self::Force(ForceError::Stopping) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy
+            | Self::Force(ForceError::Stopping)
+            | Self::Order(OrderError::Stopping)
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if let Self::Store(error) = &self {
             tracing::error!(error = error as &dyn std::error::Error, "the operators' API could not reach the store");
@@ -66,7 +76,10 @@ impl IntoResponse for Refusal {
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         match self {
             Self::Unauthorized => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
-            Self::Busy | Self::Store(_) | Self::Force(ForceError::Stopping) => {
+            Self::Busy
+            | Self::Store(_)
+            | Self::Force(ForceError::Stopping)
+            | Self::Order(OrderError::Stopping) => {
                 (status, [(header::RETRY_AFTER, "5")], body).into_response()
             }
             _ => (status, body).into_response(),

@@ -33,7 +33,7 @@ pub(super) const fn not_bound(why: Why) -> &'static str {
         Why::Unlistenable(_) => {
             "Is the address of outbind= one of this machine, and its port free? A running gateway listens there already: stop it for the test."
         }
-        Why::Drained => "It was stopped here.",
+        Why::Drained | Why::Ordered(_) => "It was stopped here.",
     }
 }
 
