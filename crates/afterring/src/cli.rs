@@ -1,13 +1,17 @@
 //! The command line: what an operator may type, and the commands that need no gateway of their own.
 
 mod call;
+mod doctor;
+mod explain;
 mod health;
 mod http;
 mod migrate;
 mod sip;
 mod smsc;
 mod subscribers;
+mod tail;
 mod texts;
+mod top;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -23,7 +27,11 @@ use routing::{ClockFace, List};
 use crate::config::{self, Settings, Sources};
 use crate::metrics;
 
+pub use doctor::Doctor;
+pub use explain::ExplainCall;
 pub use sip::{Explain, Sip};
+pub use tail::Tail;
+pub use top::Top;
 
 /// Done, or stopped as asked.
 pub const OK: u8 = 0;
@@ -80,6 +88,18 @@ pub enum Command {
     Health(Health),
     /// Report one missed call to the running gateway, and say what became of it and why
     Call(Call),
+    /// Look at everything that the gateway needs, and say of each whether it is well and what to do if not
+    #[command(after_help = doctor::HELP)]
+    Doctor(Doctor),
+    /// Say what the running gateway would decide of a call now, and why; nothing is done
+    #[command(after_help = explain::HELP)]
+    Explain(ExplainCall),
+    /// Follow what the running gateway decides, line by line
+    #[command(after_help = tail::HELP)]
+    Tail(Tail),
+    /// Watch the running gateway on a live screen: calls, messages, links, database, ranges
+    #[command(after_help = top::HELP)]
+    Top(Top),
     /// Make the database's tables, or bring them to this program's version; for AFTERRING_DATABASE__MIGRATE=false
     Migrate,
     /// Register people by the thousand from a CSV file, or write everybody who is registered into one
@@ -502,6 +522,10 @@ pub fn answer(
         Command::Config(asked) => print_config(&asked, &sources, terminal)?,
         Command::Health(asked) => health::ask(&asked, &sources, terminal)?,
         Command::Call(call) => call::report(&call, &sources, clock, terminal)?,
+        Command::Doctor(asked) => doctor::run(&asked, &sources, clock, terminal)?,
+        Command::Explain(asked) => explain::run(&asked, &sources, terminal)?,
+        Command::Tail(asked) => tail::run(&asked, &sources, terminal)?,
+        Command::Top(asked) => top::run(&asked, &sources, terminal)?,
         Command::Migrate => migrate::migrate(&sources, terminal)?,
         Command::Subscribers(Subscribers::Import(asked)) => subscribers::import(&asked, &sources, clock, terminal)?,
         Command::Subscribers(Subscribers::Export(asked)) => subscribers::export(&asked, &sources, clock, terminal)?,

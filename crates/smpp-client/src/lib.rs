@@ -43,6 +43,7 @@ mod window;
 mod writing;
 
 pub use answers::Answer;
+pub use connect::reach_smsc;
 pub use inbound::{Acknowledge, Inbound};
 pub use links::{Arrivals, Links, MAX_WINDOW, NotOrdered, Permit, start};
 pub use settings::{Bind, LinkSettings, SettingsError, TlsSettings, TraceSettings, Version};
