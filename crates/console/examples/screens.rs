@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use console::{
-    AnswerView, ChangeView, Condition, DatabaseStatus, JournalView, LinkReading, LinkView, LogView, Operators, Reading,
+    AnswerView, ChangeView, ClosedView, Condition, DatabaseStatus, JournalView, LinkReading, LinkView, LogView, Operators, Reading,
     ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, ShortNumber, Source, Timestamp};
@@ -171,6 +171,9 @@ fn status(started: Timestamp) -> Status {
         state,
         since: Some(started),
         detail: detail.map(str::to_owned),
+        ordered: None,
+        last_closed: detail.map(|why| ClosedView { at: started, why: why.to_owned(), word: "peer_closed", by: "peer" }),
+        round_trip_us: Some(900),
         window: 100,
         in_flight: 37,
         rate: 800,
