@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use console::{
-    AnswerView, ChangeView, ClosedView, Condition, DatabaseStatus, JournalView, LinkReading, LinkView, LogView, Operators, Reading,
-    ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
+    AnswerView, ChangeView, ClosedView, Condition, DatabaseStatus, JournalView, LinkReading, LinkView, LogView,
+    Operators, Reading, ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, ShortNumber, Source, Timestamp};
 use routing::text::Texts;

@@ -34,7 +34,7 @@ pub struct Top {
     /// Between two looks
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
-    /// Print one picture as plain text, after one interval so that there are rates, and end
+    /// Print one picture as plain text, after one interval so that links have rates, and end
     #[arg(long)]
     pub once: bool,
 }
@@ -48,6 +48,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 struct Sample {
     at: Instant,
     status: Value,
+    flow: Value,
     ranges: Value,
 }
 
@@ -77,7 +78,7 @@ pub(super) fn run(asked: &Top, sources: &Sources, terminal: &mut Terminal<'_>) -
     watched.map(|()| OK)
 }
 
-/// One picture, with rates over one interval.
+/// One picture, with the links' rates over one interval.
 fn once(interval: Duration, listener: &Listener, terminal: &mut Terminal<'_>) -> io::Result<u8> {
     let first = look(listener);
     let second = first.and_then(|first| {
@@ -112,10 +113,10 @@ fn look(listener: &Listener) -> Look {
             status => Err(format!("{path}: {status} {}", answer.body.trim())),
         }
     };
-    let status = ask("/v1/status")?;
+    let (status, flow) = (ask("/v1/status")?, ask("/v1/flow")?);
     // A store that can't answer now takes nothing from the rest.
     let ranges = ask("/v1/ranges").unwrap_or_default();
-    Ok(Sample { at: Instant::now(), status, ranges })
+    Ok(Sample { at: Instant::now(), status, flow, ranges })
 }
 
 /// What has come since, the newest last; waits for it at most so long. `None` when nothing will come any more.

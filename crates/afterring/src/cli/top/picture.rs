@@ -6,19 +6,6 @@ use serde_json::Value;
 
 use super::Sample;
 
-/// What is counted, in the order of the flow, with how it is called.
-const FLOW: [(&str, &str); 9] = [
-    ("calls", "calls"),
-    ("nothing", "not told"),
-    ("held", "told later"),
-    ("joined", "told with others"),
-    ("detail", "details"),
-    ("fallback", "fallbacks"),
-    ("teaser", "teasers"),
-    ("notice", "notices"),
-    ("replies", "replies"),
-];
-
 /// How links are sorted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sort {
@@ -74,7 +61,7 @@ impl Picture {
         Self {
             database: database(&now.status),
             database_well: word(&now.status["database"], "state") == "normal",
-            flow: flow(now, before),
+            flow: flow(&now.flow),
             links,
             away,
             ranges: ranges(&now.ranges),
@@ -130,14 +117,26 @@ fn database(status: &Value) -> String {
     line
 }
 
-fn flow(now: &Sample, before: Option<&Sample>) -> Table {
-    let total = |sample: &Sample, key: &str| number(&sample.status["counts"], key);
-    let row = |(key, name): (&str, &str)| {
-        let value = total(now, key);
-        let rate = before.map(|before| rate(value, total(before, key), now, before));
-        vec![name.to_owned(), rate.unwrap_or_else(unknown), value.to_string()]
+fn flow(flow: &Value) -> Table {
+    let row = |stage: &Value| {
+        let rate = stage["rate"].as_f64().map_or_else(unknown, |rate| format!("{rate:.1}"));
+        let state = match word(stage, "state") {
+            state if state == "flows" || state == "idle" => String::new(),
+            // That is what somebody looks for.
+            state => state.to_uppercase(),
+        };
+        vec![
+            word(stage, "id"),
+            rate,
+            number(stage, "five_minutes").to_string(),
+            number(stage, "total").to_string(),
+            number(stage, "waiting").to_string(),
+            word(stage, "waiting_since"),
+            state,
+        ]
     };
-    Table { heads: vec!["flow", "a second", "since the start"], rows: FLOW.into_iter().map(row).collect() }
+    let heads = vec!["flow", "a second", "5 minutes", "since start", "waiting", "the oldest since", ""];
+    Table { heads, rows: flow["stages"].as_array().into_iter().flatten().map(row).collect() }
 }
 
 fn links(now: &Sample, before: Option<&Sample>, sort: Sort) -> (Table, Vec<bool>) {
@@ -235,7 +234,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::cli::top) fn sample(at: Instant, calls: u64, submits: u64) -> Sample {
+    pub(in crate::cli::top) fn sample(at: Instant, submits: u64) -> Sample {
         let link = |name: &str, state: &str, submits: u64, in_flight: u64| {
             json!({"name": name, "state": state, "window": 10, "in_flight": in_flight, "counts": {"submits": submits, "in_doubt": 1},
                    "throttled": false, "answers": {"p99_ms": 25}})
@@ -248,21 +247,25 @@ pub(super) mod tests {
             "database": {"state": "normal", "configured": true, "forced": false, "since": "2026-11-23T03:00:00.000Z", "behind": false},
             "links": [link("north/1", "bound", submits, 3), second, link("south/1", "bound", submits / 2, 7)],
             "journal": {"pending": 2},
-            "counts": {"calls": calls, "detail": 5},
         });
+        let stage = |id: &str, state: &str, rate: f64| {
+            json!({"id": id, "state": state, "rate": rate, "five_minutes": 300, "total": 4711, "waiting": 2, "parts": [],
+                   "waiting_since": "2026-11-23T03:59:00.000Z"})
+        };
+        let flow = json!({"stages": [stage("calls", "flows", 12.34), stage("alerts", "stuck", 0.0)]});
         let ranges = json!({"ranges": [{"name": "north", "used": 30, "quota": 120, "in_force": true}]});
-        Sample { at, status, ranges }
+        Sample { at, status, flow, ranges }
     }
 
     #[test]
     fn a_picture_is_text_with_rates_between_two_samples() {
         let then = Instant::now();
-        let now = sample(then + Duration::from_secs(2), 30, 100);
-        let text = Picture::of(&now, Some(&sample(then, 10, 50)), Sort::AsSet).text();
+        let now = sample(then + Duration::from_secs(2), 100);
+        let text = Picture::of(&now, Some(&sample(then, 50)), Sort::AsSet).text();
         for line in [
             "database: normal since 2026-11-23T03:00:00.000Z; journal: 2 to decide",
-            "calls                 10.0               30",
-            "details                0.0                5",
+            "calls 12.3 300 4711 2 2026-11-23T03:59:00.000Z",
+            "alerts 0.0 300 4711 2 2026-11-23T03:59:00.000Z STUCK",
             "north/1  bound      25.0  3/10             25         1",
             "north/2  away        0.0  0/10             25         1  drain by order until 2026-11-23T04:10:00.000Z; \
              closed by us: drained by order at 2026-11-23T04:00:00.000Z",
@@ -276,7 +279,7 @@ pub(super) mod tests {
     #[test]
     fn links_are_sorted_and_a_restart_counts_from_nothing() {
         let then = Instant::now();
-        let (before, now) = (sample(then, 50, 10), sample(then + Duration::from_secs(1), 30, 100));
+        let (before, now) = (sample(then, 10), sample(then + Duration::from_secs(1), 100));
         let order = |sort: Sort| {
             let picture = Picture::of(&now, Some(&before), sort);
             picture.links.rows.into_iter().map(|row| row[0].clone()).collect::<Vec<_>>()
@@ -285,7 +288,13 @@ pub(super) mod tests {
         assert_eq!(order(Sort::Rate), ["north/1", "south/1", "north/2"]);
         assert_eq!(order(Sort::InFlight), ["south/1", "north/1", "north/2"]);
         assert_eq!(order(Sort::State), ["north/2", "north/1", "south/1"]);
-        assert_eq!(Picture::of(&now, Some(&before), Sort::AsSet).flow.rows[0], ["calls", "30.0", "30"]);
-        assert_eq!(Picture::of(&now, None, Sort::AsSet).flow.rows[0], ["calls", "-", "30"]);
+        let rate =
+            |before: Option<&Sample>| Picture::of(&restarted(&now), before, Sort::AsSet).links.rows[0][2].clone();
+        assert_eq!((rate(Some(&now)), rate(None)), ("40.0".to_owned(), unknown()));
+    }
+
+    /// A second later, started anew meanwhile.
+    fn restarted(sample: &Sample) -> Sample {
+        super::tests::sample(sample.at + Duration::from_secs(1), 40)
     }
 }

@@ -99,7 +99,7 @@ impl Shown {
         let alarm = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
         let style = if picture.database_well { plain } else { alarm };
         frame.render_widget(Paragraph::new(Line::styled(picture.database.clone(), style)), head);
-        frame.render_widget(widget(&picture.flow, |_| plain, [20, 10, 16]), flow);
+        frame.render_widget(widget(&picture.flow, |_| plain, [12, 9, 10, 12, 8, 25, 8]), flow);
         let of_link = |row: usize| if picture.away.get(row) == Some(&true) { alarm } else { plain };
         frame.render_widget(widget(&picture.links, of_link, [22, 11, 9, 11, 8, 9, 60]), links);
         frame.render_widget(widget(&picture.ranges, |_| plain, [22, 10, 10, 6, 14]), ranges);
@@ -155,16 +155,18 @@ mod tests {
         let mut shown = Shown { newest: None, before: None, trouble: None, sort: Sort::AsSet, paused: false };
         assert!(screen(&shown).unwrap().contains("asking the gateway"));
         let now = Instant::now();
-        shown.take(Ok(sample(now, 10, 50)));
-        shown.take(Ok(sample(now + Duration::from_secs(1), 30, 100)));
+        shown.take(Ok(sample(now, 50)));
+        shown.take(Ok(sample(now + Duration::from_secs(1), 100)));
         let text = screen(&shown).unwrap();
-        for part in ["database: normal", "calls", "20.0", "north/1", "drain by order until", "25%", "q ends"] {
+        for part in
+            ["database: normal", "calls", "12.3", "STUCK", "50.0", "north/1", "drain by order until", "25%", "q ends"]
+        {
             assert!(text.contains(part), "{part}\n{text}");
         }
         shown.take(Err("no answer from http://127.0.0.1:8080".into()));
         let text = screen(&shown).unwrap();
         assert!(text.contains("stale, ") && text.contains("no answer") && text.contains("north/1"), "{text}");
-        shown.take(Ok(sample(now + Duration::from_secs(2), 40, 100)));
+        shown.take(Ok(sample(now + Duration::from_secs(2), 100)));
         assert!(!screen(&shown).unwrap().contains("stale"));
     }
 
@@ -172,7 +174,7 @@ mod tests {
     fn keys_pause_sort_and_end() {
         let mut shown = Shown { newest: None, before: None, trouble: None, sort: Sort::AsSet, paused: false };
         assert!(!shown.ends_by(key(KeyCode::Char('p'), KeyModifiers::NONE)));
-        shown.take(Ok(sample(Instant::now(), 1, 1)));
+        shown.take(Ok(sample(Instant::now(), 1)));
         assert!(shown.newest.is_none(), "paused");
         assert!(!shown.ends_by(key(KeyCode::Char('s'), KeyModifiers::NONE)));
         assert_eq!(shown.sort, Sort::Rate);
