@@ -50,7 +50,7 @@ async fn each_smsc_is_bound_once_and_what_it_refuses_is_a_fault() {
     let (verdict, why) = on(&found, "smsc", "south transceiver: bind");
     assert!(verdict == "fault" && why.contains("ESME_RINVPASWD"), "{why}");
     // A busy machine may have a slow disk.
-    assert!(on(&found, "store", "sync time").1.ends_with("of 64 writes"), "{found:#?}");
+    assert!(on(&found, "store", "sync time").1.ends_with(" writes"), "{found:#?}");
     // One of three binds is enough, and none is left behind.
     assert_eq!(found.iter().filter(|one| one["check"] == "smsc").count(), 6);
     while !smsc.sessions().is_empty() {
