@@ -91,15 +91,15 @@ fn path(asked: &ExplainCall) -> String {
 
 /// The decision in plain words, what it rests on, and what would be sent.
 fn told_in_words(said: &Value) -> String {
-    let decision = &said["decision"];
-    let (what, why) = (decision["what"].as_str().unwrap_or_default(), decision["why"].as_str().unwrap_or_default());
+    let verdict = &said["verdict"];
+    let (what, why) = (verdict["what"].as_str().unwrap_or_default(), verdict["why"].as_str().unwrap_or_default());
     let mut text = format!("{}\n", in_words(what, why));
     for fact in list(&said["because"]) {
         text.push_str(&format!("  because {}\n", one_fact(fact)));
     }
-    for message in list(&said["messages"]) {
+    for message in list(&said["alerts"]) {
         let word = |key: &str| message[key].as_str().unwrap_or_default();
-        text.push_str(&format!("{} from {}:\n", word("kind"), word("source")));
+        text.push_str(&format!("{} from {}:\n", word("kind"), word("originator")));
         for line in word("text").lines() {
             text.push_str(&format!("  {line}\n"));
         }
@@ -129,9 +129,9 @@ mod tests {
     #[test]
     fn a_decision_is_told_with_its_ground_and_its_text() {
         let said = json!({
-            "decision": {"what": "send", "why": "teaser"},
+            "verdict": {"what": "send", "why": "teaser"},
             "because": [{"fact": "not_registered"}, {"fact": "range", "name": "north", "in_force": true}],
-            "messages": [{"kind": "teaser", "source": "12599", "text": "You missed 1 call.\nReply C"}],
+            "alerts": [{"kind": "teaser", "originator": "12599", "text": "You missed 1 call.\nReply C"}],
         });
         let expected = "told: a teaser goes out now (not registered, but in a range with room) [send teaser]\n  \
                         because not registered\n  because range: in force true, name north\n\
