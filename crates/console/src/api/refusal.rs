@@ -65,10 +65,9 @@ impl IntoResponse for Refusal {
             | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
             Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
             Self::NotAgain | Self::TextGone | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
-            Self::Busy
-            | Self::Force(ForceError::Stopping)
-            | Self::Order(OrderError::Stopping)
-            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Force(ForceError::Stopping) | Self::Order(OrderError::Stopping) | Self::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         if let Self::Store(error) = &self {
             tracing::error!(error = error as &dyn std::error::Error, "the operators' API could not reach the store");
@@ -76,10 +75,7 @@ impl IntoResponse for Refusal {
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         match self {
             Self::Unauthorized => (status, [(header::WWW_AUTHENTICATE, "Bearer")], body).into_response(),
-            Self::Busy
-            | Self::Store(_)
-            | Self::Force(ForceError::Stopping)
-            | Self::Order(OrderError::Stopping) => {
+            Self::Busy | Self::Store(_) | Self::Force(ForceError::Stopping) | Self::Order(OrderError::Stopping) => {
                 (status, [(header::RETRY_AFTER, "5")], body).into_response()
             }
             _ => (status, body).into_response(),
