@@ -104,6 +104,7 @@ fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<V
                 journal_fault: None,
                 links: 2,
                 bound: 1,
+                away: 0,
                 ever_bound: true,
                 database: Health::Normal,
             };
