@@ -55,7 +55,11 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Number(_) | Self::Body(_) | Self::Unread | Self::Field { .. } => StatusCode::BAD_REQUEST,
+            Self::Number(_)
+            | Self::Body(_)
+            | Self::Unread
+            | Self::Field { .. }
+            | Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotRegistered
             | Self::NotListed
@@ -63,7 +67,6 @@ impl IntoResponse for Refusal {
             | Self::NoSuchCall
             | Self::NoSuchMessage
             | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
-            Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
             Self::NotAgain | Self::TextGone | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
             Self::Busy | Self::Force(ForceError::Stopping) | Self::Order(OrderError::Stopping) | Self::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
