@@ -177,7 +177,7 @@ impl Admin {
     }
 
     fn order_link(&self, order: &LinkOrder) -> Result<(), OrderError> {
-        Err(OrderError::NoSuchLink(order.link.clone().unwrap_or_default()))
+        link::order(&self.links, order)
     }
 
     fn status(&self) -> Status {
@@ -250,6 +250,7 @@ impl Admin {
             links: links.len(),
             bound,
             ever_bound: links.iter().any(|link| link.counts.connects > 0),
+            away: links.iter().filter(|link| matches!(link.state, LinkState::Away { .. })).count(),
             database: self.database(),
         };
         let mut checks = condition.checks();

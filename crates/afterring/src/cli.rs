@@ -3,6 +3,8 @@
 mod access;
 mod arguments;
 mod call;
+mod doctor;
+mod explain;
 mod health;
 mod http;
 mod man;
@@ -11,7 +13,9 @@ mod reload;
 mod sip;
 mod smsc;
 mod subscribers;
+mod tail;
 mod texts;
+mod top;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -106,6 +110,10 @@ pub fn answer(
         Command::Subscribers(Subscribers::Import(asked)) => subscribers::import(&asked, &sources, clock, terminal)?,
         Command::Subscribers(Subscribers::Export(asked)) => subscribers::export(&asked, &sources, clock, terminal)?,
         Command::Lists(asked) => subscribers::lists::run(&asked, &sources, clock, terminal)?,
+        Command::Doctor(asked) => doctor::run(&asked, &sources, clock, terminal)?,
+        Command::Explain(asked) => explain::run(&asked, &sources, terminal)?,
+        Command::Tail(asked) => tail::run(&asked, &sources, terminal)?,
+        Command::Top(asked) => top::run(&asked, &sources, terminal)?,
         Command::Users(asked) => access::users(&asked, &sources, terminal)?,
         Command::Tokens(asked) => access::tokens(&asked, &sources, clock, terminal)?,
         Command::Person(asked) => subscribers::person::run(&asked, &sources, clock, terminal)?,

@@ -19,7 +19,7 @@ use crate::telemetry::Logging;
 use crate::{clock, demo, open_files, plan};
 
 /// Files and connections that are not those of SIP peers: of the store, the database, SMSCs, HTTP clients and operators.
-const OTHER_FILES: u64 = 500;
+pub(crate) const OTHER_FILES: u64 = 500;
 
 /// The process.
 #[must_use]

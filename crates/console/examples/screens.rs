@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use console::access::Local;
 use console::{
-    Access, AnswerView, Audit, ChangeView, Condition, DatabaseStatus, Handles, JournalView, LinkReading, LinkView,
-    LogView, Operators, Reading, ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
+    Access, AnswerView, Audit, ChangeView, ClosedView, Condition, DatabaseStatus, Handles, JournalView, LinkReading,
+    LinkView, LogView, Operators, Reading, ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, ShortNumber, Source, Timestamp};
 use routing::text::Texts;
@@ -109,6 +109,7 @@ fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<V
                 journal_fault: None,
                 links: 2,
                 bound: 1,
+                away: 0,
                 ever_bound: true,
                 database: Health::Normal,
             };
@@ -178,6 +179,9 @@ fn status(started: Timestamp) -> Status {
         state,
         since: Some(started),
         detail: detail.map(str::to_owned),
+        ordered: None,
+        last_closed: detail.map(|why| ClosedView { at: started, why: why.to_owned(), word: "peer_closed", by: "peer" }),
+        round_trip_us: Some(900),
         window: 100,
         in_flight: 37,
         rate: 800,

@@ -5,6 +5,7 @@ mod calls;
 mod explain;
 mod flow;
 mod force;
+mod links;
 mod lists;
 mod order;
 mod people;
@@ -32,8 +33,8 @@ use tokio::sync::broadcast;
 pub use self::force::{ForceError, ForceRequest};
 pub(crate) use self::refusal::Refusal;
 pub use self::view::{
-    AnswerView, ChangeView, DatabaseStatus, JournalView, LinkView, RangeView, SipPeerView, SipView, SpanView, Status,
-    TermsView,
+    AnswerView, ChangeView, ClosedView, DatabaseStatus, JournalView, LinkView, OrderedView, RangeView, SipPeerView,
+    SipView, SpanView, Status, TermsView,
 };
 pub(crate) use self::view::{maybe_rfc3339, rfc3339};
 use crate::access::{self, Access, Permission};
@@ -125,6 +126,8 @@ impl FromRef<Api> for Samples {
 /// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
 /// | `GET /v1/people/{number}` | everything that is known of the person, as it is stored |
 /// | `DELETE /v1/people/{number}?reason=` | what was erased, and what stays |
+/// | `GET /v1/links` | `{"links":[…]}`, each a [`LinkView`] |
+/// | `POST /v1/links/{name}/drain` `/unbind` `/rebind` | what was ordered of that link, or of `all`; a slash in a name is written `%2F` |
 /// | `POST` `DELETE /v1/database/force` | what is in force; 204 when lifted |
 /// | `GET /v1/system` | [`SystemView`]: the version, every setting in force with where it was given, the last reload, what is logged |
 /// | `POST /v1/reload` | reads the settings anew: a [`ReloadView`] of what was applied; 422 with its faults, and then nothing was |
@@ -165,6 +168,7 @@ fn reading() -> Router<Api> {
         .route("/v1/campaigns", get(lists::campaigns))
         .route("/v1/reports", get(reports::get))
         .route("/v1/system", get(system::get))
+        .route("/v1/links", get(links::list))
         .route("/v1/audit", get(audit::page))
 }
 
@@ -194,6 +198,9 @@ fn changing() -> Router<Api> {
 fn operating() -> Router<Api> {
     Router::new()
         .route("/v1/database/force", post(force::force).delete(force::lift))
+        .route("/v1/links/{name}/drain", post(links::drain))
+        .route("/v1/links/{name}/unbind", post(links::unbind))
+        .route("/v1/links/{name}/rebind", post(links::rebind))
         .route("/v1/reload", post(system::reload))
         .route("/v1/log", post(system::log).delete(system::usual_log))
 }

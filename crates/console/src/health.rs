@@ -34,6 +34,8 @@ pub struct Condition {
     pub links: usize,
     /// Links that are bound now.
     pub bound: usize,
+    /// Links that an operator ordered away.
+    pub away: usize,
     /// A link was bound at least once since the start.
     pub ever_bound: bool,
     /// The database as the gateway sees it.
@@ -69,6 +71,7 @@ impl Condition {
             (_, 0, true) => (true, true, format!("none of {links} links is bound now: alerts wait")),
             (_, _, _) => (true, bound < links, format!("{bound} of {links} links are bound")),
         };
+        let detail = if self.away > 0 { format!("{detail}, {} away by order", self.away) } else { detail };
         Check { name: "smsc", ok, degraded, detail }
     }
 
@@ -127,6 +130,7 @@ mod tests {
             journal_fault: None,
             links: 2,
             bound: 2,
+            away: 0,
             ever_bound: true,
             database: DatabaseState::Normal,
         }
@@ -145,6 +149,8 @@ mod tests {
         for database in [DatabaseState::Suspect, DatabaseState::Abnormal, DatabaseState::Recovering] {
             assert_eq!(summary(&Condition { database, ..fine() }), (true, true, vec!["database"]));
         }
+        let ordered = Condition { bound: 1, away: 1, ..fine() };
+        assert_eq!(ordered.smsc().detail, "1 of 2 links are bound, 1 away by order");
         assert_eq!(summary(&Condition { bound: 1, ..fine() }), (true, true, vec!["smsc"]));
         assert_eq!(summary(&Condition { bound: 0, ..fine() }), (true, true, vec!["smsc"]));
         assert_eq!(summary(&Condition { bound: 0, ever_bound: false, ..fine() }), (false, false, vec!["smsc"]));

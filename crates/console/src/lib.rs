@@ -23,8 +23,8 @@ mod system;
 
 pub use access::{Access, Permission, Role, Scope, Viewer, Who};
 pub use api::{
-    AnswerView, ChangeView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators, RangeView,
-    SipPeerView, SipView, SpanView, Status, TermsView, router,
+    AnswerView, ChangeView, ClosedView, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators,
+    OrderedView, RangeView, SipPeerView, SipView, SpanView, Status, TermsView, router,
 };
 pub use assets::assets;
 pub use audit::Audit;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use console::access::{AccessSettings, Local};
 use console::{
-    Access, AnswerView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView, Operators,
-    SipPeerView, SipView, Status, router,
+    Access, AnswerView, ClosedView, Condition, DatabaseStatus, ForceError, ForceRequest, JournalView, LinkView,
+    Operators, SipPeerView, SipView, Status, router,
 };
 use model::{CallId, Caller, MissedCall, Msisdn, Reason, Secret, ShortNumber, Source, Timestamp};
 use routing::Condition as DatabaseState;
@@ -32,6 +32,7 @@ fn fine() -> Condition {
         journal_fault: None,
         links: 1,
         bound: 1,
+        away: 0,
         ever_bound: true,
         database: DatabaseState::Normal,
     }
@@ -57,6 +58,14 @@ fn status() -> Status {
             state: "bound",
             since: Some(noon()),
             detail: None,
+            ordered: None,
+            last_closed: Some(ClosedView {
+                at: noon(),
+                why: "closed by the SMSC".into(),
+                word: "peer_closed",
+                by: "peer",
+            }),
+            round_trip_us: Some(1_200),
             window: 100,
             in_flight: 7,
             rate: 50,
@@ -154,7 +163,8 @@ async fn status_has_the_documented_shape() {
             },
             "links": [{
                 "name": "smsc1/1", "smsc": "smsc1", "bind": "transceiver", "state": "bound", "since": "2026-11-23T04:00:00.000Z",
-                "window": 100, "in_flight": 7, "rate": 50, "slowed_to": 25, "throttled": false, "throttled_ms": 1500,
+                "last_closed": {"at": "2026-11-23T04:00:00.000Z", "why": "closed by the SMSC", "word": "peer_closed", "by": "peer"},
+                "round_trip_us": 1200, "window": 100, "in_flight": 7, "rate": 50, "slowed_to": 25, "throttled": false, "throttled_ms": 1500,
                 "answers": {"count": 9, "p50_ms": 10}, "abilities": {"replace_sm": "can"}, "counts": {"in_doubt": 1},
             }],
             "sip": {

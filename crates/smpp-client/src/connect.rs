@@ -98,6 +98,17 @@ impl Link {
     }
 }
 
+/// Connects to an SMSC, by TLS where its settings say so, and hangs up without a word of SMPP.
+///
+/// # Errors
+/// With why there is no connection.
+pub async fn reach_smsc(settings: &LinkSettings) -> Result<(), Why> {
+    match timeout(settings.bind_timeout, dial(settings)).await {
+        Ok(dialled) => dialled.map(drop),
+        Err(_) => Err(Why::ConnectTimeout),
+    }
+}
+
 async fn dial(settings: &LinkSettings) -> Result<Stream, Why> {
     let stream = reach(settings).await.map_err(|error| Why::ConnectFailed(error.kind()))?;
     let Some(tls) = &settings.tls else { return Ok(Stream::Plain(stream)) };

@@ -15,8 +15,8 @@ use crate::gate::Door;
 use crate::inbound::Acknowledgement;
 use crate::link::{BATCH, Link, NEVER};
 use crate::meter::Count;
-use crate::session::{Action, Event, Session};
-use crate::state::Why;
+use crate::session::{Action, Event, Session, Then};
+use crate::state::{Ordered, Why};
 use crate::status;
 use crate::submit;
 use crate::talk::{Outgoing, Talk, UNANSWERED};
@@ -80,10 +80,15 @@ impl Link {
                     given.drain(..).for_each(|given| talk.acknowledge(given));
                 }
                 () = self.answers.room(), if !self.answers.is_empty() => {}
-                () = self.gate.returned(), if self.draining => {}
+                () = self.gate.returned(), if matches!(self.session, Session::Draining { .. }) => {}
                 changed = self.drain.changed(), if !self.draining => {
                     let event = self.on_drain(changed.is_err());
                     self.follow(event, &mut talk);
+                }
+                changed = self.ordered.changed(), if self.ordered_open => {
+                    if let Some(event) = self.on_ordered(changed.is_err()) {
+                        self.follow(event, &mut talk);
+                    }
                 }
                 () = timer.as_mut() => self.follow(Event::Tick, &mut talk),
             }
@@ -115,7 +120,8 @@ impl Link {
     const fn is_farewell(&self) -> bool {
         matches!(
             self.session,
-            Session::Down { why: Why::PeerUnbound | Why::Framing { .. }, .. }
+            Session::Down { why: Why::PeerUnbound | Why::Framing { .. } | Why::Ordered(_), .. }
+                | Session::Away { why: Why::PeerUnbound | Why::Framing { .. } | Why::Ordered(_), .. }
                 | Session::Closed { why: Why::PeerUnbound | Why::Framing { .. } | Why::Drained }
         )
     }
@@ -132,14 +138,20 @@ impl Link {
                 Ok(bind) => _ = talk.out.put_next(&bind),
                 Err(error) => _ = self.step(Event::Failed(Why::Settings(error))),
             },
-            Action::Enquire => talk.out.put_request(CommandId::EnquireLink),
+            Action::Enquire => {
+                talk.enquired = Some(Instant::now());
+                talk.out.put_request(CommandId::EnquireLink);
+            }
             Action::Part => {
                 if let Some(sequence) = talk.unbind.take() {
                     talk.out.put_response(CommandId::UnbindResp, status::ROK, sequence);
                 }
             }
             Action::Unbind => {
-                self.give_up(talk, |_, _| SubmitOutcome::InDoubt(NoAnswer::Timeout));
+                let awaited = !matches!(self.session, Session::Unbinding { then: Then::Obey(Ordered::Unbind), .. });
+                let no_answer = if awaited { NoAnswer::Timeout } else { NoAnswer::LinkLost };
+                // Even what is not written yet still may be, before the unbind.
+                self.give_up(talk, |_, _| SubmitOutcome::InDoubt(no_answer));
                 match talk.unbind.take() {
                     Some(sequence) => talk.out.put_response(CommandId::UnbindResp, status::ROK, sequence),
                     None => talk.out.put_request(CommandId::Unbind),
@@ -277,7 +289,11 @@ impl Link {
         self.give_up(talk, |out, sent| {
             if out.has_left(sent.ends) { SubmitOutcome::InDoubt(NoAnswer::LinkLost) } else { sent.flight.unwritten() }
         });
-        self.cuts.learn(&talk.asked, Instant::now());
+        self.cuts.learn(&talk.asked);
+        // A connection that an operator ended did not end over what it was asked.
+        if !matches!(self.session.why(), Some(Why::Ordered(_))) {
+            self.cuts.blame(&talk.asked, Instant::now());
+        }
         talk.asked.end();
         self.paused_before += talk.pace.paused_for();
         self.gate.set(Door::Closed, self.gate.window());

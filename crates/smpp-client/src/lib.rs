@@ -43,10 +43,11 @@ mod window;
 mod writing;
 
 pub use answers::Answer;
+pub use connect::reach_smsc;
 pub use inbound::{Acknowledge, Inbound};
-pub use links::{Arrivals, Links, MAX_WINDOW, Permit, start};
+pub use links::{Arrivals, Links, MAX_WINDOW, NotOrdered, Permit, start};
 pub use settings::{Bind, LinkSettings, SettingsError, TlsSettings, TraceSettings, Version};
-pub use state::{AnswerSeconds, Closed, LinkCounts, LinkState, LinkStatus, TlsFault, Why};
+pub use state::{AnswerSeconds, By, Closed, LinkCounts, LinkOrder, LinkState, LinkStatus, Ordered, TlsFault, Why};
 pub use status::{Status, StatusClass, StatusTable};
 pub use tls::TlsError;
 pub use updates::{Abilities, Ability, Message, Update, Updated};

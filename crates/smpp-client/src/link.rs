@@ -18,7 +18,7 @@ use crate::outbind::Called;
 use crate::pace::SmscRate;
 use crate::session::{Action, Event, Jitter, Policy, Session};
 use crate::settings::LinkSettings;
-use crate::state::{Closed, LinkState, Why};
+use crate::state::{Closed, LinkOrder, LinkState, Why};
 use crate::trace::Trace;
 use crate::updates::{Abilities, Asking, Cuts};
 
@@ -44,6 +44,8 @@ pub(crate) struct Wiring {
     pub(crate) smsc_rate: Option<Arc<SmscRate>>,
     /// When answers are awaited no longer, once the links are to close.
     pub(crate) drain: watch::Receiver<Option<Instant>>,
+    /// What operators order; the last one counts.
+    pub(crate) ordered: watch::Receiver<Option<LinkOrder>>,
     pub(crate) seed: u64,
 }
 
@@ -53,6 +55,7 @@ pub(crate) struct View {
     pub(crate) state: LinkState,
     pub(crate) since: Timestamp,
     pub(crate) last_closed: Option<Closed>,
+    pub(crate) ordered: Option<LinkOrder>,
     pub(crate) throttled: bool,
     pub(crate) slowed_to: Option<u32>,
     pub(crate) throttled_for: Duration,
@@ -84,6 +87,10 @@ pub(crate) struct Link {
     pub(crate) paused_before: Duration,
     pub(crate) drain: watch::Receiver<Option<Instant>>,
     pub(crate) draining: bool,
+    pub(crate) ordered: watch::Receiver<Option<LinkOrder>>,
+    pub(crate) ordered_open: bool,
+    /// Until when an order keeps it away.
+    pub(crate) away: Option<Instant>,
     pub(crate) view: watch::Sender<View>,
     pub(crate) jitter: Jitter,
     /// The reason that was warned of; it isn't repeated at each attempt.
@@ -95,11 +102,12 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(settings: LinkSettings, wiring: Wiring) -> (Self, watch::Receiver<View>) {
-        let Wiring { clock, gate, orders, asking, answers, inbound, smsc_rate, drain, seed } = wiring;
+        let Wiring { clock, gate, orders, asking, answers, inbound, smsc_rate, drain, ordered, seed } = wiring;
         let view = View {
             state: if settings.outbind.is_some() { LinkState::Awaiting } else { LinkState::Connecting },
             since: clock(),
             last_closed: None,
+            ordered: None,
             throttled: false,
             slowed_to: None,
             throttled_for: Duration::ZERO,
@@ -127,6 +135,9 @@ impl Link {
             paused_before: Duration::ZERO,
             drain,
             draining: false,
+            ordered,
+            ordered_open: true,
+            away: None,
             view,
             reference: Jitter::new(!seed).permille().wrapping_mul(64),
             jitter: Jitter::new(seed),
@@ -140,6 +151,12 @@ impl Link {
         loop {
             match self.session {
                 Session::Down { .. } => {
+                    let event = self.offline().await;
+                    self.step(event);
+                }
+                Session::Away { .. } => {
+                    // Who connects meanwhile is to find nobody.
+                    self.listener = None;
                     let event = self.offline().await;
                     self.step(event);
                 }
@@ -178,19 +195,22 @@ impl Link {
             | Session::Parting { .. }
             | Session::Draining { .. }
             | Session::Unbinding { .. } => true,
-            Session::Down { .. } | Session::Connecting { .. } | Session::Awaiting { .. } | Session::Closed { .. } => {
-                false
-            }
+            Session::Down { .. }
+            | Session::Connecting { .. }
+            | Session::Awaiting { .. }
+            | Session::Away { .. }
+            | Session::Closed { .. } => false,
         }
     }
 
     /// Tells the session what happened, and everybody what came of it.
     pub(crate) fn step(&mut self, event: Event) -> Action {
         let now = Instant::now();
-        let policy = Policy { settings: &self.settings, jitter: self.jitter.permille() };
+        let policy = Policy { settings: &self.settings, jitter: self.jitter.permille(), away: self.away };
         let (next, action) = self.session.on(event, now, policy);
         let before = std::mem::replace(&mut self.session, next);
-        if std::mem::discriminant(&before) != std::mem::discriminant(&next) {
+        let (was_away, is_away) = (before.is_away_until(), next.is_away_until());
+        if std::mem::discriminant(&before) != std::mem::discriminant(&next) || was_away != is_away {
             self.moved(before, now);
         }
         action
@@ -205,10 +225,13 @@ impl Link {
             self.gate.meter.count(Count::Disconnects);
         }
         let at = (self.clock)();
+        let had_ended = matches!(before, Session::Down { .. } | Session::Away { .. });
         let (state, closed) = match self.session {
             Session::Down { until, why, .. } => {
                 let wait = until.saturating_duration_since(now);
-                if self.warned.replace(why) == Some(why) {
+                if let Why::Ordered(_) = why {
+                    tracing::info!(link = %name, %why, "link down");
+                } else if self.warned.replace(why) == Some(why) {
                     tracing::debug!(link = %name, %why, ?wait, "link down");
                 } else {
                     tracing::warn!(link = %name, %why, ?wait, "link down");
@@ -227,13 +250,44 @@ impl Link {
             Session::Parting { .. } | Session::Draining { .. } | Session::Unbinding { .. } => {
                 (LinkState::Draining, None)
             }
+            Session::Away { until, why } => {
+                let wait = until.saturating_duration_since(now);
+                tracing::info!(link = %name, %why, ?wait, "link away by order");
+                // Measured by two clocks, it would be off by what they differ.
+                let until = self.view.borrow().ordered.and_then(LinkOrder::until).unwrap_or(at + wait);
+                (LinkState::Away { until }, Some(Closed { why, at }).filter(|_| !had_ended))
+            }
             // Shown by `close`, when the last answers are given.
             Session::Closed { why } => {
                 tracing::info!(link = %name, %why, "link closed");
                 (LinkState::Draining, Some(Closed { why, at }))
             }
         };
+        if before.is_away_until().is_some() && self.session.is_away_until().is_none() {
+            self.lift();
+        }
+        if let Some(Closed { why, .. }) = closed.filter(|_| !had_ended) {
+            self.gate.meter.ended(why);
+        }
         self.show(state, at, closed);
+    }
+
+    /// An order is over, by its time or by another.
+    fn lift(&mut self) {
+        self.away = None;
+        self.view.send_modify(|view| view.ordered = None);
+    }
+
+    /// Takes up what an operator ordered last.
+    pub(crate) fn on_ordered(&mut self, abandoned: bool) -> Option<Event> {
+        self.ordered_open = !abandoned;
+        // When nobody is left who could order anything, nothing was ordered.
+        let order = self.ordered.borrow_and_update().filter(|_| !abandoned)?;
+        tracing::info!(link = %self.settings.name, order = order.what().as_str(), "an operator's order");
+        let wait = order.until().map(|until| until.since((self.clock)()));
+        self.away = wait.map(|wait| Instant::now() + wait);
+        self.view.send_modify(|view| view.ordered = order.until().map(|_| order));
+        Some(Event::Ordered(order.what()))
     }
 
     fn show(&self, state: LinkState, since: Timestamp, closed: Option<Closed>) {
@@ -262,6 +316,9 @@ impl Link {
             tokio::select! {
                 () = sleep_until(wake) => return Event::Tick,
                 changed = self.drain.changed(), if !self.draining => return self.on_drain(changed.is_err()),
+                changed = self.ordered.changed(), if self.ordered_open => if let Some(event) = self.on_ordered(changed.is_err()) {
+                    return event;
+                },
                 count = self.orders.recv_many(&mut orders, BATCH), if self.orders_open => self.orders_open = count > 0,
                 // Dropped, it is not asked.
                 asking = self.asking.recv(), if self.asking_open => self.asking_open = asking.is_some(),

@@ -16,7 +16,7 @@ use crate::inbound::Inbound;
 use crate::link::{Link, View, Wiring};
 use crate::pace::SmscRate;
 use crate::settings::{Bind, LinkSettings};
-use crate::state::{LinkState, LinkStatus};
+use crate::state::{LinkOrder, LinkState, LinkStatus};
 use crate::updates::{Ability, Asking, MOST_ASKED, Message, Update, Updated};
 
 /// The largest window: more unanswered submits than any SMSC allows, and what a link holds in memory stays below some 30 MB.
@@ -64,6 +64,7 @@ struct Port {
     gate: Arc<Gate>,
     orders: mpsc::Sender<Submit>,
     asking: mpsc::Sender<Asking>,
+    ordered: watch::Sender<Option<LinkOrder>>,
     /// Weak, so that the answers end when the links' tasks do.
     answers: mpsc::WeakSender<Answer>,
     view: watch::Receiver<View>,
@@ -95,6 +96,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
         // An order holds a slot, so that there are never more orders than slots.
         let (orders, orders_out) = mpsc::channel(gate.window());
         let (asking, asked) = mpsc::channel(MOST_ASKED);
+        let (ordered, ordered_out) = watch::channel(None);
         let smsc_rate =
             smsc_rates.entry(settings.smsc.clone()).or_insert_with(|| SmscRate::new(settings.smsc_rate, now));
         let (name, smsc, bind, rate) = (settings.name.clone(), settings.smsc.clone(), settings.bind, settings.rate);
@@ -108,6 +110,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
             answers: Answers::new(answers.clone(), Arc::clone(&gate)),
             inbound: inbound.clone(),
             drain: draining.clone(),
+            ordered: ordered_out,
             seed: seed.wrapping_add(number << 32),
         };
         let (link, view) = Link::new(settings, wiring);
@@ -124,6 +127,7 @@ pub fn start(settings: Vec<LinkSettings>, clock: Clock, seed: u64, tracker: &Tas
             gate,
             orders,
             asking,
+            ordered,
             answers: answers.downgrade(),
             view,
         }));
@@ -210,6 +214,28 @@ impl Links {
         answered.await.unwrap_or(Updated::NotAsked)
     }
 
+    /// Orders the link of that name, or every link; the last order to a link counts. It is taken up at once and carried out meanwhile, as the status shows. An
+    /// order that keeps a link away ends by itself at its time, and does not outlive the program.
+    ///
+    /// # Errors
+    ///
+    /// When no link is called so, or all are closing.
+    pub fn order(&self, link: Option<&str>, order: LinkOrder) -> Result<(), NotOrdered> {
+        if self.shared.drain.borrow().is_some() {
+            return Err(NotOrdered::Closing);
+        }
+        let meant = |port: &&Arc<Port>| link.is_none_or(|name| port.name.0 == name);
+        let mut ports = self.shared.ports.iter().filter(meant).peekable();
+        if ports.peek().is_none() && link.is_some() {
+            return Err(NotOrdered::NoSuchLink);
+        }
+        for port in ports {
+            // It fails when the task is gone, which only closing ends.
+            let _ = port.ordered.send(Some(order));
+        }
+        Ok(())
+    }
+
     /// Every link as it stands, in the order of the settings.
     #[must_use]
     pub fn status(&self) -> Vec<LinkStatus> {
@@ -232,6 +258,17 @@ impl Links {
             let _ = port.view.clone().wait_for(|view| view.state == LinkState::Closed).await;
         }
     }
+}
+
+/// Why an order was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotOrdered {
+    /// No link has that name.
+    #[error("no link is called so")]
+    NoSuchLink,
+    /// All links are closing.
+    #[error("all links are closing")]
+    Closing,
 }
 
 /// When it is a link's turn. Each order moves its link back by a step, the longer the lighter the link; who is furthest in front is next.
@@ -290,6 +327,9 @@ impl Port {
             state: view.state,
             since: view.since,
             last_closed: view.last_closed,
+            ordered: view.ordered,
+            round_trip: self.gate.meter.round_trip(),
+            ends: self.gate.meter.ends(),
             bind: self.bind,
             window: self.gate.window(),
             rate: self.rate,

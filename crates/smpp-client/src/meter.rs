@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::state::{AnswerSeconds, LinkCounts};
+use crate::state::{AnswerSeconds, By, LinkCounts, Why};
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +42,13 @@ pub(crate) struct Meter {
     in_flight: AtomicU64,
     answers: [AtomicU64; BOUNDS.len() + 1],
     answer_micros: AtomicU64,
+    /// By [`Why::WORDS`], and for each by who.
+    ends: [[AtomicU64; 3]; Why::WORDS.len()],
+    /// Of the last `enquire_link`, in microseconds and one more; 0 while there was none.
+    round_trip: AtomicU64,
 }
+
+const ENDED_BY: [By; 3] = [By::Us, By::Peer, By::Network];
 
 impl Meter {
     /// Counts one.
@@ -64,6 +70,32 @@ impl Meter {
             cell.fetch_add(1, Relaxed);
         }
         self.answer_micros.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Counts the end of a connection, or of an attempt at one.
+    pub(crate) fn ended(&self, why: Why) {
+        let by = ENDED_BY.iter().position(|by| *by == why.by());
+        let of = Why::WORDS.iter().position(|word| *word == why.as_str());
+        if let Some(cell) = of.and_then(|of| self.ends.get(of)).zip(by).and_then(|(ends, by)| ends.get(by)) {
+            cell.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Every end that happened, with how often.
+    pub(crate) fn ends(&self) -> Vec<(By, &'static str, u64)> {
+        let all = Why::WORDS.iter().zip(&self.ends);
+        all.flat_map(|(word, ends)| ENDED_BY.iter().zip(ends).map(|(by, count)| (*by, *word, count.load(Relaxed))))
+            .filter(|(_, _, count)| *count > 0)
+            .collect()
+    }
+
+    /// An `enquire_link` was answered after so long.
+    pub(crate) fn enquired_in(&self, took: Duration) {
+        self.round_trip.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).saturating_add(1), Relaxed);
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.load(Relaxed).checked_sub(1).map(Duration::from_micros)
     }
 
     pub(crate) fn in_flight(&self) -> usize {

@@ -84,8 +84,13 @@ impl Link {
                 }
             }
             CommandId::GenericNack => self.on_generic_nack(talk, frame, now),
-            // Of the first, having been heard is all that matters; the others have no response (SMPP 3.4 §4.12.1, §4.1.7).
-            CommandId::EnquireLinkResp | CommandId::AlertNotification | CommandId::Outbind => {}
+            CommandId::EnquireLinkResp => {
+                if let Some(at) = talk.enquired.take() {
+                    self.gate.meter.enquired_in(now.saturating_duration_since(at));
+                }
+            }
+            // They have no response (SMPP 3.4 §4.12.1, §4.1.7).
+            CommandId::AlertNotification | CommandId::Outbind => {}
             id if id.is_response() => self.gate.meter.count(Count::UnknownAnswers),
             id => {
                 self.gate.meter.count(Count::BadPdus);

@@ -30,6 +30,11 @@ pub enum LinkState {
     Bound,
     /// Closing: answers are awaited, nothing new is sent.
     Draining,
+    /// Not connected, by an operator's order.
+    Away {
+        /// When it binds again by itself.
+        until: Timestamp,
+    },
     /// Ended for good.
     Closed,
 }
@@ -45,6 +50,7 @@ impl LinkState {
             Self::Binding => "binding",
             Self::Bound => "bound",
             Self::Draining => "draining",
+            Self::Away { .. } => "away",
             Self::Closed => "closed",
         }
     }
@@ -98,6 +104,93 @@ pub enum Why {
     },
     /// We were asked to stop.
     Drained,
+    /// An operator ordered it.
+    Ordered(Ordered),
+}
+
+/// What an operator ordered a link to do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ordered {
+    /// Give no more permits, await what is unanswered, unbind, and stay away.
+    Drain,
+    /// Unbind at once, and stay away.
+    Unbind,
+    /// Leave, and bind anew.
+    Rebind,
+}
+
+impl Ordered {
+    /// The word used in pages, documents and calls.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Unbind => "unbind",
+            Self::Rebind => "rebind",
+        }
+    }
+}
+
+/// An order to a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkOrder {
+    /// Give no more permits, await what is unanswered as long as the link awaits any answer, unbind, and stay away until then.
+    Drain {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// Unbind at once: what is unanswered is in doubt, as when a connection is lost. Stay away until then.
+    Unbind {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// Leave the present connection, where there is one, as soon as what is on its way is answered, and within seconds in any case; bind anew at once.
+    /// Lifts what was ordered before, and the wait for the next attempt.
+    Rebind,
+}
+
+impl LinkOrder {
+    /// What is ordered.
+    #[must_use]
+    pub const fn what(self) -> Ordered {
+        match self {
+            Self::Drain { .. } => Ordered::Drain,
+            Self::Unbind { .. } => Ordered::Unbind,
+            Self::Rebind => Ordered::Rebind,
+        }
+    }
+
+    /// Until when the link is to stay away, if it is.
+    #[must_use]
+    pub const fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Drain { until } | Self::Unbind { until } => Some(until),
+            Self::Rebind => None,
+        }
+    }
+}
+
+/// Who ended a connection, or an attempt at one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum By {
+    /// This side: by settings, by an order, or because the SMSC did not keep to the protocol or did not answer.
+    Us,
+    /// The SMSC.
+    Peer,
+    /// Neither in so many words: the connection was not made, or broke.
+    Network,
+}
+
+impl By {
+    /// The word used in metrics, pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Peer => "peer",
+            Self::Network => "network",
+        }
+    }
 }
 
 impl Why {
@@ -118,7 +211,77 @@ impl Why {
             | Self::NoEnquireAnswer
             | Self::PeerUnbound
             | Self::NotBound { .. }
-            | Self::Drained => Refusal::Passing,
+            | Self::Drained
+            | Self::Ordered(_) => Refusal::Passing,
+        }
+    }
+
+    /// Every word that [`Self::as_str`] gives.
+    pub const WORDS: [&str; 16] = [
+        "connect_failed",
+        "connect_timeout",
+        "tls",
+        "unlistenable",
+        "settings",
+        "bind_refused",
+        "bind_timeout",
+        "peer_closed",
+        "broken",
+        "framing",
+        "no_enquire_answer",
+        "no_submit_answer",
+        "peer_unbound",
+        "not_bound",
+        "drained",
+        "ordered",
+    ];
+
+    const fn place(self) -> usize {
+        match self {
+            Self::ConnectFailed(_) => 0,
+            Self::ConnectTimeout => 1,
+            Self::Tls(_) => 2,
+            Self::Unlistenable(_) => 3,
+            Self::Settings(_) => 4,
+            Self::BindRefused { .. } => 5,
+            Self::BindTimeout => 6,
+            Self::PeerClosed => 7,
+            Self::Broken(_) => 8,
+            Self::Framing { .. } => 9,
+            Self::NoEnquireAnswer => 10,
+            Self::NoSubmitAnswer => 11,
+            Self::PeerUnbound => 12,
+            Self::NotBound { .. } => 13,
+            Self::Drained => 14,
+            Self::Ordered(_) => 15,
+        }
+    }
+
+    /// The word used in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.get(self.place()).copied().unwrap_or_default()
+    }
+
+    /// Who ended it.
+    #[must_use]
+    pub const fn by(self) -> By {
+        match self {
+            Self::ConnectFailed(_) | Self::ConnectTimeout | Self::Broken(_) => By::Network,
+            Self::BindRefused { .. }
+            | Self::PeerClosed
+            | Self::PeerUnbound
+            | Self::NotBound { .. }
+            | Self::Tls(TlsFault::Refused | TlsFault::NotSpoken) => By::Peer,
+            Self::Tls(TlsFault::Files | TlsFault::Untrusted | TlsFault::WrongName | TlsFault::Expired)
+            | Self::Unlistenable(_)
+            | Self::Settings(_)
+            | Self::BindTimeout
+            | Self::Framing { .. }
+            | Self::NoEnquireAnswer
+            | Self::NoSubmitAnswer
+            | Self::Drained
+            | Self::Ordered(_) => By::Us,
         }
     }
 }
@@ -141,6 +304,11 @@ impl fmt::Display for Why {
             Self::PeerUnbound => f.write_str("unbound by the SMSC"),
             Self::NotBound { status } => write!(f, "submit answered as unbound with status {}", Status(*status)),
             Self::Drained => f.write_str("drained"),
+            Self::Ordered(what) => f.write_str(match what {
+                Ordered::Drain => "drained by order",
+                Ordered::Unbind => "unbound by order",
+                Ordered::Rebind => "bound anew by order",
+            }),
         }
     }
 }
@@ -203,6 +371,12 @@ pub struct LinkStatus {
     pub since: Timestamp,
     /// The end of its last connection or attempt.
     pub last_closed: Option<Closed>,
+    /// The order that stands, until its time.
+    pub ordered: Option<LinkOrder>,
+    /// How long the SMSC took to answer the last `enquire_link`, which is asked only where nothing else is heard for a while.
+    pub round_trip: Option<Duration>,
+    /// How often connections, and attempts at one, ended, by who ended them and why ([`Why::as_str`]); only what happened.
+    pub ends: Vec<(By, &'static str, u64)>,
     /// What it binds for.
     pub bind: Bind,
     /// Submits that may be unanswered at a time.
@@ -277,4 +451,39 @@ pub struct AnswerSeconds {
     pub counts: Vec<u64>,
     /// Sum of all, in seconds.
     pub sum: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_and_somebody_who_did_it() {
+        let kind = io::ErrorKind::Other;
+        let all = [
+            (Why::ConnectFailed(kind), "connect_failed", By::Network),
+            (Why::ConnectTimeout, "connect_timeout", By::Network),
+            (Why::Tls(TlsFault::Untrusted), "tls", By::Us),
+            (Why::Tls(TlsFault::Refused), "tls", By::Peer),
+            (Why::Unlistenable(kind), "unlistenable", By::Us),
+            (Why::Settings(SettingsError::SystemId), "settings", By::Us),
+            (Why::BindRefused { status: 1 }, "bind_refused", By::Peer),
+            (Why::BindTimeout, "bind_timeout", By::Us),
+            (Why::PeerClosed, "peer_closed", By::Peer),
+            (Why::Broken(kind), "broken", By::Network),
+            (Why::Framing { length: 1 }, "framing", By::Us),
+            (Why::NoEnquireAnswer, "no_enquire_answer", By::Us),
+            (Why::NoSubmitAnswer, "no_submit_answer", By::Us),
+            (Why::PeerUnbound, "peer_unbound", By::Peer),
+            (Why::NotBound { status: 4 }, "not_bound", By::Peer),
+            (Why::Drained, "drained", By::Us),
+            (Why::Ordered(Ordered::Unbind), "ordered", By::Us),
+        ];
+        for (why, word, by) in all {
+            assert_eq!((why.as_str(), why.by()), (word, by), "{why:?}");
+        }
+        assert_eq!(all.iter().map(|(why, ..)| why.as_str()).collect::<HashSet<_>>(), HashSet::from(Why::WORDS));
+    }
 }

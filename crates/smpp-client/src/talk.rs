@@ -59,6 +59,8 @@ pub(crate) struct Talk {
     /// Submits that were not answered in time since the last that was answered, and since when they are too many.
     pub(crate) unanswered: usize,
     pub(crate) silent_since: Option<Instant>,
+    /// When an `enquire_link` was sent that is not answered.
+    pub(crate) enquired: Option<Instant>,
     /// Sequence number of the peer's unbind, to be answered when it may close.
     pub(crate) unbind: Option<u32>,
     /// Octets to come of a PDU that is longer than any that is taken.
@@ -86,6 +88,7 @@ impl Talk {
             proved: false,
             unanswered: 0,
             silent_since: None,
+            enquired: None,
             unbind: None,
             skipped: 0,
             acknowledgements,

@@ -229,17 +229,21 @@ impl Cuts {
         Asked { unsupported: shunned.map(|cut| (cut.asks, None)).collect(), ..Asked::default() }
     }
 
-    /// A connection ended, with these unanswered.
-    pub(crate) fn learn(&mut self, asked: &Asked, now: Instant) {
+    /// A connection ended: what it answered is no cause.
+    pub(crate) fn learn(&mut self, asked: &Asked) {
+        for asks in asked.answered.iter().filter(|asks| **asks != Asks::ReplaceIfPresent) {
+            if !self.answered.contains(asks) {
+                self.answered.push(*asks);
+            }
+            self.cuts.retain(|cut| cut.asks != *asks);
+        }
+    }
+
+    /// The SMSC, or nobody known, ended a connection, with these unanswered.
+    pub(crate) fn blame(&mut self, asked: &Asked, now: Instant) {
         for asks in [Asks::Query, Asks::Cancel, Asks::Replace] {
-            if asked.answered.contains(&asks) && !self.answered.contains(&asks) {
-                self.answered.push(asks);
-            }
-            if self.answered.contains(&asks) {
-                self.cuts.retain(|cut| cut.asks != asks);
-                continue;
-            }
-            if !asked.unanswered.values().any(|unanswered| unanswered.asks == asks) {
+            let is_unanswered = asked.unanswered.values().any(|unanswered| unanswered.asks == asks);
+            if self.answered.contains(&asks) || !is_unanswered {
                 continue;
             }
             match self.cuts.iter_mut().find(|cut| cut.asks == asks) {
@@ -549,13 +553,15 @@ mod tests {
             let mut asked = cuts.asked(now);
             assert_eq!(asked.known(Asks::Replace), None, "{times}");
             let _answer = ask(&mut asked, times, Asks::Replace, now);
-            cuts.learn(&asked, now);
+            cuts.learn(&asked);
+            cuts.blame(&asked, now);
         }
         let asked = cuts.asked(now);
         assert_eq!(asked.known(Asks::Replace), Some(Updated::Unsupported(None)));
         assert_eq!((asked.known(Asks::Cancel), asked.abilities().replace), (None, Ability::Cannot));
         // A connection that ends over nothing says nothing.
-        cuts.learn(&asked, now);
+        cuts.learn(&asked);
+        cuts.blame(&asked, now);
         assert_eq!(cuts.asked(now + SHUNNED).known(Asks::Replace), None, "it is tried again");
     }
 
@@ -570,7 +576,8 @@ mod tests {
                 assert!(asked.answered(1, reply(0, Says::Nothing)));
             }
             let _answer = ask(&mut asked, 2, Asks::Cancel, now);
-            cuts.learn(&asked, now);
+            cuts.learn(&asked);
+            cuts.blame(&asked, now);
         }
         assert_eq!(cuts.asked(now).known(Asks::Cancel), None);
     }

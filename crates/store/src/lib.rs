@@ -25,5 +25,8 @@ pub use error::StoreError;
 pub use hand_over::{HandOver, Step};
 pub use health::{DatabaseHealth, Seen};
 pub use owed::{Committed, Owed};
-pub use postgres::{Bulk, Class, Everybody, Fault, Given, Imported, Migrated, PostgresSettings, UrlError, migrate_now};
+pub use postgres::{
+    Bulk, Class, Everybody, Examined, Fault, Given, Imported, Migrated, PostgresSettings, Standby, UrlError, examine,
+    migrate_now,
+};
 pub use report::ReportRow;

@@ -3,8 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use console::{AnswerView, Check, LinkView};
-use smpp_client::{LinkState, LinkStatus};
+use console::{AnswerView, Check, ClosedView, LinkOrder, LinkView, LinkWish, OrderError, OrderedView};
+use smpp_client::{Closed, LinkState, LinkStatus, Links, NotOrdered};
+
+/// Hands an operator's order to the links.
+pub(super) fn order(links: &Links, order: &LinkOrder) -> Result<(), OrderError> {
+    let what = match order.what {
+        LinkWish::Drain { until } => smpp_client::LinkOrder::Drain { until },
+        LinkWish::Unbind { until } => smpp_client::LinkOrder::Unbind { until },
+        LinkWish::Rebind => smpp_client::LinkOrder::Rebind,
+    };
+    links.order(order.link.as_deref(), what).map_err(|error| match error {
+        NotOrdered::NoSuchLink => OrderError::NoSuchLink(order.link.clone().unwrap_or_default()),
+        NotOrdered::Closing => OrderError::Stopping,
+    })
+}
 
 /// A link in `/v1/status`.
 pub(super) fn view(link: &LinkStatus) -> LinkView {
@@ -15,6 +28,11 @@ pub(super) fn view(link: &LinkStatus) -> LinkView {
         state: link.state.as_str(),
         since: Some(link.since),
         detail: link.last_closed.filter(|_| link.state != LinkState::Bound).map(|closed| closed.to_string()),
+        ordered: link
+            .ordered
+            .and_then(|order| Some(OrderedView { what: order.what().as_str(), until: order.until()? })),
+        last_closed: link.last_closed.map(closed),
+        round_trip_us: link.round_trip.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
         window: link.window,
         in_flight: link.in_flight,
         rate: link.rate,
@@ -27,12 +45,20 @@ pub(super) fn view(link: &LinkStatus) -> LinkView {
     }
 }
 
+fn closed(closed: Closed) -> ClosedView {
+    let Closed { at, why } = closed;
+    ClosedView { at, why: why.to_string(), word: why.as_str(), by: why.by().as_str() }
+}
+
 /// A link among the checks of `/readyz?verbose`. One that is down never makes the gateway unready by itself: alerts wait, or take another link.
 pub(super) fn check(link: &LinkStatus) -> Check {
     let bound = link.state == LinkState::Bound;
     let mut detail = format!("{} ({}): {} since {}", link.name, link.bind.as_str(), link.state, link.since);
     if let LinkState::Down { until, .. } = link.state {
         detail = format!("{detail}, next attempt at {until}");
+    }
+    if let LinkState::Away { until } = link.state {
+        detail = format!("{detail}, away by order until {until}");
     }
     if let Some(closed) = link.last_closed.filter(|_| !bound) {
         detail = format!("{detail}; {closed}");
@@ -98,7 +124,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use model::{LinkName, SmscName, Timestamp};
-    use smpp_client::{Abilities, Ability, AnswerSeconds, Bind, Closed, LinkCounts, Why};
+    use smpp_client::{Abilities, Ability, AnswerSeconds, Bind, Closed, LinkCounts, Ordered, Why};
 
     fn link() -> LinkStatus {
         LinkStatus {
@@ -107,6 +133,9 @@ mod tests {
             state: LinkState::Bound,
             since: Timestamp::from_millis(0),
             last_closed: Some(Closed { why: Why::PeerUnbound, at: Timestamp::from_millis(0) }),
+            ordered: None,
+            round_trip: Some(Duration::from_micros(700)),
+            ends: Vec::new(),
             bind: Bind::Transmitter,
             window: 10,
             rate: 50,
@@ -130,6 +159,8 @@ mod tests {
         let view = view(&link());
         assert_eq!((view.bind, view.detail, view.slowed_to, view.throttled_ms), ("transmitter", None, Some(25), 1500));
         assert_eq!(view.answers, Some(AnswerView { count: 100, p50_ms: Some(2), p99_ms: Some(10) }));
+        let last_closed = view.last_closed.map(|closed| (closed.word, closed.by));
+        assert_eq!((last_closed, view.round_trip_us), (Some(("peer_unbound", "peer")), Some(700)));
         assert_eq!((view.counts["in_doubt"], view.counts["bad_pdus"]), (2, 2));
         let abilities = [("cancel_sm", "can"), ("query_sm", "unknown"), ("replace_sm", "cannot")];
         assert_eq!(view.abilities.into_iter().collect::<Vec<_>>(), abilities);
@@ -158,6 +189,22 @@ mod tests {
         );
         assert_eq!(view(&down).answers, None);
         assert!(view(&down).detail.is_some_and(|detail| detail.contains("ESME_RINVPASWD")));
+    }
+
+    #[test]
+    fn a_link_that_was_ordered_away_says_until_when() {
+        let until = Timestamp::from_millis(60_000);
+        let away = LinkStatus {
+            state: LinkState::Away { until },
+            ordered: Some(smpp_client::LinkOrder::Drain { until }),
+            last_closed: Some(Closed { why: Why::Ordered(Ordered::Drain), at: Timestamp::from_millis(0) }),
+            ..link()
+        };
+        let check = check(&away);
+        let expected = "away by order until 1970-01-01T00:01:00.000Z; drained by order at 1970-01-01T00:00:00.000Z";
+        assert!(check.detail.contains(expected), "{}", check.detail);
+        assert!(check.ok && check.degraded);
+        assert_eq!(view(&away).ordered, Some(OrderedView { what: "drain", until }));
     }
 
     #[test]

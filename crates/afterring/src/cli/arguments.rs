@@ -14,7 +14,11 @@ use model::{Kind, Language, Reason};
 
 use access::{TOKENS_HELP, USERS_HELP};
 
+pub use super::doctor::Doctor;
+pub use super::explain::ExplainCall;
 pub use super::sip::Sip;
+pub use super::tail::Tail;
+pub use super::top::Top;
 pub use access::{Tokens, Users};
 pub use registry::{Export, Import, Lists, Person, Subscribers};
 pub use smsc::{Smsc, SmscTest};
@@ -82,6 +86,18 @@ pub enum Command {
     /// Say which programs may come in: tokens for feeds and for the operators' API
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(Tokens),
+    /// Look at everything that the gateway needs, and say of each whether it is well and what to do if not
+    #[command(after_help = super::doctor::HELP)]
+    Doctor(Doctor),
+    /// Say what the running gateway would decide of a call now, and why; nothing is done
+    #[command(after_help = super::explain::HELP)]
+    Explain(ExplainCall),
+    /// Follow what the running gateway decides, line by line
+    #[command(after_help = super::tail::HELP)]
+    Tail(Tail),
+    /// Watch the running gateway on a live screen: calls, messages, links, database, ranges
+    #[command(after_help = super::top::HELP)]
+    Top(Top),
     /// Look into SIP messages
     #[command(subcommand)]
     Sip(Sip),
@@ -193,6 +209,6 @@ fn kind(word: &str) -> Result<Kind, &'static str> {
     found.ok_or("not a kind of message: fallback, detail, teaser, notice or notify")
 }
 
-fn reason(word: &str) -> Result<Reason, &'static str> {
+pub(super) fn reason(word: &str) -> Result<Reason, &'static str> {
     Reason::parse(word).ok_or("not a reason: busy, no_answer, unreachable, unconditional, rejected or unknown")
 }

@@ -104,7 +104,7 @@ fn decided<'a>(timeline: &'a Value, id: &str) -> Option<(&'a str, &'a str)> {
 }
 
 /// A decision on a call, for a person.
-fn in_words(what: &str, why: &str) -> String {
+pub(super) fn in_words(what: &str, why: &str) -> String {
     let meaning = match (what, why) {
         ("send", "detail") => "told: a message with callers, times and counts goes out now",
         ("send", "fallback") => "told: the database is abnormal, and a registered person gets the callers all the same",

@@ -3,6 +3,7 @@
 mod pinned;
 
 use std::fmt;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -69,6 +70,28 @@ impl Peer {
             }
         };
         Ok(Self { agent, base: format!("{scheme}://{address}"), token: listener.token.clone() })
+    }
+
+    /// The same for an answer that may go on for ever, of which only the beginning may take no longer than `patience`.
+    pub(super) fn open_ended(listener: &Listener, patience: Duration) -> Result<Self, NoAnswer> {
+        let peer = Self::new(listener, patience)?;
+        let settings = Agent::config_builder()
+            .timeout_connect(Some(patience))
+            .timeout_recv_response(Some(patience))
+            .http_status_as_error(false)
+            .proxy(None);
+        Ok(Self { agent: settings.build().new_agent(), ..peer })
+    }
+
+    /// The status of an answer, and its body as it comes.
+    pub(super) fn open(&self, path: &str) -> Result<(u16, impl Read + Send + use<>), NoAnswer> {
+        let mut request = self.agent.get(format!("{}{path}", self.base)).header("accept", "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.base.clone(), error.to_string());
+        let answer = request.call().map_err(unreachable)?;
+        Ok((answer.status().as_u16(), answer.into_body().into_reader()))
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Answer, NoAnswer> {

@@ -1,6 +1,6 @@
 //! `afterring smsc test`: sends one message through an SMSC, and says step by step what the SMSC said.
 
-mod advice;
+pub(super) mod advice;
 mod conversation;
 mod step;
 mod updates;

@@ -121,6 +121,10 @@ impl Page {
         self.sample(&LINK_BAD_PDUS, &name, counts.bad_pdus + counts.unknown_answers);
         self.sample(&LINK_CONNECTS, &name, counts.connects);
         self.sample(&LINK_DISCONNECTS, &name, counts.disconnects);
+        self.sample(&LINK_ORDERED_AWAY, &name, u64::from(link.ordered.is_some()));
+        for (by, why, ends) in &link.ends {
+            self.sample(&LINK_CLOSED, &[name[0], ("by", by.as_str()), ("why", why)], *ends);
+        }
         self.sample(&LINK_THROTTLES, &name, counts.throttles);
         self.sample(&LINK_UPDATES, &name, counts.updates);
         for (asks, ability) in link.abilities.words() {

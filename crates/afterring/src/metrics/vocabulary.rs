@@ -72,6 +72,8 @@ pub const VOCABULARY: &[Definition] = &[
     LINK_BAD_PDUS,
     LINK_CONNECTS,
     LINK_DISCONNECTS,
+    LINK_CLOSED,
+    LINK_ORDERED_AWAY,
     LINK_THROTTLES,
     LINK_UPDATES,
     LINK_ABILITY,
@@ -350,6 +352,20 @@ pub(super) const LINK_DISCONNECTS: Definition = Definition {
     labels: "link",
     help: "Bound sessions that ended",
     rise: "see why in the log and in /readyz?verbose",
+};
+pub(super) const LINK_CLOSED: Definition = Definition {
+    name: "link_closed",
+    kind: "counter",
+    labels: "link, by, why",
+    help: "Connections, and attempts at one, that ended, by who ended them (us, peer, network) and why: connect_failed, connect_timeout, tls, unlistenable, settings, bind_refused, bind_timeout, peer_closed, broken, framing, no_enquire_answer, no_submit_answer, peer_unbound, not_bound, drained, ordered; absent until it happens",
+    rise: "by=peer: ask the SMSC's operator, with the times; by=network: look at the network; by=us: the SMSC does not answer, or settings are wrong; ordered: somebody here did it",
+};
+pub(super) const LINK_ORDERED_AWAY: Definition = Definition {
+    name: "link_ordered_away",
+    kind: "gauge",
+    labels: "link",
+    help: "1 while a link leaves or stays away by an operator's order (drain, unbind), which ends by itself; else 0",
+    rise: "somebody ordered it: see /v1/links for until when; POST /v1/links/{name}/rebind lifts it",
 };
 pub(super) const LINK_THROTTLES: Definition = Definition {
     name: "link_throttles",

@@ -125,7 +125,7 @@ pub struct LinkView {
     pub smsc: String,
     /// What it binds for: `transceiver`, `transmitter` or `receiver`.
     pub bind: &'static str,
-    /// `down`, `awaiting` (the SMSC is to connect), `connecting`, `binding`, `bound`, `draining` or `closed`.
+    /// `down`, `awaiting` (the SMSC is to connect), `connecting`, `binding`, `bound`, `draining`, `away` (by an operator's order) or `closed`.
     pub state: &'static str,
     /// In this state since, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
@@ -133,6 +133,15 @@ pub struct LinkView {
     /// Why it is so, where there is something to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The order that stands, until its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<OrderedView>,
+    /// The end of its last connection, or of its last attempt at one, also while it is bound again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_closed: Option<ClosedView>,
+    /// How long the SMSC took to answer the last `enquire_link`, in microseconds; it is asked only while nothing else is heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<u64>,
     /// Submits that may be unanswered at a time.
     pub window: usize,
     /// Submits that are unanswered now.
@@ -153,6 +162,30 @@ pub struct LinkView {
     pub abilities: BTreeMap<&'static str, &'static str>,
     /// What it did since the start.
     pub counts: BTreeMap<&'static str, u64>,
+}
+
+/// What an operator ordered a link to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct OrderedView {
+    /// `drain` or `unbind`.
+    pub what: &'static str,
+    /// When it binds again by itself.
+    #[serde(serialize_with = "rfc3339")]
+    pub until: Timestamp,
+}
+
+/// The end of a connection, or of an attempt at one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ClosedView {
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Timestamp,
+    /// Why, in words.
+    pub why: String,
+    /// The same as one word of those that metrics have: `peer_closed`, `no_enquire_answer`, `ordered`, …
+    pub word: &'static str,
+    /// Who ended it: `us`, `peer` or `network`.
+    pub by: &'static str,
 }
 
 /// How long answers took.

@@ -107,6 +107,7 @@ fn state(link: &LinkView, l: PageLanguage) -> (Tone, &'static str) {
         "binding" => (Tone::Warning, l.pick("binding", "绑定中")),
         "awaiting" => (Tone::Warning, l.pick("waits for the SMSC to connect", "等待短信中心连接")),
         "draining" => (Tone::Warning, l.pick("draining", "排空中")),
+        "away" => (Tone::Warning, l.pick("away by order", "按指令离线")),
         "closed" => (Tone::Plain, l.pick("closed", "已关闭")),
         _ => (Tone::Bad, l.pick("down", "中断")),
     }
@@ -129,7 +130,9 @@ fn table(visit: &Visit, links: &[LinkView]) -> Table {
             Cell::Code(link.name.clone()),
             Cell::State(link.state, word.to_owned(), tone),
             link.since.map_or(Cell::Empty, Cell::Time),
-            Cell::maybe(link.detail.clone()),
+            link.ordered.map_or(Cell::Empty, |ordered| Cell::Time(ordered.until)),
+            link.last_closed.as_ref().map_or(Cell::Empty, |closed| Cell::Text(by(closed.by, l).to_owned())),
+            Cell::maybe(link.last_closed.as_ref().map(|closed| format!("{} at {}", closed.why, closed.at))),
             Cell::Text(link.bind.to_owned()),
             Cell::Text(format!("{} / {}", link.in_flight, link.window)),
             Cell::Figure(rate.unwrap_or(0.0), 1),
@@ -157,6 +160,8 @@ fn columns(l: PageLanguage) -> Vec<Column> {
         Column::words("link", l.pick("Link", "链路")),
         Column::words("state", l.pick("State", "状态")),
         Column::words("since", l.pick("Since", "自")),
+        Column::words("away_until", l.pick("Away until", "离线至")),
+        Column::words("closed_by", l.pick("Last one ended by", "上次由谁中断")),
         Column::words("why", l.pick("Why the last one ended", "上次中断原因")),
         Column::words("bind", l.pick("Bind", "绑定类型")),
         Column::figures("window", l.pick("Window used", "窗口占用")),
@@ -169,6 +174,15 @@ fn columns(l: PageLanguage) -> Vec<Column> {
         Column::figures("in_doubt", l.pick("In doubt", "无应答")),
         Column::figures("disconnects", l.pick("Sessions ended", "会话中断")),
     ]
+}
+
+/// Who ended a session.
+fn by(who: &str, l: PageLanguage) -> &'static str {
+    match who {
+        "us" => l.pick("us", "本网关"),
+        "peer" => l.pick("the SMSC", "短信中心"),
+        _ => l.pick("the network", "网络"),
+    }
 }
 
 fn of<'a>(reading: &'a Reading, link: &str) -> Option<&'a LinkReading> {

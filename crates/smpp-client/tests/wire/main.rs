@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod binds;
+mod orders;
 mod sessions;
 mod smsc;
 mod spread;

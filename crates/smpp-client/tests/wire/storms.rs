@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::smsc::{BIND_TRANSCEIVER, Gateway, RESPONSE, SUBMIT_SM, Smsc, UNBIND, order, settings};
 
 /// Answers every request at once, all those of one read in one write; hangs up after each `hang_up_after` submits, before it answers the last.
-async fn serve(listener: TcpListener, hang_up_after: usize) {
+pub(crate) async fn serve(listener: TcpListener, hang_up_after: usize) {
     loop {
         let Ok((mut stream, _)) = listener.accept().await else { return };
         stream.set_nodelay(true).unwrap();

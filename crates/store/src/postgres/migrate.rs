@@ -34,9 +34,19 @@ pub struct Migrated {
 }
 
 /// The newest version that this program knows.
-fn known() -> u32 {
+pub(super) fn known() -> u32 {
     let newest = runner().get_migrations().iter().map(|step| step.version()).max();
     newest.and_then(|version| u32::try_from(version).ok()).unwrap_or(0)
+}
+
+/// Every table that the migrations make.
+pub(super) fn tables() -> Vec<String> {
+    let runner = runner();
+    let sql = runner.get_migrations().iter().filter_map(|step| step.sql());
+    sql.flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("create table ")?.split([' ', '(']).next())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn runner() -> Runner {

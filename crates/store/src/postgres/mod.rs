@@ -5,6 +5,7 @@ mod bulk;
 mod connect;
 mod desk;
 pub(crate) mod erase;
+mod examine;
 mod fault;
 pub(crate) mod feed;
 pub(crate) mod lists;
@@ -17,6 +18,7 @@ mod tls;
 
 pub use bulk::{Bulk, Everybody, Given, Imported};
 pub(crate) use connect::{Connector, Session, pool_fault};
+pub use examine::{Examined, Standby, examine};
 pub use fault::{Class, Fault};
 pub use migrate::{Migrated, migrate_now};
 pub(crate) use probe::Probe;

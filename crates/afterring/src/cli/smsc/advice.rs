@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use smpp_client::{StatusClass, TlsFault, Why};
 
 /// Why a link is not bound.
-pub(super) const fn not_bound(why: Why) -> &'static str {
+pub(in crate::cli) const fn not_bound(why: Why) -> &'static str {
     match why {
         Why::ConnectFailed(ErrorKind::ConnectionRefused) => {
             "Nothing listens there: look at host and port (SMPP's own is 2775), and ask whether the SMSC is up and lets this machine's address in."
@@ -33,7 +33,7 @@ pub(super) const fn not_bound(why: Why) -> &'static str {
         Why::Unlistenable(_) => {
             "Is the address of outbind= one of this machine, and its port free? A running gateway listens there already: stop it for the test."
         }
-        Why::Drained => "It was stopped here.",
+        Why::Drained | Why::Ordered(_) => "It was stopped here.",
     }
 }
 

@@ -290,7 +290,13 @@ fn not_bound(link: &LinkStatus, overdue: bool) -> Option<Step> {
             let why = "the SMSC did not connect".to_owned();
             Some(Step::NotBound { link: name, why, advice: advice::NO_OUTBIND })
         }
-        LinkState::Connecting | LinkState::Binding | LinkState::Draining | LinkState::Closed if overdue => {
+        LinkState::Connecting
+        | LinkState::Binding
+        | LinkState::Draining
+        | LinkState::Away { .. }
+        | LinkState::Closed
+            if overdue =>
+        {
             let why = Why::ConnectTimeout;
             Some(Step::NotBound { link: name, why: why.to_string(), advice: advice::not_bound(why) })
         }
@@ -298,6 +304,7 @@ fn not_bound(link: &LinkStatus, overdue: bool) -> Option<Step> {
         | LinkState::Connecting
         | LinkState::Binding
         | LinkState::Draining
+        | LinkState::Away { .. }
         | LinkState::Closed
         | LinkState::Bound => None,
     }
