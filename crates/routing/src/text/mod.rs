@@ -7,6 +7,7 @@ mod catalogue;
 mod check;
 mod file;
 mod help;
+mod preview;
 mod sample;
 mod template;
 mod wording;
@@ -22,6 +23,7 @@ use crate::{Action, CampaignName, ClockFace, Keywords, RangeName, ReplyVerdict, 
 pub use catalogue::{PLACEHOLDERS, Text};
 pub use check::{REQUIRABLE, Rules};
 pub use file::{Fault, File, Scope};
+pub use preview::{Preview, Source, Unknown, Wanted, Warning, counted};
 pub use sample::Sample;
 pub use template::{Template, TemplateError};
 use wording::{Voice, Wording};

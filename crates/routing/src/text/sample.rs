@@ -18,6 +18,8 @@ pub struct Sample {
     pub name: String,
     /// What a phone would show.
     pub text: String,
+    /// The file and line where it was written; of a list, its first line.
+    pub place: String,
 }
 
 /// 2026-11-23T08:05:00Z, a Monday.
@@ -34,13 +36,15 @@ impl Texts {
     #[must_use]
     pub fn samples(&self, reader: Reader<'_>, keywords: &Keywords, max_parts: usize) -> Vec<Sample> {
         let mut samples = Vec::new();
+        let voice = self.voice(reader);
+        let place = |text: Text| voice.said(text).map_or_else(String::new, |said| said.place.clone());
         for (kind, list) in [(Kind::Fallback, ListKind::Fallback), (Kind::Detail, ListKind::Detail)] {
             for (name, told, more) in calls() {
                 let text = self.list(list, reader, &told, more, max_parts);
-                samples.push(Sample { kind, name: format!("{kind}, {name}"), text });
+                let total = told.iter().fold(more, |sum, tally| sum.saturating_add(tally.count));
+                samples.push(Sample { kind, name: format!("{kind}, {name}"), text, place: place(list.head(total)) });
             }
         }
-        let voice = self.voice(reader);
         for entry in &CATALOGUE {
             let Role::Message(kind) = entry.role else { continue };
             if entry.only_with.is_some_and(|action| keywords.shown(action).is_empty()) {
@@ -51,6 +55,7 @@ impl Texts {
                 kind,
                 name: entry.key.to_owned(),
                 text: self.sample(voice, entry.text, keywords, &values),
+                place: place(entry.text),
             });
         }
         samples

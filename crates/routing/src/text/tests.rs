@@ -377,7 +377,7 @@ fn no_sample_keeps_a_placeholder_or_a_stray_blank() {
             let samples = texts.samples(Reader::new(language, "UTC"), &keywords, 3);
             let names: std::collections::BTreeSet<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
             assert_eq!(names.len(), samples.len());
-            for Sample { kind, name, text } in &samples {
+            for Sample { kind, name, text, place: _ } in &samples {
                 assert!(!text.contains(['{', '}']) && !text.contains("  ") && text.trim() == text, "{name}: {text}");
                 assert!(!text.contains(" .") && !text.contains("()") && !text.is_empty(), "{name}: {text}");
                 assert!(*kind != model::Kind::Teaser || !text.contains("139000"), "{name}: {text}");

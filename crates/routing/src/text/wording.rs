@@ -102,13 +102,7 @@ impl<'a> Voice<'a> {
 
     /// A list: its first line, callers' lines, and how many calls are not shown.
     pub(super) fn list(self, kind: ListKind, total: u32, lines: &[String], hidden: u32) -> String {
-        let head = match (kind, total) {
-            (ListKind::Detail, 1) => Text::DetailOne,
-            (ListKind::Detail, _) => Text::DetailMany,
-            (ListKind::Fallback, 1) => Text::FallbackOne,
-            (ListKind::Fallback, _) => Text::FallbackMany,
-        };
-        let mut text = self.template(head).render(&[("count", &total.to_string())]);
+        let mut text = self.template(kind.head(total)).render(&[("count", &total.to_string())]);
         for line in lines {
             text.push('\n');
             text.push_str(line);
@@ -118,6 +112,18 @@ impl<'a> Voice<'a> {
             text.push_str(&self.template(Text::More).render(&[("count", &hidden.to_string())]));
         }
         text
+    }
+}
+
+impl ListKind {
+    /// The first line of a list of so many calls.
+    pub(super) const fn head(self, total: u32) -> Text {
+        match (self, total) {
+            (Self::Detail, 1) => Text::DetailOne,
+            (Self::Detail, _) => Text::DetailMany,
+            (Self::Fallback, 1) => Text::FallbackOne,
+            (Self::Fallback, _) => Text::FallbackMany,
+        }
     }
 }
 
