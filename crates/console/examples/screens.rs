@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for whoever writes pages")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use console::access::Local;
+use console::audit::{Action, Entry};
 use console::{
     Access, AnswerView, Audit, ChangeView, ClosedView, Condition, DatabaseStatus, Handles, JournalView, LinkReading,
     LinkView, LogView, Operators, Reading, ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
@@ -25,29 +26,72 @@ fn now() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
-/// Where what is made up is kept.
-fn place() -> std::path::PathBuf {
-    std::env::temp_dir().join(format!("afterring-screens-{}", std::process::id()))
-}
-
 fn policy() -> Policy {
-    let ranges = Ranges::parse("north=8613900000000-8613900999999:50000;south=86138*:200000").unwrap();
+    let ranges = Ranges::parse(
+        "north=8613900000000-8613900999999:900?quiet=21:00-08:00&consent=none;\
+         south=86138*:200000@2026-11-01/2027-03-01?time_zone=Asia/Urumqi&language=zh-CN;\
+         trial=8615500000000-8615500009999:3;spring=86137*:100@2027-03-01/2028-03-01",
+    )
+    .unwrap();
     Policy { ranges, ..Policy::new(Service::new(ShortNumber::parse("12599").unwrap()), Texts::shipped().unwrap()) }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".to_owned());
-    let settings = EmbeddedSettings::new(place(), Duration::from_secs(86_400));
-    let store = HandOver::alone(Embedded::open(settings, now()).unwrap());
+    let dir = std::env::temp_dir().join(format!("afterring-screens-{}", std::process::id()));
+    let audit = Audit::open(dir.join("audit"), Duration::from_secs(86_400)).unwrap();
+    let settings = EmbeddedSettings::new(dir, Duration::from_secs(40 * 86_400));
+    let store = HandOver::alone(Embedded::open(settings, now() - Duration::from_secs(30 * 86_400)).unwrap());
     let live = broadcast::Sender::new(64);
     let policy = Arc::new(policy());
+    past(&store, &policy).await;
+    happened(&audit).await;
     tokio::spawn(calls(store.clone(), Arc::clone(&policy), live.clone()));
-    let operators = operators(store, policy, live);
+    let operators = operators(store, policy, live, audit);
     let router = console::router(operators);
     let listener = tokio::net::TcpListener::bind(&listen).await.unwrap();
     println!("http://{}/flow", listener.local_addr().unwrap());
     axum::serve(listener, router).await.unwrap();
+}
+
+/// Some weeks of calls, more on some days than on others.
+async fn past(store: &HandOver, policy: &Arc<Policy>) {
+    for day in (1..=25_u64).rev() {
+        let at = now() - Duration::from_secs(day * 86_400);
+        let calls = (0..20 + day * 7 % 17).map(|n| {
+            let range = [8_613_900_000_000, 8_613_800_000_000, 8_615_500_000_000, 8_618_600_000_000][n as usize % 4];
+            let called = Msisdn::try_from(range + day * 100 + n).unwrap();
+            Event::Call(MissedCall {
+                id: CallId::parse(&format!("past-{day}-{n}")).unwrap(),
+                caller: Caller::Withheld,
+                called,
+                at,
+                reason: Reason::Busy,
+                service_number: None,
+                source: Source::Http,
+            })
+        });
+        store.local().append(calls.collect()).await.unwrap();
+        let batch = store.local().next(100).await;
+        let context = Context { policy: Arc::clone(policy), database: Database::Normal, now: at };
+        store.settle(batch, context).await.unwrap();
+    }
+}
+
+/// What the audit log tells.
+async fn happened(audit: &Audit) {
+    let start = now() - Duration::from_secs(3_600);
+    audit.note(Entry::gateway(start, Action::Started)).await.unwrap();
+    let closed = Entry::gateway(start, Action::LinkClosed).about("south/trx1").detail("the SMSC closed the connection");
+    audit.note(closed).await.unwrap();
+    for minute in 1..120_u64 {
+        let at = start + Duration::from_secs(minute * 20);
+        let (who, action) =
+            if minute % 3 == 0 { ("user:anna", Action::Registered) } else { ("user:bert", Action::LogLevel) };
+        let entry = Entry::by(who.to_owned(), at, action).about("+8613800000001");
+        audit.note(entry.because(Some("ticket 4711, as the customer asked".to_owned()))).await.unwrap();
+    }
 }
 
 /// Misses some calls a second, of five people.
@@ -79,8 +123,15 @@ async fn calls(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc
     }
 }
 
-fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<Vec<store::Outcome>>>) -> Operators {
+fn operators(
+    store: HandOver,
+    policy: Arc<Policy>,
+    live: broadcast::Sender<Arc<Vec<store::Outcome>>>,
+    audit: Audit,
+) -> Operators {
     let started = now();
+    let system = Arc::new(Mutex::new(system(started)));
+    let (reloaded, logged) = (Arc::clone(&system), Arc::clone(&system));
     let turn = AtomicU64::new(0);
     Operators {
         store,
@@ -90,17 +141,23 @@ fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<V
         policy: Arc::new(move || Arc::clone(&policy)),
         reading: Arc::new(move || reading(turn.fetch_add(1, Ordering::Relaxed))),
         live,
-        system: Arc::new(move || system(started)),
+        system: Arc::new(move || system.lock().unwrap().clone()),
         order_link: Arc::new(|_| Ok(())),
-        reload: Arc::new(|| ReloadView {
-            at: now(),
-            applied: vec!["ranges".to_owned()],
-            needs_restart: vec!["smsc.urls".to_owned()],
-            faults: Vec::new(),
+        reload: Arc::new(move || {
+            let view = ReloadView {
+                at: now(),
+                applied: vec!["ranges".to_owned()],
+                needs_restart: vec!["smsc.urls".to_owned()],
+                faults: Vec::new(),
+            };
+            reloaded.lock().unwrap().reloaded = Some(view.clone());
+            view
         }),
-        log: Arc::new(|wish| {
+        log: Arc::new(move |wish| {
             let (filter, until) = wish.map_or(("info".to_owned(), None), |wish| (wish.filter, Some(wish.until)));
-            Ok(LogView { filter, until })
+            let view = LogView { filter, until };
+            logged.lock().unwrap().log = view.clone();
+            Ok(view)
         }),
         metrics: Arc::new(String::new),
         ready: Arc::new(|| {
@@ -117,8 +174,8 @@ fn operators(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc<V
         }),
         clock: now,
         access: Access::unguarded(Local::Everybody, now),
-        audit: Audit::open(place().join("audit"), Duration::from_secs(86_400)).unwrap(),
         handles: Handles::passing().unwrap(),
+        audit,
     }
 }
 

@@ -14,6 +14,7 @@ mod reports;
 pub(crate) mod resend;
 mod subscribers;
 mod system;
+pub(crate) mod texts;
 mod timeline;
 mod view;
 
@@ -36,7 +37,7 @@ pub use self::view::{
     AnswerView, ChangeView, ClosedView, DatabaseStatus, JournalView, LinkView, OrderedView, RangeView, SipPeerView,
     SipView, SpanView, Status, TermsView,
 };
-pub(crate) use self::view::{maybe_rfc3339, rfc3339};
+pub(crate) use self::view::{maybe_rfc3339, range_views, rfc3339};
 use crate::access::{self, Access, Permission};
 use crate::audit::Audit;
 use crate::handles::Handles;
@@ -122,6 +123,7 @@ impl FromRef<Api> for Samples {
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
 /// | `GET /v1/reports?from=&to=&format=` | a [`crate::report::ReportView`], or CSV |
 /// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
+/// | `GET /v1/texts?language=&range=&campaign=&kind=` | `{"texts":[…]}`: each a [`routing::text::Preview`] |
 /// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
 /// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
 /// | `GET /v1/people/{number}` | everything that is known of the person, as it is stored |
@@ -151,7 +153,7 @@ pub fn router(operators: Operators) -> Router {
         .merge(access::guarded(Permission::ChangePeople, changing()))
         .merge(access::guarded(Permission::Operate, operating()))
         .merge(access::guarded(Permission::Administer, administering()))
-        .merge(access::router())
+        .merge(access::router().with_state(operators.clone()))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Api { operators, samples })
         .merge(pages)
@@ -170,6 +172,7 @@ fn reading() -> Router<Api> {
         .route("/v1/system", get(system::get))
         .route("/v1/links", get(links::list))
         .route("/v1/audit", get(audit::page))
+        .route("/v1/texts", get(texts::get))
 }
 
 /// For those who may see numbers.

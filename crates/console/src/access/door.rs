@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::limiter::Limiter;
 use super::proxy::Proxy;
 use super::sessions::{self, Session, SessionKey, Sessions};
-use super::users::{Stamp, User, Users, UsersError, check_name, stamp};
+use super::users::{Stamp, Token, User, Users, UsersError, check_name, stamp};
 use super::{Permission, Role, Scope, Viewer, Who, password};
 use crate::audit::{Action, Audit, Entry};
 
@@ -96,6 +96,19 @@ struct Inside {
 /// Tells who asks. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Access(Arc<Inside>);
+
+/// A user, as pages list them.
+pub(crate) struct KnownUser {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+}
+
+/// A token, as pages list them.
+pub(crate) struct KnownToken {
+    pub(crate) name: String,
+    pub(crate) scope: Scope,
+    pub(crate) since: Timestamp,
+}
 
 /// What a request shows.
 pub(crate) enum Shown {
@@ -218,6 +231,19 @@ impl Access {
             Some(token) => token.scope == Scope::Ingest,
             None => !needed && known.users.tokens.iter().all(|token| token.scope != Scope::Ingest),
         }
+    }
+
+    /// Users and tokens by name, without anything that is secret.
+    pub(crate) fn known(&self) -> (Vec<KnownUser>, Vec<KnownToken>) {
+        let known = self.0.known.load();
+        let users = self.0.first_admin.iter().chain(&known.users.users);
+        let tokens = known.users.tokens.iter();
+        (
+            users.map(|User { name, role, .. }| KnownUser { name: name.clone(), role: *role }).collect(),
+            tokens
+                .map(|Token { name, scope, since, .. }| KnownToken { name: name.clone(), scope: *scope, since: *since })
+                .collect(),
+        )
     }
 
     /// The time by this gateway's clock.

@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     Unread,
     #[error("'{field}': {why}")]
     Field { field: &'static str, why: &'static str },
+    #[error("'{field}': {0}", field = .0.field())]
+    Texts(#[from] routing::text::Unknown),
     #[error("this number is not registered")]
     NotRegistered,
     #[error("this number is not on the list")]
@@ -59,6 +61,7 @@ impl IntoResponse for Refusal {
             | Self::Body(_)
             | Self::Unread
             | Self::Field { .. }
+            | Self::Texts(_)
             | Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotRegistered

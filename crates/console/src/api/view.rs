@@ -276,7 +276,7 @@ pub struct SpanView {
 }
 
 /// Every range once, by its lowest number, with the people counted in it.
-pub(super) fn range_views(ranges: &Ranges, usage: &[(RangeName, u64)], now: Timestamp) -> Vec<RangeView> {
+pub(crate) fn range_views(ranges: &Ranges, usage: &[(RangeName, u64)], now: Timestamp) -> Vec<RangeView> {
     let mut views: Vec<RangeView> = Vec::new();
     for range in ranges.iter() {
         if let Some(view) = views.iter_mut().find(|view| view.name == range.name.0) {

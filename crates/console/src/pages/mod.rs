@@ -4,13 +4,18 @@
 //! same tables are the screen's CSV and JSON (`?format=`), and the same parts are sent live ([`live`]).
 
 mod band;
+mod bars;
 pub(crate) mod chart;
 mod database;
 mod flow;
 mod links;
 mod live;
+mod ranges;
+mod reports;
 mod shell;
+mod system;
 pub(crate) mod table;
+mod texts;
 mod visit;
 
 use std::sync::Arc;
@@ -47,7 +52,11 @@ pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
         .route("/live", get(banner))
         .merge(flow::routes())
         .merge(database::routes())
-        .merge(links::routes());
+        .merge(links::routes())
+        .merge(ranges::routes())
+        .merge(reports::routes())
+        .merge(system::routes())
+        .merge(texts::routes());
     access::guarded(Permission::Read, pages)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(axum::middleware::from_fn(guard::guard))

@@ -48,6 +48,8 @@ pub(crate) enum Cell {
     Figure(f64, usize),
     /// A share of one.
     Share(f64),
+    /// A share of one that is used of something, drawn as a bar too.
+    Used(f64),
     /// A point in time.
     Time(Timestamp),
     /// Words that lead somewhere: the words, the address.
@@ -116,6 +118,11 @@ impl Drawn<'_> {
         format!("{value:.*}", *decimals)
     }
 
+    /// How long a bar of a hundred is.
+    fn length(&self, share: &f64) -> String {
+        format!("{:.1}", share.clamp(0.0, 1.0) * 100.0)
+    }
+
     fn share(&self, share: &f64) -> String {
         format!("{:.1} %", share * 100.0)
     }
@@ -166,7 +173,7 @@ impl Cell {
         match self {
             Self::Empty => Value::Null,
             Self::Count(count) => Value::from(*count),
-            Self::Figure(value, _) | Self::Share(value) => Value::from(*value),
+            Self::Figure(value, _) | Self::Share(value) | Self::Used(value) => Value::from(*value),
             Self::Text(_) | Self::State(..) | Self::Time(_) | Self::Link(..) | Self::Code(_) => {
                 Value::from(self.plain())
             }
@@ -179,7 +186,7 @@ impl Cell {
             Self::Text(text) | Self::Code(text) | Self::Link(text, _) => text.clone(),
             Self::State(word, ..) => (*word).to_owned(),
             Self::Count(count) => count.to_string(),
-            Self::Figure(value, _) | Self::Share(value) => value.to_string(),
+            Self::Figure(value, _) | Self::Share(value) | Self::Used(value) => value.to_string(),
             Self::Time(at) => at.to_string(),
         }
     }
@@ -247,7 +254,7 @@ mod tests {
         assert_eq!(table().json().to_string(), r#"[{"name":"a, \"b\" <c>","rate":12345,"state":"bound"}]"#);
         let html = table().html(&TimeZone::UTC, Some("/links?span=1h")).unwrap();
         assert!(html.contains("a, &#34;b&#34; &#60;c&#62;") && html.contains("12\u{202f}345"), "{html}");
-        assert!(html.contains("/links?span=1h&#38;table=links&#38;format=csv"), "{html}");
+        assert!(html.contains("/links?span=1h&amp;table=links&amp;format=csv"), "{html}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::shell::{self, Screen};
 use super::table::Table;
 use super::{Console, chart};
+use crate::audit::AuditError;
 use crate::samples::Span;
 use crate::{PageLanguage, Permission, Viewer};
 
@@ -107,6 +108,9 @@ pub(crate) enum Fault {
     /// The store can't answer.
     #[error("the store can't answer now: {0}")]
     Store(#[from] store::StoreError),
+    /// The audit log can't be written: nothing is done that isn't in it.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// There is no such thing.
     #[error("there is no such page")]
     NotFound,
