@@ -153,7 +153,7 @@ pub fn router(operators: Operators) -> Router {
         .merge(access::guarded(Permission::ChangePeople, changing()))
         .merge(access::guarded(Permission::Operate, operating()))
         .merge(access::guarded(Permission::Administer, administering()))
-        .merge(access::router().with_state(operators.clone()))
+        .merge(access::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(Api { operators, samples })
         .merge(pages)

@@ -120,9 +120,6 @@ pub(crate) enum Fault {
     /// A form was filled in wrongly.
     #[error("{0}")]
     Form(&'static str),
-    /// It can't be noted.
-    #[error(transparent)]
-    Audit(#[from] crate::audit::AuditError),
     /// The gateway did not take an order.
     #[error("{0}")]
     Refused(String),
