@@ -13,7 +13,10 @@ use console::{
     Access, AnswerView, Audit, ChangeView, ClosedView, Condition, DatabaseStatus, Handles, JournalView, LinkReading,
     LinkView, LogView, Operators, Reading, ReloadView, Series, SettingView, Spread, Status, SystemView, Waiting,
 };
-use model::{CallId, Caller, MissedCall, Msisdn, Numbering, Reason, ShortNumber, Source, Timestamp};
+use model::{
+    CallId, Caller, MissedCall, Msisdn, Numbering, Reason, Receipt, ReceiptState, Reply, ShortNumber, SmscName, Source,
+    Submit, SubmitOutcome, Timestamp,
+};
 use routing::text::Texts;
 use routing::{Condition as Health, Database, Event, Policy, Ranges, Service, Subscriber};
 use store::{Context, Embedded, EmbeddedSettings, HandOver, Store as _};
@@ -114,13 +117,46 @@ async fn calls(store: HandOver, policy: Arc<Policy>, live: broadcast::Sender<Arc
             service_number: None,
             source: if turn % 2 == 0 { Source::Http } else { Source::Sip },
         };
-        store.local().append(vec![Event::Call(call)]).await.unwrap();
-        let batch = store.local().next(10).await;
+        let mut events = vec![Event::Call(call)];
+        if turn % 12 == 5 {
+            events.push(Event::Reply(Reply {
+                from: called,
+                to: "12599".to_owned(),
+                text: "C".to_owned(),
+                part: None,
+                smsc: SmscName("north".to_owned()),
+                at: now(),
+            }));
+        }
+        store.local().append(events).await.unwrap();
         let context = Context { policy: Arc::clone(&policy), database: Database::Normal, now: now() };
-        let settled = store.settle(batch, context).await.unwrap();
+        let answers: Vec<Event> = store.lease(10, &context).await.unwrap().iter().flat_map(answered).collect();
+        if !answers.is_empty() {
+            store.local().append(answers).await.unwrap();
+        }
+        let settled = store.settle(store.local().next(20).await, context).await.unwrap();
         drop(live.send(Arc::new(settled.outcomes)));
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
+}
+
+/// The SMSC takes everything, and delivers three of four.
+fn answered(submit: &Submit) -> Vec<Event> {
+    let (smsc, message_id) = (SmscName("north".to_owned()), format!("{:08x}", submit.alert.0));
+    let outcome = SubmitOutcome::Accepted { smsc: smsc.clone(), message_ids: vec![message_id.clone()] };
+    let mut events = vec![Event::Submitted { alert: submit.alert, attempt: submit.attempt, outcome }];
+    if submit.alert.0 % 4 != 0 {
+        events.push(Event::Receipt(Receipt {
+            smsc,
+            message_id,
+            id_form: None,
+            state: ReceiptState::Delivered,
+            handset: None,
+            error: "000".to_owned(),
+            at: now(),
+        }));
+    }
+    events
 }
 
 fn operators(

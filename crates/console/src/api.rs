@@ -2,7 +2,7 @@
 
 pub(crate) mod audit;
 mod calls;
-mod explain;
+pub(crate) mod explain;
 mod flow;
 mod force;
 mod links;
@@ -14,6 +14,7 @@ mod reports;
 pub(crate) mod resend;
 mod subscribers;
 mod system;
+mod tail;
 pub(crate) mod texts;
 mod timeline;
 mod view;
@@ -122,6 +123,7 @@ impl FromRef<Api> for Samples {
 /// | `GET /v1/explain?called=&caller=&withheld=&reason=&service_number=` | what would be decided of such a call now, and why |
 /// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
 /// | `GET /v1/reports?from=&to=&format=` | a [`crate::report::ReportView`], or CSV |
+/// | `GET /v1/tail?event=&verdict=&why=&kind=&range=&digits=` | what is decided, as it happens: server-sent events, each a JSON object |
 /// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
 /// | `GET /v1/texts?language=&range=&campaign=&kind=` | `{"texts":[…]}`: each a [`routing::text::Preview`] |
 /// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
@@ -167,6 +169,7 @@ fn reading() -> Router<Api> {
         .route("/v1/status", get(status))
         .route("/v1/flow", get(flow::flow))
         .route("/v1/ranges", get(ranges))
+        .route("/v1/tail", get(tail::tail))
         .route("/v1/campaigns", get(lists::campaigns))
         .route("/v1/reports", get(reports::get))
         .route("/v1/system", get(system::get))

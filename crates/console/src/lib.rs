@@ -13,6 +13,7 @@ mod handles;
 mod health;
 mod ladder;
 mod language;
+mod masked;
 mod pages;
 pub mod phones;
 mod reading;
@@ -20,6 +21,8 @@ mod reason;
 pub mod report;
 mod samples;
 mod system;
+mod tail;
+mod words;
 
 pub use access::{Access, Permission, Role, Scope, Viewer, Who};
 pub use api::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use model::{Address, CallId, Caller, Coding, MissedCall, Reason, ShortNumber, Source, Timestamp, split};
+use model::{Address, CallId, Caller, Coding, MissedCall, Msisdn, Reason, ShortNumber, Source, Timestamp, split};
 use routing::{Alert, Condition, Database, Fact};
 use serde::{Deserialize, Serialize};
 use store::{Context, Explained, Store as _};
@@ -73,15 +73,32 @@ pub(super) async fn explain(
     State(operators): State<Operators>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<ExplainedView>, Refusal> {
-    let now = (operators.clock)();
-    let call = asked.call(&operators, now)?;
+    let call = asked.call(&operators, (operators.clock)())?;
+    Ok(Json(ExplainedView::from(explained(&operators, call).await?)))
+}
+
+/// What would be decided of this person's next call, were it not answered.
+pub(crate) async fn next_call(operators: &Operators, called: Msisdn) -> Result<Explained, Refusal> {
+    let call = MissedCall {
+        // No call that is reported has it.
+        id: CallId::parse("explain").map_err(|_| Refusal::Unread)?,
+        caller: Caller::Unknown,
+        called,
+        at: (operators.clock)(),
+        reason: Reason::NoAnswer,
+        service_number: None,
+        source: Source::Http,
+    };
+    explained(operators, call).await
+}
+
+async fn explained(operators: &Operators, call: MissedCall) -> Result<Explained, Refusal> {
     let database = match (operators.status)().database.state {
         Condition::Normal | Condition::Suspect => Database::Normal,
         Condition::Abnormal | Condition::Recovering => Database::Abnormal,
     };
-    let context = Context { policy: (operators.policy)(), database, now };
-    let explained = timeout(PATIENCE, operators.store.explain(call, context)).await.map_err(|_| Refusal::Busy)??;
-    Ok(Json(ExplainedView::from(explained)))
+    let context = Context { policy: (operators.policy)(), database, now: call.at };
+    Ok(timeout(PATIENCE, operators.store.explain(call, context)).await.map_err(|_| Refusal::Busy)??)
 }
 
 impl Asked {

@@ -51,23 +51,13 @@ pub(crate) struct SentAgain {
     pub(crate) alert: Option<AlertId>,
 }
 
-/// Sends one of a person's messages again, and notes who wants that and why.
+/// Sends one of a person's messages again; `by` as the audit log names who wants that, where the caller notes it.
 pub(crate) async fn send_again(
-    operators: Operators,
-    viewer: &Viewer,
+    operators: &Operators,
     called: Msisdn,
     alert: AlertId,
-    why: String,
+    by: String,
 ) -> Result<SentAgain, Refusal> {
-    let by = viewer.name();
-    let entry = Entry::of(viewer, (operators.clock)(), Action::SentAgain).about_number(called).because(Some(why));
-    let entry = entry.detail(format!("alert {}", alert.0));
-    let audit = operators.audit.clone();
-    let sending = async move { Ok((journaled(&operators, called, alert, by).await?, Some(entry))) };
-    audit.act(sending).await
-}
-
-async fn journaled(operators: &Operators, called: Msisdn, alert: AlertId, by: String) -> Result<SentAgain, Refusal> {
     let timeline = operators.store.timeline(called, MOST).await?;
     let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
     let earlier = alerts.find(|known| known.id == alert && known.to == called).ok_or(Refusal::NoSuchMessage)?;
@@ -126,7 +116,14 @@ pub(super) async fn resend(
     let number = number(&operators.numbering, &text)?;
     let AskedAgain { alert, reason: why } = body(bytes)?;
     let why = order::why(&why)?;
-    let sent = send_again(operators, &viewer, number, AlertId(alert), why).await?;
+    let entry = Entry::of(&viewer, (operators.clock)(), Action::SentAgain).about_number(number).because(Some(why));
+    let entry = entry.detail(format!("message {alert}"));
+    let audit = operators.audit.clone();
+    let sending = async move {
+        let sent = send_again(&operators, number, AlertId(alert), viewer.name()).await?;
+        Ok((sent, Some(entry)))
+    };
+    let sent = audit.act::<_, Refusal>(sending).await?;
     Ok((StatusCode::ACCEPTED, Json(sent)))
 }
 
@@ -159,7 +156,7 @@ pub(super) async fn pause(
     })?;
     let why = order::why(&why)?;
     let until = (operators.clock)() + lasting;
-    Ok(Json(hold(operators, &viewer, number, Some(until), why).await?))
+    noted_hold(operators, &viewer, number, Some(until), why).await
 }
 
 /// Ends the pause; the person's own window of the day stays.
@@ -172,28 +169,34 @@ pub(super) async fn resume(
     let number = number(&operators.numbering, &text)?;
     let AskedResume { reason: why } = body(bytes)?;
     let why = order::why(&why)?;
-    Ok(Json(hold(operators, &viewer, number, None, why).await?))
+    noted_hold(operators, &viewer, number, None, why).await
 }
 
 /// Holds a person's alerts until then, or no longer. Their box is looked at, so that what waits is told at once or at the new end; should this end before the
 /// look is journaled, it is told when the pause would have ended.
 pub(crate) async fn hold(
+    operators: &Operators,
+    called: Msisdn,
+    until: Option<Timestamp>,
+) -> Result<SubscriberView, Refusal> {
+    let mut subscriber = operators.store.subscriber(called).await?.ok_or(Refusal::NotRegistered)?;
+    subscriber.paused_until = until;
+    operators.store.put_subscriber(subscriber.clone()).await?;
+    operators.store.local().append(vec![Event::Due { called }]).await?;
+    Ok(SubscriberView::from(subscriber))
+}
+
+async fn noted_hold(
     operators: Operators,
     viewer: &Viewer,
     called: Msisdn,
     until: Option<Timestamp>,
     why: String,
-) -> Result<SubscriberView, Refusal> {
+) -> Result<Json<SubscriberView>, Refusal> {
     let action = if until.is_some() { Action::Paused } else { Action::Resumed };
     let entry = Entry::of(viewer, (operators.clock)(), action).about_number(called).because(Some(why));
     let entry = Entry { until, ..entry };
     let audit = operators.audit.clone();
-    let holding = async move {
-        let mut subscriber = operators.store.subscriber(called).await?.ok_or(Refusal::NotRegistered)?;
-        subscriber.paused_until = until;
-        operators.store.put_subscriber(subscriber.clone()).await?;
-        operators.store.local().append(vec![Event::Due { called }]).await?;
-        Ok((SubscriberView::from(subscriber), Some(entry)))
-    };
+    let holding = async move { Ok((Json(hold(&operators, called, until).await?), Some(entry))) };
     audit.act(holding).await
 }

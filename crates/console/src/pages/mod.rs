@@ -10,11 +10,13 @@ mod database;
 mod flow;
 mod links;
 mod live;
+mod people;
 mod ranges;
 mod reports;
 mod shell;
 mod system;
 pub(crate) mod table;
+mod tail;
 mod texts;
 mod visit;
 
@@ -29,6 +31,7 @@ use tokio::sync::Semaphore;
 use self::visit::Visit;
 use crate::api::Operators;
 use crate::samples::Samples;
+use crate::tail::Recent;
 use crate::{Permission, access, guard};
 
 /// The largest form in bytes: a number and a reason, percent-encoded.
@@ -40,13 +43,17 @@ pub(crate) struct Console {
     pub(crate) operators: Operators,
     /// What it counted.
     pub(crate) samples: Samples,
+    /// What was decided lately.
+    pub(crate) recent: Recent,
     /// Places for live streams.
     places: Arc<Semaphore>,
 }
 
 /// Every page, each under the address of its screen ([`shell::Screen::path`]).
 pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
-    let console = Arc::new(Console { operators, samples, places: Arc::new(Semaphore::new(live::VIEWERS)) });
+    let recent = Recent::begin(&operators.live, operators.clock);
+    let places = Arc::new(Semaphore::new(live::VIEWERS));
+    let console = Arc::new(Console { operators, samples, recent, places });
     let pages = Router::new()
         .route("/", get(async || Redirect::to("/flow")))
         .route("/live", get(banner))
@@ -56,7 +63,9 @@ pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
         .merge(ranges::routes())
         .merge(reports::routes())
         .merge(system::routes())
-        .merge(texts::routes());
+        .merge(texts::routes())
+        .merge(tail::routes())
+        .merge(people::routes());
     access::guarded(Permission::Read, pages)
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
         .layer(axum::middleware::from_fn(guard::guard))

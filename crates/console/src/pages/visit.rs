@@ -15,6 +15,7 @@ use super::shell::{self, Screen};
 use super::table::Table;
 use super::{Console, chart};
 use crate::audit::AuditError;
+use crate::masked::masked;
 use crate::samples::Span;
 use crate::{PageLanguage, Permission, Viewer};
 
@@ -198,9 +199,19 @@ impl Visit {
         if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
     }
 
+    /// Whether this viewer sees numbers now.
+    pub(crate) fn sees_numbers(&self) -> bool {
+        self.viewer.sees_numbers(self.now)
+    }
+
+    /// A text in which numbers are shown as this viewer may see them.
+    pub(crate) fn text(&self, text: &str) -> String {
+        if self.sees_numbers() { text.to_owned() } else { masked(text) }
+    }
+
     /// A number as this viewer may see it.
     pub(crate) fn number(&self, number: Msisdn) -> String {
-        if self.viewer.sees_numbers(self.now) { format!("+{}", number.reveal()) } else { number.to_string() }
+        if self.sees_numbers() { format!("+{}", number.reveal()) } else { number.to_string() }
     }
 
     /// A table as HTML in this page.

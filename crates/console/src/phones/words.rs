@@ -1,7 +1,7 @@
 //! The texts of the phones page. A text that one language lacks is a compile error.
 
 use model::{Kind, Reason};
-use routing::{Action, HeldWhy, NothingWhy, ReplyVerdict, Verdict};
+use routing::{Action, ReplyVerdict, Verdict};
 
 use super::view::{Counts, Label, Role, Scene};
 use crate::PageLanguage;
@@ -252,123 +252,16 @@ impl Words {
 
     /// A decision in plain words.
     pub(super) const fn verdict(&self, verdict: Verdict) -> &'static str {
-        match verdict {
-            Verdict::Send(kind) => self.send_verdict(kind),
-            Verdict::Joined(_) => self.pick("Told: added to the SMS still on its way", "已通知：并入尚未送达的短信"),
-            Verdict::Held(why) => self.held(why),
-            Verdict::Nothing(why) => self.nothing(why),
-            Verdict::Reply(reply) => self.reply(reply),
-            Verdict::Alert => self.pick("An SMS moved on", "短信状态已更新"),
-        }
-    }
-
-    const fn send_verdict(&self, kind: Kind) -> &'static str {
-        match kind {
-            Kind::Detail => self.pick("Told: who called, when, how often", "已通知：谁来电、时间、次数"),
-            Kind::Fallback => {
-                self.pick("Told without the database: who called, when", "数据库异常，仍已通知：来电号码与时间")
-            }
-            Kind::Teaser => self.pick("Told: there was a call, and how to see it", "已通知：有未接来电，并邀请查看"),
-            Kind::Notice => self.pick("Answered", "已答复"),
-            Kind::Notify => self.pick("Told: the person can be reached again", "已通知：对方恢复可接通"),
-        }
-    }
-
-    const fn held(&self, why: HeldWhy) -> &'static str {
-        match why {
-            HeldWhy::AlertPending => {
-                self.pick("Waiting: the SMS before has not arrived yet", "稍后通知：上一条短信尚未送达")
-            }
-            HeldWhy::Updating => self.pick(
-                "Waiting: the SMS before is being rewritten to tell this too",
-                "稍后通知：正在更新尚未送达的短信",
-            ),
-            HeldWhy::MinInterval => self.pick("Waiting: an SMS went out a moment ago", "稍后通知：刚刚发过短信"),
-            HeldWhy::Paused => self.pick("Waiting: the subscriber wants quiet", "稍后通知：用户开启了免打扰"),
-        }
-    }
-
-    const fn nothing(&self, why: NothingWhy) -> &'static str {
-        match why {
-            NothingWhy::Duplicate => self.pick("Not told: this call was counted before", "未通知：同一来电已计入"),
-            NothingWhy::TooOld | NothingWhy::NotifyTooLate => {
-                self.pick("Not told: the call is too long ago", "未通知：来电已过去太久")
-            }
-            NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已暂停"),
-            NothingWhy::Refused => self.pick("Not told: this person refused", "未通知：用户已拒收"),
-            NothingWhy::DoNotContact => self.pick("Not told: on the do-not-contact list", "未通知：在免打扰名单中"),
-            NothingWhy::NoConsent => self.pick("Not told: has not consented", "未通知：用户未同意接收"),
-            NothingWhy::QuietHours => self.pick("Not told: no offers at this hour", "未通知：该时段不发送邀请"),
-            NothingWhy::NotSubscribed => self.pick("Not told: not a subscriber", "未通知：未开通"),
-            NothingWhy::OutsideRanges => self.pick("Not told: outside every number range", "未通知：不在任何号段内"),
-            NothingWhy::QuotaUsedUp => self.pick("Not told: the range's quota is used up", "未通知：号段名额已用完"),
-            NothingWhy::TeaserCapped => self.pick("Not told: had an offer lately", "未通知：近期已发过邀请"),
-            NothingWhy::DailyCap => self.pick("Not told: enough SMS for one day", "未通知：已达当日上限"),
-            NothingWhy::AbnormalNotRegistered => {
-                self.pick("Not told: database down, and no subscriber", "未通知：数据库异常，且未开通")
-            }
-            NothingWhy::AbnormalNoRegistry => {
-                self.pick("Not told: database down, no registry loaded", "未通知：数据库异常，本机名单未加载")
-            }
-            NothingWhy::NothingToTell => self.pick("Nothing was waiting", "没有待通知的来电"),
-            NothingWhy::NoChange => self.pick("Nothing new", "无变化"),
-            NothingWhy::Unmatched => self.pick("Belongs to no SMS known here", "不属于任何已知短信"),
-            NothingWhy::NotNotified => self.pick("Not told: wants no such messages", "未通知：用户已关闭可接通通知"),
-            NothingWhy::NotifyCap => {
-                self.pick("Not told: enough of these for one day", "未通知：可接通通知已达当日上限")
-            }
-            NothingWhy::Deferred => self.pick("Waits for the database", "等待数据库恢复"),
-        }
-    }
-
-    const fn reply(&self, verdict: ReplyVerdict) -> &'static str {
-        match verdict {
-            ReplyVerdict::Granted => self.pick("Granted: the list of calls is sent", "已受理：发送来电清单"),
-            ReplyVerdict::NoOffer => self.pick("Answered: no calls are waiting", "已答复：没有可查看的来电"),
-            ReplyVerdict::OfferExpired => self.pick("Answered: the offer has expired", "已答复：邀请已过期"),
-            ReplyVerdict::AlreadyFetched => self.pick("The same list again, without charge", "同一清单免费重发"),
-            ReplyVerdict::RefusedEarlier => {
-                self.pick("Answered: refused earlier, how to subscribe", "已答复：此前已拒收，告知如何开通")
-            }
-            ReplyVerdict::WrongKeyword => self.pick("Answered: not a keyword", "已答复：无法识别的指令"),
-            ReplyVerdict::RateLimited => self.pick("Not answered: too many replies", "未答复：回复过于频繁"),
-            ReplyVerdict::Deferred => self.pick("Answered once the database is back", "数据库恢复后再办理"),
-            ReplyVerdict::Refused => self.pick("Refused: never an offer again", "已拒收：不再发送邀请"),
-            ReplyVerdict::Subscribed => self.pick("Subscribed", "已开通"),
-            ReplyVerdict::Unsubscribed => self.pick("Unsubscribed", "已取消"),
-            ReplyVerdict::Help => self.pick("Answered: the keywords", "已答复：可用指令"),
-            ReplyVerdict::Suspended => self.pick("Answered: the subscription is suspended", "已答复：业务已暂停"),
-            ReplyVerdict::Waiting => {
-                self.pick("A part: waiting for the rest of the message", "长短信的一部分：等待其余部分")
-            }
-            ReplyVerdict::ConfirmationAsked => self.pick("Asked to confirm", "已请用户确认"),
-            ReplyVerdict::NothingToConfirm => self.pick("Answered: nothing to confirm", "已答复：没有需要确认的内容"),
-            ReplyVerdict::Paused => self.pick("Calls are held for a while", "来电提醒已暂停"),
-            ReplyVerdict::Resumed => self.pick("Calls are told again", "来电提醒已恢复"),
-            ReplyVerdict::NotifyOn => self.pick("Told when others can be reached again", "已开启可接通通知"),
-            ReplyVerdict::NotifyOff => self.pick("Not told when others can be reached again", "已关闭可接通通知"),
-            ReplyVerdict::Hidden => self.pick("Others aren't told that they can be reached", "已对来电者隐藏"),
-            ReplyVerdict::Shown => self.pick("Others are told that they can be reached", "已对来电者显示"),
-            ReplyVerdict::LanguageSet => self.pick("Another language from now on", "已更改语言"),
-            ReplyVerdict::LanguageUnknown => self.pick("Answered: the languages there are", "已答复：可用语言"),
-            ReplyVerdict::CopyAsked => self.pick("The other number is asked", "已询问对方是否接收副本"),
-            ReplyVerdict::CopyAgreed => self.pick("Copies are sent from now on", "已开始抄送"),
-            ReplyVerdict::CopyEnded => self.pick("No more copies", "已停止抄送"),
-            ReplyVerdict::NotSubscribed => self.pick("Answered: for subscribers only", "已答复：仅限已开通用户"),
-            ReplyVerdict::BadArgument => self.pick("Answered: not understood", "已答复：无法识别"),
-            ReplyVerdict::NotOurNumber => self.pick("Not ours: sent to another number", "未处理：不是发给本业务"),
-        }
+        self.language.verdict(verdict)
     }
 
     /// A kind of message in one or two words.
     pub(super) const fn kind(&self, kind: Kind) -> &'static str {
-        match kind {
-            Kind::Detail => self.pick("full list", "来电清单"),
-            Kind::Fallback => self.pick("fallback", "应急提醒"),
-            Kind::Teaser => self.pick("offer", "邀请"),
-            Kind::Notice => self.pick("answer", "答复"),
-            Kind::Notify => self.pick("notify-me", "可接通通知"),
-        }
+        self.language.kind(kind)
+    }
+
+    pub(super) const fn missed_because(&self, reason: Reason) -> &'static str {
+        self.language.missed_because(reason)
     }
 
     pub(super) const fn role(&self, role: Role) -> &'static str {
@@ -415,17 +308,6 @@ impl Words {
             Scene::DatabaseDies => self.pick("The database dies and returns", "数据库中断，再恢复"),
             Scene::Offer => self.pick("Offer, list, subscription", "收到邀请，查看来电，开通提醒"),
             Scene::Notify => self.pick("Tell me when they're back", "对方开机时通知我"),
-        }
-    }
-
-    pub(super) const fn missed_because(&self, reason: Reason) -> &'static str {
-        match reason {
-            Reason::Busy => self.pick("busy", "忙线"),
-            Reason::NoAnswer => self.pick("no answer", "无人接听"),
-            Reason::Unreachable => self.pick("off or out of reach", "关机或不在服务区"),
-            Reason::Unconditional => self.pick("all calls diverted", "全部转移"),
-            Reason::Rejected => self.pick("declined", "已拒接"),
-            Reason::Unknown => self.pick("unknown", "未知"),
         }
     }
 

@@ -1,0 +1,96 @@
+//! `GET /v1/tail`: what is decided, as it happens, as server-sent events.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use model::Msisdn;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::Operators;
+use super::refusal::Refusal;
+use crate::Viewer;
+use crate::tail::{Filter, Follower, Look};
+
+/// How often what came is told, and how much of it: 100 outcomes a second.
+const EVERY: Duration = Duration::from_millis(250);
+const MOST: usize = 25;
+
+/// Who follows at a time, pages included; each looks at every outcome.
+const FOLLOWERS: usize = 100;
+
+/// What came and was not told: more than a caller is told of at a time, and batches that came faster than it was read, of which nobody knows what was in
+/// them.
+#[derive(Serialize)]
+struct NotShown {
+    not_shown: u64,
+    missed_batches: u64,
+}
+
+/// Follows until the caller goes away or the gateway stops.
+pub(super) async fn tail(
+    State(operators): State<Operators>,
+    viewer: Viewer,
+    Query(asked): Query<HashMap<String, String>>,
+) -> Result<Response, Refusal> {
+    let asked = |name: &str| asked.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+    let sees = viewer.sees_numbers((operators.clock)());
+    let filter = Filter::read(asked, sees).map_err(|error| Refusal::Field { field: error.field, why: error.why })?;
+    if operators.live.receiver_count() >= FOLLOWERS {
+        return Ok(
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": "too many follow already" }))).into_response()
+        );
+    }
+    let (told, events) = mpsc::channel(2 * MOST);
+    tokio::spawn(follow(operators, Follower::new(filter, MOST), viewer, told));
+    let events = ReceiverStream::new(events).map(Ok::<_, Infallible>);
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+async fn follow(operators: Operators, mut follower: Follower, viewer: Viewer, told: mpsc::Sender<Event>) {
+    let mut heard = operators.live.subscribe();
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = told.closed() => return,
+            batch = heard.recv() => match batch {
+                Ok(batch) => follower.take(&batch, &(operators.policy)().ranges, (operators.clock)()),
+                Err(RecvError::Lagged(batches)) => follower.miss(batches),
+                Err(RecvError::Closed) => return,
+            },
+            _ = tick.tick() => {
+                for event in events(&follower.look(), viewer.sees_numbers((operators.clock)())) {
+                    if told.send(event).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Numbers in full for who sees them at this moment.
+fn events(look: &Look, sees: bool) -> Vec<Event> {
+    let number = |number: Msisdn| if sees { format!("+{}", number.reveal()) } else { number.to_string() };
+    let mut events: Vec<Event> = look.shown.iter().filter_map(|shown| event(&shown.view(number))).collect();
+    if look.not_shown > 0 || look.missed > 0 {
+        events.extend(event(&NotShown { not_shown: look.not_shown, missed_batches: look.missed }));
+    }
+    events
+}
+
+fn event(data: &impl Serialize) -> Option<Event> {
+    serde_json::to_string(data).ok().map(|data| Event::default().data(data))
+}
