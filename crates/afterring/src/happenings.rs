@@ -146,7 +146,7 @@ mod tests {
     use routing::{Trouble, Why};
 
     fn change(from: Condition, to: Condition, seconds: i64) -> Change {
-        Change { from, to, why: Why::Probe(Trouble::Refused), at: Timestamp::from_millis(seconds * 1_000) }
+        Change { from, to, why: Why::Probe(Trouble::Gone), at: Timestamp::from_millis(seconds * 1_000) }
     }
 
     #[test]

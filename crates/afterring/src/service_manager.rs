@@ -52,7 +52,7 @@ pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(error) => {
-            tracing::warn!(%error, "no monotonic time: the service manager is not told of reading the settings anew")
+            tracing::warn!(%error, "no monotonic time: the service manager is not told of reading the settings anew");
         }
     }
 }

@@ -80,7 +80,7 @@ impl Logging {
         let parsed = EnvFilter::try_new(filter).map_err(|error| OrderError::Filter(error.to_string()))?;
         let mut wishes = self.wishes();
         let handle = self.0.filter.as_ref();
-        if !handle.is_some_and(|handle| handle.reload(parsed).is_ok()) {
+        if handle.is_none_or(|handle| handle.reload(parsed).is_err()) {
             return Err(OrderError::Filter("the log of this process can't be changed".to_owned()));
         }
         wishes.ordered = Some((filter.to_owned(), until));

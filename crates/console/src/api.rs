@@ -47,6 +47,7 @@ use crate::pages;
 use crate::reading::Reading;
 use crate::samples::Samples;
 use crate::system::{LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
+use crate::today::Today;
 
 /// The largest body in bytes; every request here is a handful of short fields.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -95,6 +96,7 @@ pub struct Operators {
 pub(crate) struct Api {
     operators: Operators,
     samples: Samples,
+    today: Today,
 }
 
 impl FromRef<Api> for Operators {
@@ -106,6 +108,12 @@ impl FromRef<Api> for Operators {
 impl FromRef<Api> for Samples {
     fn from_ref(api: &Api) -> Self {
         api.samples.clone()
+    }
+}
+
+impl FromRef<Api> for Today {
+    fn from_ref(api: &Api) -> Self {
+        api.today.clone()
     }
 }
 
@@ -144,7 +152,9 @@ impl FromRef<Api> for Samples {
 pub fn router(operators: Operators) -> Router {
     let samples = Samples::new((operators.reading)());
     tokio::spawn(samples.clone().read(Arc::clone(&operators.reading)));
-    let pages = pages::router(operators.clone(), samples.clone());
+    let today = Today::default();
+    tokio::spawn(today.clone().read(operators.clone()));
+    let pages = pages::router(operators.clone(), samples.clone(), today.clone());
     let access = operators.access.clone();
     Router::new()
         .route("/livez", get(health::livez))
@@ -157,7 +167,7 @@ pub fn router(operators: Operators) -> Router {
         .merge(access::guarded(Permission::Administer, administering()))
         .merge(access::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Api { operators, samples })
+        .with_state(Api { operators, samples, today })
         .merge(pages)
         .merge(crate::assets())
         .layer(from_fn_with_state(access, access::recognise))

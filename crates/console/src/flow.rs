@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::api::{maybe_rfc3339, rfc3339};
 use crate::reading::{Reading, Series, Waiting};
 use crate::samples::{Samples, Span, rate};
+use crate::today::Totals;
 
 /// What rates are taken over that are called "now".
 pub(crate) const NOW: Duration = Duration::from_secs(10);
@@ -38,6 +39,9 @@ pub struct StageView {
     pub rate: f64,
     /// In the last five minutes.
     pub five_minutes: u64,
+    /// Today, over all nodes, as the daily report counts it; absent where it does not, or can't be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub today: Option<u64>,
     /// Since the start.
     pub total: u64,
     /// What it is made of, in the last five minutes.
@@ -107,6 +111,8 @@ struct Plan {
     of: &'static [Series],
     parts: &'static [Series],
     waiting: fn(&Reading) -> Waiting,
+    /// Whether the daily report counts it.
+    reported: bool,
     patience: [Duration; 2],
 }
 
@@ -118,6 +124,7 @@ const PLANS: [Plan; 6] = [
         of: &[Series::Calls],
         parts: &[],
         waiting: |reading| reading.undecided,
+        reported: true,
         patience: [Duration::from_secs(5), Duration::from_secs(30)],
     },
     Plan {
@@ -125,6 +132,7 @@ const PLANS: [Plan; 6] = [
         of: ALERTS,
         parts: &[Series::Detail, Series::Teaser, Series::Fallback, Series::Joined, Series::Held, Series::Nothing],
         waiting: |reading| reading.queued,
+        reported: true,
         patience: [Duration::from_secs(30), Duration::from_secs(300)],
     },
     Plan {
@@ -132,6 +140,7 @@ const PLANS: [Plan; 6] = [
         of: &[Series::Submitted],
         parts: &[],
         waiting: |reading| reading.unanswered,
+        reported: false,
         patience: [Duration::from_secs(10), Duration::from_secs(60)],
     },
     Plan {
@@ -139,6 +148,7 @@ const PLANS: [Plan; 6] = [
         of: &[Series::Accepted],
         parts: &[Series::Failed],
         waiting: |_| Waiting { count: 0, since: None },
+        reported: true,
         patience: [Duration::MAX, Duration::MAX],
     },
     Plan {
@@ -147,6 +157,7 @@ const PLANS: [Plan; 6] = [
         parts: &[Series::Undelivered],
         // Phones may be off for a day: that is not the gateway's doing.
         waiting: |reading| reading.undelivered,
+        reported: true,
         patience: [Duration::from_secs(36 * 3_600), Duration::from_secs(96 * 3_600)],
     },
     Plan {
@@ -154,6 +165,7 @@ const PLANS: [Plan; 6] = [
         of: &[Series::Replies],
         parts: &[Series::Fetched, Series::Subscribed, Series::Unsubscribed],
         waiting: |_| Waiting { count: 0, since: None },
+        reported: true,
         patience: [Duration::MAX, Duration::MAX],
     },
 ];
@@ -161,9 +173,9 @@ const PLANS: [Plan; 6] = [
 impl FlowView {
     /// The flow as it is, and as it was over a span.
     #[must_use]
-    pub(crate) fn of(samples: &Samples, span: Span, now: Timestamp) -> Self {
+    pub(crate) fn of(samples: &Samples, span: Span, now: Timestamp, today: Option<&Totals>) -> Self {
         let (newest, before, lately) = (samples.newest(), samples.ago(NOW), samples.ago(LATELY));
-        let stage = |plan: &Plan| stage(plan, [&newest, &before, &lately], now);
+        let stage = |plan: &Plan| stage(plan, [&newest, &before, &lately], now, today);
         let readings = samples.over(span);
         let pairs = readings.iter().zip(readings.iter().skip(1));
         let point = |(then, now): (&std::sync::Arc<Reading>, &std::sync::Arc<Reading>)| {
@@ -180,12 +192,12 @@ impl FlowView {
     }
 }
 
-fn stage(plan: &Plan, [newest, before, lately]: [&Reading; 3], now: Timestamp) -> StageView {
+fn stage(plan: &Plan, [newest, before, lately]: [&Reading; 3], now: Timestamp, today: Option<&Totals>) -> StageView {
     let total = sum(newest, plan.of);
     let rate = rate(before, newest, |reading| sum(reading, plan.of)).unwrap_or(0.0);
-    let Waiting { count, since } = (plan.waiting)(newest);
+    let waiting = (plan.waiting)(newest);
     let [look, stuck] = plan.patience;
-    let state = match since.map(|since| now.since(since)) {
+    let state = match waiting.since.map(|since| now.since(since)) {
         Some(old) if old >= stuck => StageState::Stuck,
         Some(old) if old >= look => StageState::Slow,
         _ if rate > 0.0 => StageState::Flows,
@@ -197,15 +209,20 @@ fn stage(plan: &Plan, [newest, before, lately]: [&Reading; 3], now: Timestamp) -
         state,
         rate,
         five_minutes: total.saturating_sub(sum(lately, plan.of)),
+        today: today.filter(|_| plan.reported).map(|today| count(today, plan.of)),
         total,
         parts: plan.parts.iter().map(part).collect(),
-        waiting: count,
-        waiting_since: since,
+        waiting: waiting.count,
+        waiting_since: waiting.since,
     }
 }
 
 fn sum(reading: &Reading, of: &[Series]) -> u64 {
-    of.iter().map(|one| reading.total(*one)).sum()
+    count(&reading.totals, of)
+}
+
+fn count(totals: &Totals, of: &[Series]) -> u64 {
+    of.iter().filter_map(|one| totals.get(*one as usize)).sum()
 }
 
 #[cfg(test)]
@@ -232,9 +249,17 @@ mod tests {
         for second in 1..=400 {
             samples.add(Arc::new(reading(second, u64::try_from(second).unwrap() * 10, Some(380))));
         }
-        let state = |now: i64| FlowView::of(&samples, Span::FiveMinutes, at(now)).stages[1].state;
+        let state = |now: i64| FlowView::of(&samples, Span::FiveMinutes, at(now), None).stages[1].state;
         assert_eq!((state(400), state(410), state(680)), (StageState::Flows, StageState::Slow, StageState::Stuck));
-        let flow = FlowView::of(&samples, Span::FiveMinutes, at(400));
+        let mut today = [0; Series::ALL.len()];
+        today[Series::Calls as usize] = 9_000;
+        let flow = FlowView::of(&samples, Span::FiveMinutes, at(400), Some(&today));
+        let counts: Vec<_> = flow.stages.iter().map(|stage| stage.today).collect();
+        assert_eq!(
+            counts,
+            [Some(9_000), Some(0), None, Some(0), Some(0), Some(0)],
+            "links count what is submitted, the report does not"
+        );
         let calls = &flow.stages[0];
         assert_eq!((calls.rate, calls.five_minutes, calls.total), (10.0, 3_000, 4_000));
         assert_eq!(flow.stages[1].parts[0], PartView { id: "detail", count: 1_500 });

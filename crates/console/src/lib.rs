@@ -22,6 +22,7 @@ pub mod report;
 mod samples;
 mod system;
 mod tail;
+mod today;
 mod words;
 
 pub use access::{Access, Permission, Role, Scope, Viewer, Who};

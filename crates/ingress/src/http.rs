@@ -51,7 +51,10 @@ const UNAVAILABLE_SECONDS: u64 = 1;
 
 /// Says whether a call may be reported with this token, or with none: for tokens that come and go while the gateway runs. Answers at once.
 #[derive(Clone)]
-pub struct Admit(pub Arc<dyn Fn(Option<&[u8]>) -> bool + Send + Sync>);
+pub struct Admit(pub Arc<Asked>);
+
+/// What is asked with the token that is shown.
+pub type Asked = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
 
 impl std::fmt::Debug for Admit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -477,7 +477,7 @@ mod tests {
                 down(Why::BindRefused { status }, settings.refused_wait)
             }
             (Session::Binding { .. }, Event::Tick) => down(Why::BindTimeout, first),
-            (Session::Bound { .. }, Event::Drain(until)) => {
+            (Session::Bound { .. }, Event::Drain(until)) | (Session::Draining { until, .. }, Event::Drain(_)) => {
                 (Session::Draining { until, then: Then::Close }, Action::None)
             }
             (Session::Bound { since, heard, enquired: None, .. }, Event::Tick) => {
@@ -503,9 +503,6 @@ mod tests {
                 (Session::Unbinding { until: now + UNBIND_WAIT, then }, Action::Unbind)
             }
             (Session::Draining { then: Then::Close, .. }, Event::Failed(why)) => closed(why),
-            (Session::Draining { until, .. }, Event::Drain(_)) => {
-                (Session::Draining { until, then: Then::Close }, Action::None)
-            }
             (Session::Unbinding { until, .. }, Event::Drain(_)) => {
                 (Session::Unbinding { until, then: Then::Close }, Action::None)
             }

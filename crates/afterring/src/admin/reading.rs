@@ -89,21 +89,23 @@ fn link(link: &LinkStatus) -> LinkReading {
 mod tests {
     use std::sync::Arc;
 
-    use arc_swap::ArcSwap;
     use ingress::Counts;
-    use model::{CallId, Caller, MissedCall, Msisdn, Reason, ShortNumber, SmscName, Source, SubmitOutcome};
-    use routing::text::Texts;
-    use routing::{Event, Ranges, Service};
+    use model::{CallId, Caller, MissedCall, Msisdn, Reason, SmscName, Source, SubmitOutcome};
+    use routing::Event;
     use store::{Embedded, EmbeddedSettings, HandOver, Store as _};
     use tokio::sync::{Notify, broadcast};
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::admin::Doors;
+    use crate::admin::{Doors, Watched};
+    use crate::config::Settings;
     use crate::database::DatabaseState;
     use crate::metrics::Metrics;
     use crate::pump::Desk;
     use crate::pump::decide::Ear;
+    use crate::running::Running;
+    use crate::telemetry::Logging;
+    use crate::traces::Traces;
 
     fn clock() -> Timestamp {
         Timestamp::from_millis(1_795_000_000_000)
@@ -132,11 +134,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let settings = EmbeddedSettings::new(dir.path().to_owned(), Duration::from_secs(86_400));
         let store = HandOver::alone(Embedded::open(settings, clock()).unwrap());
-        let service = Service::new(ShortNumber::parse("12599").unwrap());
-        let ranges = Ranges::parse("south=86136*:1000000").unwrap();
-        let policy = Policy { ranges, ..Policy::new(service, Texts::shipped().unwrap()) };
+        let settings = Settings::for_demo([("service.code", "12599"), ("ranges", "south=86136*:1000000")]).unwrap();
+        let running = Arc::new(Running::new(settings, clock, Logging::elsewhere("info")));
         let database = DatabaseState::open(clock, dir.path(), false);
-        let desk = Desk { clock, policy: Arc::new(ArcSwap::from_pointee(policy)), database };
+        let traces = Traces::start(None, running.node(), clock);
+        let desk = Desk { clock, policy: running.policy(), database, traces };
         let (links, _arrivals) = smpp_client::start(Vec::new(), clock, 1, &TaskTracker::new());
         let (metrics, live) = (Arc::new(Metrics::default()), broadcast::Sender::new(4));
         let doors = Doors { counts: Arc::new(Counts::default()), sip: None };
@@ -146,7 +148,8 @@ mod tests {
             metrics: Arc::clone(&metrics),
             live: live.clone(),
         };
-        let admin = Admin::new(desk.clone(), store.clone(), links, metrics, live, doors);
+        let watched = Watched { desk: desk.clone(), store: store.clone(), links, metrics, live, running };
+        let admin = Admin::new(watched, doors);
         let decide = async |events: Vec<Event>| {
             store.local().append(events).await.unwrap();
             let batch = store.local().next(100).await;

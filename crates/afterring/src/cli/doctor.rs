@@ -49,7 +49,7 @@ pub(super) fn run(asked: &Doctor, sources: &Sources, clock: Clock, terminal: &mu
     let settings = Settings::load(sources);
     match &settings {
         Ok(settings) => {
-            report.tell(Finding::ok("settings", "", format!("digest {}", config::digest(&settings.shown))))?
+            report.tell(Finding::ok("settings", "", format!("digest {}", config::digest(&settings.shown))))?;
         }
         Err(faults) => {
             let advice = "Put right what is named; 'afterring config --docs' says what each setting may be.";
@@ -59,7 +59,7 @@ pub(super) fn run(asked: &Doctor, sources: &Sources, clock: Clock, terminal: &mu
     // What can be read of wrong settings is looked at all the same.
     let contact = Contact::load(sources).ok();
     let registry = Registry::load(sources).ok();
-    let gateway = contact.as_ref().and_then(|contact| Running::ask(contact));
+    let gateway = contact.as_ref().and_then(Running::ask);
     match &gateway {
         Some(_) => report.tell(Finding::ok("gateway", "", "one runs with these settings and answers".to_owned()))?,
         None => report.tell(Finding::ok("gateway", "", "none runs here, as far as admin.listen says".to_owned()))?,

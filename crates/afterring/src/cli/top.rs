@@ -4,7 +4,7 @@ mod picture;
 mod screen;
 
 use std::io::{self, IsTerminal as _};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ use crate::config::{self, Contact, Listener, Sources};
 
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Looks that wait to be drawn: one is drawn at once, and more would be old.
+const LOOKS: usize = 2;
 
 pub(super) const HELP: &str = "\
 Keys: q or Ctrl-C ends, p pauses, s sorts the links otherwise (as set, by rate, by what is in flight, by state).
@@ -67,7 +70,7 @@ pub(super) fn run(asked: &Top, sources: &Sources, terminal: &mut Terminal<'_>) -
         writeln!(terminal.err, "standard output is no terminal: --once prints a picture as text")?;
         return Ok(USAGE);
     }
-    let (looks, seen) = mpsc::channel();
+    let (looks, seen) = mpsc::sync_channel(LOOKS);
     let (listener, interval) = (contact.admin, asked.interval);
     // A gateway that answers slowly must not make the keys slow.
     thread::spawn(move || watch(&listener, interval, &looks));
@@ -98,7 +101,7 @@ fn once(interval: Duration, listener: &Listener, terminal: &mut Terminal<'_>) ->
 }
 
 /// Looks until nobody watches any more.
-fn watch(listener: &Listener, interval: Duration, looks: &Sender<Look>) {
+fn watch(listener: &Listener, interval: Duration, looks: &SyncSender<Look>) {
     while looks.send(look(listener)).is_ok() {
         thread::sleep(interval);
     }

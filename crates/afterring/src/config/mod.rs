@@ -439,15 +439,6 @@ fn http(reader: &mut Reader) -> Option<HttpDoor> {
     })
 }
 
-fn token(raw: &Raw) -> Result<Option<Secret>, Problems> {
-    match raw {
-        Raw::List(_) => Err("one value, not a list".into()),
-        Raw::Text(text) if text.is_empty() => Ok(None),
-        Raw::Text(text) if text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(Secret::new(text.clone()))),
-        Raw::Text(_) => Err("holds something other than visible ASCII characters, which no header can carry".into()),
-    }
-}
-
 /// Where traces go; every key is read, also where they go nowhere.
 fn traces(reader: &mut Reader) -> Option<Option<TraceSettings>> {
     let endpoint =

@@ -9,7 +9,7 @@ use store::{Journaled, Outcome};
 use super::TraceSettings;
 
 /// Nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Traces;
 
 impl Traces {

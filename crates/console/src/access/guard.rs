@@ -37,9 +37,8 @@ pub(crate) async fn recognise(State(access): State<Access>, request: Request, ne
     let shown = access.shown(&parts.headers, peer(&parts), foreign && (!followed || is_api(&parts.uri)));
     let viewer = match shown {
         Shown::Viewer(viewer) => Some(viewer),
-        Shown::Nothing if is_open(&parts.uri) => None,
+        Shown::Nothing | Shown::WrongToken if is_open(&parts.uri) => None,
         Shown::Nothing => return nobody(&parts, "show who you are: a token (Authorization: Bearer …), or sign in"),
-        Shown::WrongToken if is_open(&parts.uri) => None,
         Shown::WrongToken => return nobody(&parts, "this token is not known"),
     };
     let by_itself = viewer.as_ref().is_some_and(|viewer| matches!(viewer.who, Who::Token(_)));

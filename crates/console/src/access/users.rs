@@ -159,7 +159,7 @@ impl Users {
                     said.push(format!("user {} is {}, was {}", user.name, user.role.as_str(), was.role.as_str()));
                 }
                 Some(was) if was.password != user.password => {
-                    said.push(format!("user {} has another password", user.name))
+                    said.push(format!("user {} has another password", user.name));
                 }
                 Some(_) => {}
             }
@@ -179,12 +179,12 @@ impl Users {
         self.users.iter().find(|user| user.name == name)
     }
 
-    /// The token that is shown, if it is one of these. Takes the same time whichever it is.
+    /// The token that is shown, if it is one of these.
     #[must_use]
     pub fn token(&self, shown: &[u8]) -> Option<&Token> {
         let digest = Sha256::digest(shown);
         let same = |token: &&Token| hex(&token.sha256).is_some_and(|known| bool::from(known.ct_eq(digest.as_slice())));
-        self.tokens.iter().filter(same).last()
+        self.tokens.iter().find(same)
     }
 
     /// Makes a token, and gives what is to be shown, which is kept nowhere.

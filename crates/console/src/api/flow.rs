@@ -8,6 +8,7 @@ use super::Operators;
 use super::refusal::Refusal;
 use crate::flow::FlowView;
 use crate::samples::{Samples, Span};
+use crate::today::Today;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -17,6 +18,7 @@ pub(super) struct Asked {
 pub(super) async fn flow(
     State(operators): State<Operators>,
     State(samples): State<Samples>,
+    State(today): State<Today>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<FlowView>, Refusal> {
     let span = match &asked.span {
@@ -25,5 +27,6 @@ pub(super) async fn flow(
             Span::parse(word).ok_or(Refusal::Field { field: "span", why: "one of 5m, 15m, 1h, 6h and 24h" })?
         }
     };
-    Ok(Json(FlowView::of(&samples, span, (operators.clock)())))
+    let now = (operators.clock)();
+    Ok(Json(FlowView::of(&samples, span, now, today.counts(now).as_ref())))
 }

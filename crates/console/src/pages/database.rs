@@ -15,7 +15,7 @@ use super::chart::{self, Chart, Line, age};
 use super::shell::{Screen, condition};
 use super::table::{Cell, Column, Table, Tone, grouped, shown_time};
 use super::visit::{Content, Fault, Visit};
-use super::{Console, live};
+use super::{Console, history, live};
 use crate::api::{DatabaseStatus, ForceRequest};
 use crate::audit::{Action, Entry};
 use crate::reading::{Reading, Series};
@@ -51,6 +51,7 @@ struct Page<'a> {
     band: String,
     charts: Vec<String>,
     outages: String,
+    noted: String,
     spans: [Span; 5],
     operates: bool,
     forced: bool,
@@ -72,7 +73,9 @@ struct Now {
 async fn page(State(console): State<Arc<Console>>, visit: Visit) -> Result<Response, Fault> {
     let status = (console.operators.status)();
     let charts = charts(&visit);
-    let mut tables = vec![outage_table(&visit, &status.database)];
+    let caption = visit.l.pick("What is noted of it, also before the last start", "历史记录（含上次启动之前）");
+    let noted = history::of(&visit, "noted", caption, Action::DatabaseChanged).await;
+    let mut tables = vec![outage_table(&visit, &status.database), noted];
     tables.extend(charts.iter().map(|chart| chart.table(visit.l)));
     visit.answer(Screen::Database, &tables, || {
         let here = visit.here();
@@ -84,6 +87,10 @@ async fn page(State(console): State<Arc<Console>>, visit: Visit) -> Result<Respo
             band: band(&visit)?,
             charts: charts.iter().map(|chart| chart.html(visit.l, &here)).collect::<Result<_, _>>()?,
             outages: match tables.first() {
+                Some(table) => visit.table_html(table)?,
+                None => String::new(),
+            },
+            noted: match tables.get(1) {
                 Some(table) => visit.table_html(table)?,
                 None => String::new(),
             },

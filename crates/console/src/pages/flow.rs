@@ -78,7 +78,8 @@ fn strip(visit: &Visit) -> Result<String, askama::Error> {
 }
 
 fn stages(visit: &Visit) -> Vec<Shown> {
-    let flow = FlowView::of(&visit.console.samples, visit.span, visit.now);
+    let today = visit.console.today.counts(visit.now);
+    let flow = FlowView::of(&visit.console.samples, visit.span, visit.now, today.as_ref());
     flow.stages.into_iter().map(|stage| shown(visit, stage)).collect()
 }
 
@@ -135,6 +136,7 @@ fn table(visit: &Visit, stages: &[Shown]) -> Table {
             Cell::State(stage.state.as_str(), shown.word.to_owned(), shown.tone),
             Cell::Figure(stage.rate, 2),
             Cell::Count(stage.five_minutes),
+            stage.today.map_or(Cell::Empty, Cell::Count),
             Cell::Count(stage.total),
             Cell::Count(stage.waiting),
             stage.waiting_since.map_or(Cell::Empty, Cell::Time),
@@ -150,6 +152,7 @@ fn table(visit: &Visit, stages: &[Shown]) -> Table {
             Column::words("state", l.pick("State", "状态")),
             Column::figures("rate", l.pick("Per second", "每秒")),
             Column::figures("five_minutes", l.pick("5 minutes", "5 分钟")),
+            Column::figures("today", l.pick("Today, all nodes", "今天（全部节点）")),
             Column::figures("total", l.pick("Since the start", "启动以来")),
             Column::figures("waiting", l.pick("Waiting", "等待中")),
             Column::words("oldest", l.pick("Oldest", "最久")),

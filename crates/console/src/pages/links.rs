@@ -15,7 +15,7 @@ use super::chart::{self, Chart, Line};
 use super::shell::Screen;
 use super::table::{Cell, Column, Table, Tone};
 use super::visit::{Content, Fault, Visit};
-use super::{Console, live};
+use super::{Console, history, live};
 use crate::api::LinkView;
 use crate::audit::{Action, Entry};
 use crate::flow::{LATELY, NOW};
@@ -43,6 +43,7 @@ struct Page<'a> {
     l: PageLanguage,
     list: String,
     bands: String,
+    ended: String,
     charts: Vec<String>,
     spans: [Span; 5],
     names: Vec<String>,
@@ -59,7 +60,9 @@ struct Bands {
 async fn page(State(console): State<Arc<Console>>, visit: Visit) -> Result<Response, Fault> {
     let links = (console.operators.status)().links;
     let charts = charts(&visit);
-    let mut tables = vec![table(&visit, &links)];
+    let caption = visit.l.pick("Sessions that ended", "已结束的会话");
+    let ended = history::of(&visit, "ended", caption, Action::LinkClosed).await;
+    let mut tables = vec![table(&visit, &links), ended];
     tables.extend(charts.iter().map(|chart| chart.table(visit.l)));
     visit.answer(Screen::Links, &tables, || {
         let here = visit.here();
@@ -67,6 +70,10 @@ async fn page(State(console): State<Arc<Console>>, visit: Visit) -> Result<Respo
             v: &visit,
             l: visit.l,
             list: match tables.first() {
+                Some(table) => visit.table_html(table)?,
+                None => String::new(),
+            },
+            ended: match tables.get(1) {
                 Some(table) => visit.table_html(table)?,
                 None => String::new(),
             },

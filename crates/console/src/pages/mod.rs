@@ -8,6 +8,7 @@ mod bars;
 pub(crate) mod chart;
 mod database;
 mod flow;
+mod history;
 mod links;
 mod live;
 mod people;
@@ -32,6 +33,7 @@ use self::visit::Visit;
 use crate::api::Operators;
 use crate::samples::Samples;
 use crate::tail::Recent;
+use crate::today::Today;
 use crate::{Permission, access, guard};
 
 /// The largest form in bytes: a number and a reason, percent-encoded.
@@ -43,6 +45,8 @@ pub(crate) struct Console {
     pub(crate) operators: Operators,
     /// What it counted.
     pub(crate) samples: Samples,
+    /// What was counted today.
+    pub(crate) today: Today,
     /// What was decided lately.
     pub(crate) recent: Recent,
     /// Places for live streams.
@@ -50,10 +54,10 @@ pub(crate) struct Console {
 }
 
 /// Every page, each under the address of its screen ([`shell::Screen::path`]).
-pub(crate) fn router(operators: Operators, samples: Samples) -> Router {
+pub(crate) fn router(operators: Operators, samples: Samples, today: Today) -> Router {
     let recent = Recent::begin(&operators.live, operators.clock);
     let places = Arc::new(Semaphore::new(live::VIEWERS));
-    let console = Arc::new(Console { operators, samples, recent, places });
+    let console = Arc::new(Console { operators, samples, today, recent, places });
     let pages = Router::new()
         .route("/", get(async || Redirect::to("/flow")))
         .route("/live", get(banner))

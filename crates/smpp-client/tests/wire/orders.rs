@@ -203,8 +203,9 @@ async fn orders_under_load_lose_nothing_and_double_nothing() {
     }
     let mut gateway = Gateway::start(links);
     let handle = gateway.links.clone();
-    let (queue, mut queued) = tokio::sync::mpsc::unbounded_channel();
-    (1..=ORDERS).for_each(|alert| queue.send(alert).unwrap());
+    // Room for each twice: what was put off comes again.
+    let (queue, mut queued) = tokio::sync::mpsc::channel(2 * usize::try_from(ORDERS).unwrap());
+    (1..=ORDERS).for_each(|alert| queue.try_send(alert).unwrap());
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         while let Some(alert) = queued.recv().await {
@@ -227,7 +228,7 @@ async fn orders_under_load_lose_nothing_and_double_nothing() {
         }
         match outcome {
             SubmitOutcome::Accepted { .. } => *accepted.entry(alert).or_default() += 1,
-            SubmitOutcome::NotSent => queue.send(alert).unwrap(),
+            SubmitOutcome::NotSent => queue.send(alert).await.unwrap(),
             outcome => panic!("{alert}: {outcome:?}"),
         }
     }

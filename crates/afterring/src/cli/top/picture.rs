@@ -193,7 +193,7 @@ fn said(link: &Value) -> String {
 fn ranges(ranges: &Value) -> Table {
     let row = |range: &Value| {
         let (used, quota) = (number(range, "used"), number(range, "quota"));
-        let percent = if quota == 0 { unknown() } else { format!("{}%", used.saturating_mul(100) / quota) };
+        let percent = used.saturating_mul(100).checked_div(quota).map_or_else(unknown, |percent| format!("{percent}%"));
         let in_force = if range["in_force"] == true { "" } else { "not in force" };
         vec![word(range, "name"), used.to_string(), quota.to_string(), percent, in_force.to_owned()]
     };
