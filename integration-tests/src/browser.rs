@@ -24,20 +24,32 @@ pub struct Look {
 /// When something was otherwise than the script says.
 pub fn play_demo(look: Look) -> Result<()> {
     let pictures = paths::target().join("screenshots");
-    let mut script = Command::new("node")
-        .arg(paths::here("peers/demo.spec.js"))
-        .arg(paths::afterring()?)
-        .arg(&pictures)
-        .args([look.language, look.scheme, &look.width.to_string()])
-        .stdin(Stdio::null())
-        .spawn()
-        .context("node: run integration-tests/run once")?;
+    play(Command::new("node").arg(paths::here("peers/demo.spec.js")).arg(paths::afterring()?).arg(&pictures).args([
+        look.language,
+        look.scheme,
+        &look.width.to_string(),
+    ]))
+    .with_context(|| format!("pictures are in {}", pictures.display()))
+}
+
+/// Plays `console.spec.js` at a gateway: its operators' listener, and the URL of its calls API.
+///
+/// # Errors
+/// When something was otherwise than the script says.
+pub fn visit_console(admin: &str, calls: &str) -> Result<()> {
+    let pictures = paths::target().join("screenshots");
+    play(Command::new("node").arg(paths::here("peers/console.spec.js")).args([admin, calls]).arg(&pictures))
+        .with_context(|| format!("pictures are in {}", pictures.display()))
+}
+
+fn play(script: &mut Command) -> Result<()> {
+    let mut script = script.stdin(Stdio::null()).spawn().context("node: run integration-tests/run once")?;
     let status = wait::within(Duration::from_secs(270), "the script ends", || Ok(script.try_wait()?));
     if status.is_err() {
         // It hangs: its processes end with the test's process group.
         script.kill()?;
     }
     let status = status?;
-    ensure!(status.success(), "see above; pictures are in {}", pictures.display());
+    ensure!(status.success(), "see above");
     Ok(())
 }
