@@ -190,7 +190,12 @@ impl Admin {
                 forced: forced.is_some(),
                 configured: database.is_configured(),
                 since: database.since(),
-                reason: forced.as_ref().map(|forced| forced.reason.clone()).or(seen.fault),
+                // Shown to everybody who may look, and people write numbers; the audit log has it as it was written.
+                reason: forced
+                    .as_ref()
+                    .map(|forced| forced.reason.clone())
+                    .or(seen.fault)
+                    .map(|reason| console::audit::masked(&reason)),
                 until: forced.map(|forced| forced.until),
                 behind: self.store.is_behind(),
                 quarantined: self.store.local().health().quarantined,

@@ -275,7 +275,7 @@ impl Gateway {
         let doors = CancellationToken::new();
         let counts = Arc::new(Counts::default());
         let numbering = plan.http.numbering.clone();
-        let http_settings = admitting(plan.http, access.clone());
+        let http_settings = admitting(plan.http, plan.http_listen, access.clone());
         let calls = ingress::http::router(http_settings, offers.clone(), plan.clock, Arc::clone(&counts));
         let sip_listens = sip.as_ref().map(|door| door.listens.clone()).unwrap_or_default();
         let watched =
@@ -433,8 +433,9 @@ impl Gateway {
 }
 
 /// The calls API also takes tokens of the file of users.
-fn admitting(mut http: HttpSettings, access: Access) -> HttpSettings {
-    let needed = http.token.is_some();
+fn admitting(mut http: HttpSettings, listen: Option<SocketAddr>, access: Access) -> HttpSettings {
+    // Also once the last token is taken away while the gateway runs: others can reach it.
+    let needed = http.token.is_some() || listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback());
     http.admit = Some(Admit(Arc::new(move |shown| access.admits_calls(shown, needed))));
     http
 }

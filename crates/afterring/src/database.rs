@@ -31,7 +31,7 @@ impl DatabaseState {
         let health = if configured { DatabaseHealth::starting(clock) } else { DatabaseHealth::unconfigured(clock) };
         let forced = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Forced>(&text).ok());
         if let Some(Forced { until, reason, .. }) = forced.filter(|forced| forced.until > clock()) {
-            tracing::warn!(%until, reason, "database still forced to abnormal by the operator");
+            tracing::warn!(%until, "database still forced to abnormal by the operator");
             health.tell(HealthEvent::Force { until, reason });
         }
         Self { clock, file, health, configured }

@@ -9,7 +9,7 @@ use console::Audit;
 use console::audit::{Action, Entry};
 use model::{LinkName, Timestamp};
 use routing::{Change, Condition};
-use smpp_client::Links;
+use smpp_client::{LinkState, Links};
 use store::DatabaseHealth;
 
 use crate::metrics::Metrics;
@@ -111,7 +111,7 @@ async fn closings(audit: &Audit, links: &Links) {
             let before = noted.get(&link.name).copied().unwrap_or(0);
             let ended = match link.last_closed {
                 // One that is bound has not ended yet.
-                Some(closed) if link.state == smpp_client::LinkState::Bound => {
+                Some(closed) if matches!(link.state, LinkState::Bound | LinkState::Draining) => {
                     (link.counts.connects.saturating_sub(1), closed)
                 }
                 Some(closed) => (link.counts.connects, closed),
@@ -157,10 +157,7 @@ mod tests {
         assert_eq!(outage.news(changes.iter()), changes);
         let details: Vec<_> = changes.iter().map(|change| outage.entry(change, Some("refused"), 5)).collect();
         assert_eq!(details[0], None);
-        assert_eq!(
-            details[1].as_ref().unwrap().detail.as_deref().unwrap(),
-            "suspect to abnormal: probe refused: refused"
-        );
+        assert_eq!(details[1].as_ref().unwrap().detail.as_deref().unwrap(), "suspect to abnormal: probe gone: refused");
         changes.extend([change(Abnormal, Recovering, 100), change(Recovering, Normal, 121)]);
         let news = outage.news(changes.iter());
         assert_eq!(news, changes[2..]);

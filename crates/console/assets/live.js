@@ -22,7 +22,8 @@
   document.addEventListener("htmx:sse:error", () => setLive(false));
   document.addEventListener("htmx:sse:close", () => setLive(false));
   document.addEventListener("htmx:sse:before:connection", (event) => {
-    if (event.detail.connection.attempt > 0) setLive(false);
+    // Streams end now and then, and come again at once.
+    if (event.detail.connection.attempt > 1) setLive(false);
   });
 
   document.addEventListener("htmx:after:request", (event) => {

@@ -215,23 +215,7 @@ impl Action {
 /// A text in which numbers are hidden but for their first and last two digits, as everywhere in logs.
 #[must_use]
 pub fn masked(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut digits = String::new();
-    for letter in text.chars().map(Some).chain([None]) {
-        match letter {
-            Some(digit) if digit.is_ascii_digit() => digits.push(digit),
-            other => {
-                let hidden = digits.len() >= 7;
-                let last = digits.len().saturating_sub(2);
-                let show =
-                    |(place, digit): (usize, char)| if hidden && (2..last).contains(&place) { '*' } else { digit };
-                out.extend(digits.chars().enumerate().map(show));
-                digits.clear();
-                out.extend(other);
-            }
-        }
-    }
-    out
+    crate::masked::masked(text)
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Span {
         Duration::from_secs(match self {
             Self::FiveMinutes => 2,
             Self::Quarter => 6,
-            Self::Hour => 30,
+            Self::Hour => 20,
             Self::SixHours => 120,
             Self::Day => 600,
         })

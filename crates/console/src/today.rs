@@ -21,7 +21,15 @@ pub(crate) type Totals = [u64; Series::ALL.len()];
 
 /// Today's counts. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Today(Arc<ArcSwapOption<(Timestamp, Totals)>>);
+pub(crate) struct Today(Arc<ArcSwapOption<Read>>);
+
+/// What was read, and of which day.
+struct Read {
+    at: Timestamp,
+    day: Day,
+    time_zone: String,
+    totals: Totals,
+}
 
 impl Today {
     /// Reads the report now and then, for ever.
@@ -31,10 +39,11 @@ impl Today {
         loop {
             tick.tick().await;
             let now = (operators.clock)();
-            let day = Day::of(now, &(operators.policy)().time_zone);
+            let time_zone = (operators.policy)().time_zone.clone();
+            let day = Day::of(now, &time_zone);
             // Where it can't be asked, what was read grows old, and is no longer shown.
             if let Ok(rows) = operators.store.report(day, day).await {
-                self.0.store(Some(Arc::new((now, totals(&rows)))));
+                self.0.store(Some(Arc::new(Read { at: now, day, time_zone, totals: totals(&rows) })));
             }
         }
     }
@@ -42,7 +51,8 @@ impl Today {
     /// Today's counts, where they are known.
     pub(crate) fn counts(&self, now: Timestamp) -> Option<Totals> {
         let read = self.0.load_full()?;
-        (now.since(read.0) <= FRESH).then_some(read.1)
+        let fresh = now.since(read.at) <= FRESH && Day::of(now, &read.time_zone) == read.day;
+        fresh.then_some(read.totals)
     }
 }
 

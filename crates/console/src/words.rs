@@ -96,7 +96,7 @@ impl PageLanguage {
             NothingWhy::TooOld | NothingWhy::NotifyTooLate => {
                 self.pick("Not told: the call is too long ago", "未通知：来电已过去太久")
             }
-            NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已暂停"),
+            NothingWhy::Suspended => self.pick("Not told: the subscription is suspended", "未通知：业务已停用"),
             NothingWhy::Refused => self.pick("Not told: this person refused", "未通知：用户已拒收"),
             NothingWhy::DoNotContact => self.pick("Not told: on the do-not-contact list", "未通知：在免打扰名单中"),
             NothingWhy::NoConsent => self.pick("Not told: has not consented", "未通知：用户未同意接收"),
@@ -139,7 +139,7 @@ impl PageLanguage {
             ReplyVerdict::Subscribed => self.pick("Subscribed", "已开通"),
             ReplyVerdict::Unsubscribed => self.pick("Unsubscribed", "已取消"),
             ReplyVerdict::Help => self.pick("Answered: the keywords", "已答复：可用指令"),
-            ReplyVerdict::Suspended => self.pick("Answered: the subscription is suspended", "已答复：业务已暂停"),
+            ReplyVerdict::Suspended => self.pick("Answered: the subscription is suspended", "已答复：业务已停用"),
             ReplyVerdict::Waiting => {
                 self.pick("A part: waiting for the rest of the message", "长短信的一部分：等待其余部分")
             }
@@ -275,7 +275,7 @@ impl PageLanguage {
     pub(crate) const fn subscriber_status(self, status: SubscriberStatus) -> (Tone, &'static str) {
         match status {
             SubscriberStatus::Active => (Tone::Good, self.pick("active", "正常")),
-            SubscriberStatus::Suspended => (Tone::Warning, self.pick("suspended", "已暂停")),
+            SubscriberStatus::Suspended => (Tone::Warning, self.pick("suspended", "已停用")),
         }
     }
 

@@ -45,8 +45,39 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("POST", "/database/lift", Those(Operate)),
     ("GET", "/links", Those(Read)),
     ("POST", "/links/order", Those(Operate)),
+    ("GET", "/tail", Those(Read)),
+    ("GET", "/people", Those(Read)),
+    ("POST", "/people", Those(Read)),
+    ("GET", "/people/{handle}", Those(Read)),
+    ("GET", "/people/{handle}/calls/{seq}", Those(Read)),
+    ("POST", "/people/{handle}/export", Those(ChangePeople)),
+    ("POST", "/people/{handle}/{action}", Those(ChangePeople)),
+    ("GET", "/ranges", Those(Read)),
+    ("POST", "/ranges/look-up", Those(Read)),
+    ("GET", "/texts", Those(Read)),
+    ("GET", "/reports", Those(Read)),
+    ("GET", "/system", Those(Read)),
+    ("GET", "/system/diagnostics.json", Those(Read)),
+    ("POST", "/system/reload", Those(Operate)),
+    ("POST", "/system/log", Those(Operate)),
+    ("POST", "/system/log/end", Those(Operate)),
     ("GET", "/v1/status", Those(Read)),
     ("GET", "/v1/flow", Those(Read)),
+    ("GET", "/v1/links", Those(Read)),
+    ("POST", "/v1/links/{name}/drain", Those(Operate)),
+    ("POST", "/v1/links/{name}/unbind", Those(Operate)),
+    ("POST", "/v1/links/{name}/rebind", Those(Operate)),
+    ("GET", "/v1/reports", Those(Read)),
+    ("GET", "/v1/system", Those(Read)),
+    ("POST", "/v1/reload", Those(Operate)),
+    ("POST", "/v1/log", Those(Operate)),
+    ("DELETE", "/v1/log", Those(Operate)),
+    ("GET", "/v1/texts", Those(Read)),
+    ("GET", "/v1/explain", Those(SeeNumbers)),
+    ("GET", "/v1/subscribers/{number}/calls/{seq}", Those(SeeNumbers)),
+    ("POST", "/v1/subscribers/{number}/resend", Those(ChangePeople)),
+    ("POST", "/v1/subscribers/{number}/pause", Those(ChangePeople)),
+    ("POST", "/v1/subscribers/{number}/resume", Those(ChangePeople)),
     ("GET", "/v1/ranges", Those(Read)),
     ("GET", "/v1/campaigns", Those(Read)),
     ("GET", "/v1/audit", Those(Read)),
@@ -68,7 +99,7 @@ const ROUTES: &[(&str, &str, For)] = &[
 ];
 
 /// Live streams never end, so that nobody waits for their answers here; they are guarded with the page that they are of.
-const STREAMS: &[&str] = &["/live", "/flow/events", "/database/events", "/links/events"];
+const STREAMS: &[&str] = &["/live", "/flow/events", "/database/events", "/links/events", "/tail/events", "/v1/tail"];
 
 fn noon() -> Timestamp {
     Timestamp::parse("2026-11-23T04:00:00Z").unwrap()
@@ -114,7 +145,8 @@ fn policy() -> Policy {
 
 /// A number that every route can read, and a list.
 fn filled(path: &str) -> String {
-    path.replace("{number}", "8613800000001").replace("{list}", "consent").replace("{name}", "mark.svg")
+    let path = path.replace("{number}", "8613800000001").replace("{list}", "consent").replace("{seq}", "1");
+    path.replace("{name}", "mark.svg").replace("{handle}", "nobody").replace("{action}", "register")
 }
 
 /// What somebody sends with every request: a cookie and the token of forms, or a bearer token.

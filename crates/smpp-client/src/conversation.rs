@@ -150,7 +150,10 @@ impl Link {
             Action::Unbind => {
                 let awaited = !matches!(self.session, Session::Unbinding { then: Then::Obey(Ordered::Unbind), .. });
                 let no_answer = if awaited { NoAnswer::Timeout } else { NoAnswer::LinkLost };
-                // Even what is not written yet still may be, before the unbind.
+                // Even what is not written yet still may be, before the unbind; and what the SMSC answers before it answers that is no longer in doubt.
+                for (alert, attempt) in talk.window.give_up(Instant::now()) {
+                    self.answers.give(alert, attempt, SubmitOutcome::InDoubt(no_answer));
+                }
                 self.give_up(talk, |_, _| SubmitOutcome::InDoubt(no_answer));
                 match talk.unbind.take() {
                     Some(sequence) => talk.out.put_response(CommandId::UnbindResp, status::ROK, sequence),

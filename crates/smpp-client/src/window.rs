@@ -214,6 +214,18 @@ impl Window {
         self.late.remove(&sequence)
     }
 
+    /// Gives up waiting for all that is unanswered, in the order of sending; what is answered after all is late.
+    pub(crate) fn give_up(&mut self, now: Instant) -> Vec<(AlertId, u32)> {
+        let order = std::mem::take(&mut self.order);
+        let mut named = Vec::with_capacity(order.len());
+        for (_, sequence) in order {
+            let Some(Sent { flight, .. }) = self.sent.remove(&sequence) else { continue };
+            named.push((flight.alert, flight.attempt));
+            self.remember(sequence, flight, now);
+        }
+        named
+    }
+
     /// Takes out all that is unanswered, in the order of sending.
     pub(crate) fn take_all(&mut self) -> Vec<Sent> {
         let order = std::mem::take(&mut self.order);

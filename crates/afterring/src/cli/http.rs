@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use model::Secret;
 use ureq::Agent;
+use ureq::config::ConfigBuilder;
 use ureq::http::Response;
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector as _, TcpConnector};
 
@@ -54,10 +56,19 @@ impl fmt::Display for NoAnswer {
 impl Peer {
     /// The gateway that listens there; each answer may take `patience`.
     pub(super) fn new(listener: &Listener, patience: Duration) -> Result<Self, NoAnswer> {
+        Self::with(listener, Agent::config_builder().timeout_global(Some(patience)))
+    }
+
+    /// The same for an answer that may go on for ever, of which only the beginning may take no longer than `patience`.
+    pub(super) fn open_ended(listener: &Listener, patience: Duration) -> Result<Self, NoAnswer> {
+        let settings = Agent::config_builder().timeout_connect(Some(patience)).timeout_recv_response(Some(patience));
+        Self::with(listener, settings)
+    }
+
+    fn with(listener: &Listener, settings: ConfigBuilder<AgentScope>) -> Result<Self, NoAnswer> {
         let listen = listener.listen.ok_or(NoAnswer::Off)?;
         // A status is an answer like any other here, and no proxy stands between a machine and itself.
-        let settings = Agent::config_builder().timeout_global(Some(patience)).http_status_as_error(false).proxy(None);
-        let settings = settings.build();
+        let settings = settings.http_status_as_error(false).proxy(None).build();
         let address = reachable(listen);
         let (agent, scheme) = match &listener.tls {
             None => (settings.new_agent(), "http"),
@@ -70,17 +81,6 @@ impl Peer {
             }
         };
         Ok(Self { agent, base: format!("{scheme}://{address}"), token: listener.token.clone() })
-    }
-
-    /// The same for an answer that may go on for ever, of which only the beginning may take no longer than `patience`.
-    pub(super) fn open_ended(listener: &Listener, patience: Duration) -> Result<Self, NoAnswer> {
-        let peer = Self::new(listener, patience)?;
-        let settings = Agent::config_builder()
-            .timeout_connect(Some(patience))
-            .timeout_recv_response(Some(patience))
-            .http_status_as_error(false)
-            .proxy(None);
-        Ok(Self { agent: settings.build().new_agent(), ..peer })
     }
 
     /// The status of an answer, and its body as it comes.

@@ -129,11 +129,15 @@ fn print(asked: &Tail, read: &Receiver<io::Result<String>>, terminal: &mut Termi
             Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Lost("the gateway ended the stream".to_owned())),
         };
         let Some(data) = line.strip_prefix("data:").map(str::trim) else { continue };
-        let Ok(event) = serde_json::from_str::<Value>(data) else { continue };
+        let Ok(mut event) = serde_json::from_str::<Value>(data) else { continue };
+        // A terminal is looked at by many, and its output is kept: also where the token would show numbers.
+        if let Some(Value::String(called)) = event.get_mut("called") {
+            *called = console::audit::masked(called);
+        }
         if let Some(count) = event["not_shown"].as_u64() {
             writeln!(terminal.err, "{count} not shown")?;
         } else if asked.wants(&event) {
-            let line = if asked.json { data.to_owned() } else { in_words(&event) };
+            let line = if asked.json { event.to_string() } else { in_words(&event) };
             writeln!(terminal.out, "{line}")?;
             terminal.out.flush()?;
         }

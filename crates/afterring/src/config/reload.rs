@@ -36,6 +36,9 @@ impl Origin {
     }
 }
 
+/// How often files are read anew that change meanwhile.
+const READINGS: usize = 3;
+
 /// What reading the settings anew gave.
 #[derive(Debug)]
 pub struct Reread {
@@ -54,6 +57,20 @@ impl Settings {
     /// # Errors
     /// With every fault, also of what would not take effect now: at the next start it would keep the gateway from starting.
     pub fn read_anew(&self) -> Result<Reread, Faults> {
+        for _ in 1..READINGS {
+            if let Some(reread) = self.read_once()? {
+                return Ok(reread);
+            }
+        }
+        self.read_once()?.ok_or_else(|| {
+            let problem = "the files change while they are read: nothing was changed, try again".to_owned();
+            let (key, place) = ("settings".to_owned(), "the files".to_owned());
+            Faults(vec![Fault { key, place, value: None, problem, valid: String::new() }])
+        })
+    }
+
+    /// `None`: what is held changed between the first reading and the second.
+    fn read_once(&self) -> Result<Option<Reread>, Faults> {
         let Origin { sources, written } = &self.origin;
         let fresh = Self::load(sources)?;
         let differs = |path: &&String| {
@@ -68,12 +85,19 @@ impl Settings {
             let held = Layer::held(needs_restart.iter().filter_map(value));
             Self::load_below(sources, Some(held)).map_err(|faults| beside(faults, &needs_restart))?
         };
+        let held = |path: &&String| {
+            is_live(path)
+                || settings.origin.written.get(*path).map(|new| &new.raw) == written.get(*path).map(|old| &old.raw)
+        };
+        if !written.keys().all(|path| held(&path)) {
+            return Ok(None);
+        }
         // The files in it may have changed where the setting has not.
         let folder = "text.dir".to_owned();
         if !settings.policy.texts.same_words(&self.policy.texts) && !applied.contains(&folder) {
             applied.push(folder);
         }
-        Ok(Reread { settings, applied, needs_restart })
+        Ok(Some(Reread { settings, applied, needs_restart }))
     }
 }
 

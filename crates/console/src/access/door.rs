@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -91,6 +92,8 @@ struct Inside {
     limiter: Mutex<Limiter>,
     comparing: Semaphore,
     waiting: Semaphore,
+    /// Counts whenever somebody may see less than before.
+    turn: AtomicU64,
 }
 
 /// Tells who asks. Cheap to clone; all clones are one.
@@ -156,6 +159,7 @@ impl Access {
             limiter: Mutex::default(),
             comparing: Semaphore::new(COMPARED),
             waiting: Semaphore::new(COMPARED + WAITING),
+            turn: AtomicU64::new(0),
         })))
     }
 
@@ -173,6 +177,7 @@ impl Access {
             limiter: Mutex::default(),
             comparing: Semaphore::new(COMPARED),
             waiting: Semaphore::new(COMPARED + WAITING),
+            turn: AtomicU64::new(0),
         }))
     }
 
@@ -210,6 +215,7 @@ impl Access {
                 tracing::info!(users = users.users.len(), tokens = users.tokens.len(), "users and tokens read anew");
                 let changes = users.differences(&before.users);
                 self.0.known.store(Arc::new(Known { users, stamp, complaint: None }));
+                self.0.turn.fetch_add(1, Ordering::Relaxed);
                 changes
             }
             Err(error) if before.complaint.as_ref() != Some(&error) => {
@@ -318,7 +324,9 @@ impl Access {
             || known.tokens.iter().any(|token| token.scope != Scope::Ingest);
         match settings.local {
             Local::Nobody => false,
-            Local::Loopback => !guarded && peer.to_canonical().is_loopback() && asks_this_machine(headers),
+            Local::Loopback => {
+                !guarded && peer.to_canonical().is_loopback() && asks_this_machine(headers) && !is_forwarded(headers)
+            }
             Local::Everybody => !guarded,
         }
     }
@@ -365,6 +373,7 @@ impl Access {
     pub(crate) fn sign_out(&self, headers: &HeaderMap) {
         if let Some(cookie) = self.cookie(headers) {
             self.sessions().end(&sessions::key(cookie));
+            self.0.turn.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -373,12 +382,20 @@ impl Access {
         if let Some(key) = self.key_of(viewer, headers) {
             self.sessions().unmask(&key, until);
         }
+        if until.is_none() {
+            self.0.turn.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes whenever somebody may see less than before: streams end then, and who comes again is looked at anew.
+    pub(crate) fn turn(&self) -> u64 {
+        self.0.turn.load(Ordering::Relaxed)
     }
 
     fn key_of(&self, viewer: &Viewer, headers: &HeaderMap) -> Option<SessionKey> {
         match &viewer.who {
             Who::User(_) => self.cookie(headers).map(sessions::key),
-            Who::Proxy(_) | Who::Local => Some(sessions::key(&viewer.name())),
+            Who::Proxy(_) | Who::Local => Some(sessions::standing_key(&viewer.name())),
             Who::Token(_) => None,
         }
     }
@@ -423,6 +440,13 @@ fn permitted(role: Role) -> Vec<Permission> {
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+/// Whether a proxy says that it stands between: whoever asks by one is elsewhere.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 /// Whether the name that is asked for is this machine's own, by which no page elsewhere can ask. Only browsers are led astray, and they name a host.

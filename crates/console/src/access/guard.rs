@@ -74,8 +74,7 @@ pub(crate) async fn guard(State(permission): State<Permission>, request: Request
     if !viewer.may(permission) {
         return forbidden(&parts, permission.lacking());
     }
-    let person = matches!(viewer.who, Who::User(_) | Who::Proxy(_));
-    if permission == Permission::SeeNumbers && person && !viewer.sees_numbers(*at) {
+    if permission == Permission::SeeNumbers && !viewer.reads_numbers(*at) {
         return forbidden(&parts, "numbers are hidden: say why you need them first (POST /unmask)");
     }
     next.run(Request::from_parts(parts, body)).await
@@ -151,8 +150,10 @@ async fn with_form_token(viewer: &Viewer, parts: &Parts, body: Body) -> Result<B
 fn nobody(parts: &Parts, why: &str) -> Response {
     let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
     let by_form = parts.uri.query().is_some_and(|query| query.contains("format="));
-    let stream =
-        parts.headers.get(header::ACCEPT).is_some_and(|kinds| kinds.as_bytes().starts_with(b"text/event-stream"));
+    let stream = parts
+        .headers
+        .get(header::ACCEPT)
+        .is_some_and(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/event-stream")));
     if is_api(&parts.uri) || by_form || stream {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, r#"Bearer realm="afterring""#)], told(why))
             .into_response();

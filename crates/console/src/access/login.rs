@@ -112,7 +112,7 @@ async fn sign_in(
     if let Some(entry) = entry
         && let Err(error) = operators.audit.note(entry.detail(format!("from {}", address.to_canonical()))).await
     {
-        return unwritten(&error);
+        return undone(&error);
     }
     match signed_in {
         Ok(cookie) => (set_cookie(&operators, Some(&cookie)), Redirect::to(next)).into_response(),
@@ -164,7 +164,7 @@ async fn unmask(
     let entry = Entry::of(&viewer, at, Action::NumbersShown).because(Some(reason)).until(until);
     // Noted before they are shown: what was seen can't be unseen.
     if let Err(error) = operators.audit.note(entry).await {
-        return unwritten(&error);
+        return undone(&error);
     }
     operators.access.unmask(&viewer, &headers, Some(until));
     Redirect::to(within(next.as_deref())).into_response()
@@ -188,6 +188,14 @@ async fn mask(
 
 fn set_cookie(operators: &Operators, value: Option<&str>) -> [(header::HeaderName, String); 1] {
     [(header::SET_COOKIE, operators.access.set_cookie(value))]
+}
+
+/// It was not done, for it can't be noted.
+fn undone(error: &AuditError) -> Response {
+    let why = match error {
+        AuditError::Refused(why) | AuditError::Unwritten(why) | AuditError::Unread(why) => why,
+    };
+    unwritten(&AuditError::Refused(why.clone()))
 }
 
 fn unwritten(error: &AuditError) -> Response {

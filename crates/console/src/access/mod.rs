@@ -184,6 +184,16 @@ impl Viewer {
             }
     }
 
+    /// Whether the API shows numbers in full now: programs ask for what they need, people say why first.
+    #[must_use]
+    pub fn reads_numbers(&self, now: Timestamp) -> bool {
+        self.may(Permission::SeeNumbers)
+            && match self.who {
+                Who::Token(_) | Who::Local => true,
+                Who::User(_) | Who::Proxy(_) => self.sees_numbers(now),
+            }
+    }
+
     /// As the audit log names them: `user:anna`, `proxy:anna`, `token:crm`, `local`.
     #[must_use]
     pub fn name(&self) -> String {

@@ -33,6 +33,11 @@ pub(super) struct Session {
 /// A session's name: what the cookie holds, hashed, so that memory that leaks opens nothing.
 pub(super) type SessionKey = [u8; 32];
 
+/// The key of somebody who is known otherwise than by a cookie, which can hold no `;`.
+pub(super) fn standing_key(name: &str) -> SessionKey {
+    key(&format!(";{name}"))
+}
+
 pub(super) fn key(text: &str) -> SessionKey {
     Sha256::digest(text.as_bytes()).into()
 }
@@ -51,7 +56,7 @@ impl Sessions {
 
     /// The session of somebody who is known by other means than a cookie (the proxy, this machine), begun where there is none.
     pub(super) fn standing(&mut self, name: &str, now: Timestamp) -> Option<Session> {
-        let key = key(name);
+        let key = standing_key(name);
         // It is nobody's sign-in that ends, only its form token that changes: use keeps it.
         if let Some(session) = self.0.get_mut(&key).filter(|session| now.since(session.seen) < LONGEST) {
             session.seen = now;

@@ -113,7 +113,7 @@ async fn order(
     let audit = operators.audit.clone();
     let ordering = async move {
         (operators.order_link)(system::LinkOrder { link: one, what: wish })?;
-        tracing::info!(link, what, until = until.map(tracing::field::display), reason, "a link was ordered");
+        tracing::info!(link, what, until = until.map(tracing::field::display), "a link was ordered");
         Ok((Json(Taken { link, what, until, reason }), Some(entry)))
     };
     audit.act(ordering).await

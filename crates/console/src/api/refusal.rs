@@ -42,6 +42,8 @@ pub(crate) enum Refusal {
     NotAgain,
     #[error("what this message said is no longer kept")]
     TextGone,
+    #[error("this message has not left yet, and will by itself")]
+    OnItsWay,
     #[error("the store is busy: ask again")]
     Busy,
     #[error(transparent)]
@@ -70,7 +72,9 @@ impl IntoResponse for Refusal {
             | Self::NoSuchCall
             | Self::NoSuchMessage
             | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
-            Self::NotAgain | Self::TextGone | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
+            Self::NotAgain | Self::TextGone | Self::OnItsWay | Self::Force(ForceError::NotConfigured) => {
+                StatusCode::CONFLICT
+            }
             Self::Busy
             | Self::Force(ForceError::Stopping)
             | Self::Order(OrderError::Stopping)

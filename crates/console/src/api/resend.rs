@@ -8,7 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{AlertId, Kind, Msisdn, Timestamp};
-use routing::{Event, Resend};
+use routing::{AlertState, Event, Resend};
 use serde::{Deserialize, Serialize};
 use store::{Outcome, Seq, Store as _};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -61,6 +61,10 @@ pub(crate) async fn send_again(
     let timeline = operators.store.timeline(called, MOST).await?;
     let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
     let earlier = alerts.find(|known| known.id == alert && known.to == called).ok_or(Refusal::NoSuchMessage)?;
+    // It goes by itself: sent again, it would be told twice.
+    if matches!(earlier.state, AlertState::Queued { .. } | AlertState::Sending { .. }) {
+        return Err(Refusal::OnItsWay);
+    }
     match earlier.kind {
         Kind::Teaser | Kind::Notify => return Err(Refusal::NotAgain),
         Kind::Detail | Kind::Fallback | Kind::Notice if earlier.text.is_empty() => return Err(Refusal::TextGone),

@@ -49,7 +49,7 @@ pub(super) async fn reload(
 ) -> Result<Response, Refusal> {
     let Reload { reason } = body(bytes)?;
     let reason = reason.as_deref().map(why).transpose()?;
-    tracing::info!(reason, "the settings are read anew, as was asked");
+    tracing::info!("the settings are read anew, as was asked");
     let audit = operators.audit.clone();
     let reading = async move {
         // Files are read: on a thread that nobody else waits for.
@@ -92,7 +92,7 @@ pub(super) async fn log(
     let audit = operators.audit.clone();
     let logging = async move {
         let view = (operators.log)(Some(LogWish { filter, until }))?;
-        tracing::info!(filter = view.filter, %until, reason, "logging by another filter for a while");
+        tracing::info!(filter = view.filter, %until, "logging by another filter for a while");
         let entry = Entry::of(&viewer, at, Action::LogLevel).because(Some(reason)).until(until);
         let entry = entry.detail(view.filter.clone());
         Ok((Json(view), Some(entry)))

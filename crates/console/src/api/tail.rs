@@ -14,18 +14,24 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::Operators;
 use super::refusal::Refusal;
-use crate::Viewer;
 use crate::tail::{Filter, Follower, Look};
+use crate::{Viewer, Who};
 
 /// How often what came is told, and how much of it: 100 outcomes a second.
 const EVERY: Duration = Duration::from_millis(250);
 const MOST: usize = 25;
+
+/// How long a person is followed by one connection.
+const LASTS: Duration = Duration::from_secs(300);
+
+/// How long one who reads nothing keeps a place.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// Who follows at a time, pages included; each looks at every outcome.
 const FOLLOWERS: usize = 100;
@@ -45,7 +51,7 @@ pub(super) async fn tail(
     Query(asked): Query<HashMap<String, String>>,
 ) -> Result<Response, Refusal> {
     let asked = |name: &str| asked.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-    let sees = viewer.sees_numbers((operators.clock)());
+    let sees = viewer.reads_numbers((operators.clock)());
     let filter = Filter::read(asked, sees).map_err(|error| Refusal::Field { field: error.field, why: error.why })?;
     if operators.live.receiver_count() >= FOLLOWERS {
         return Ok(
@@ -60,6 +66,8 @@ pub(super) async fn tail(
 
 async fn follow(operators: Operators, mut follower: Follower, viewer: Viewer, told: mpsc::Sender<Event>) {
     let mut heard = operators.live.subscribe();
+    let (access, began) = (operators.access.clone(), tokio::time::Instant::now());
+    let (turn, person) = (access.turn(), !matches!(viewer.who, Who::Token(_)));
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -71,8 +79,12 @@ async fn follow(operators: Operators, mut follower: Follower, viewer: Viewer, to
                 Err(RecvError::Closed) => return,
             },
             _ = tick.tick() => {
-                for event in events(&follower.look(), viewer.sees_numbers((operators.clock)())) {
-                    if told.send(event).await.is_err() {
+                // Who comes again is looked at again.
+                if access.turn() != turn || (person && began.elapsed() >= LASTS) {
+                    return;
+                }
+                for event in events(&follower.look(), viewer.reads_numbers((operators.clock)())) {
+                    if !matches!(timeout(STALLED, told.send(event)).await, Ok(Ok(()))) {
                         return;
                     }
                 }

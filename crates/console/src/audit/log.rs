@@ -233,6 +233,7 @@ impl Writer {
                 reason,
                 until = until.map(tracing::field::display),
                 detail,
+                written = written.is_ok(),
                 "noted"
             );
         }

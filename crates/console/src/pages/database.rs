@@ -272,13 +272,13 @@ fn outage_table(visit: &Visit, database: &DatabaseStatus) -> Table {
     Table {
         name: "outages",
         caption: l.pick("Times without the database", "数据库不可用的时段"),
-        none: l.pick("none since the gateway started", "网关启动以来没有"),
+        none: l.pick("none among the last changes of its state", "最近的状态变化中没有"),
         columns: vec![
             Column::words("from", l.pick("From", "开始")),
             Column::words("until", l.pick("Until", "结束")),
             Column::words("lasted", l.pick("Lasted", "持续")),
             Column::words("why", l.pick("Why", "原因")),
-            Column::figures("fallbacks", l.pick("Fallbacks told", "发出的 fallback")),
+            Column::figures("fallbacks", l.pick("Fallbacks told", "发出的应急提醒")),
         ],
         rows: outages(visit, database).into_iter().map(row).collect(),
     }

@@ -166,10 +166,10 @@ fn columns(l: PageLanguage) -> Vec<Column> {
     vec![
         Column::words("link", l.pick("Link", "链路")),
         Column::words("state", l.pick("State", "状态")),
-        Column::words("since", l.pick("Since", "自")),
+        Column::words("since", l.pick("Since", "起始时间")),
         Column::words("away_until", l.pick("Away until", "离线至")),
-        Column::words("closed_by", l.pick("Last one ended by", "上次由谁中断")),
-        Column::words("why", l.pick("Why the last one ended", "上次中断原因")),
+        Column::words("closed_by", l.pick("Last end or failed attempt: by", "最近一次中断或连接失败：由谁")),
+        Column::words("why", l.pick("Why", "原因")),
         Column::words("bind", l.pick("Bind", "绑定类型")),
         Column::figures("window", l.pick("Window used", "窗口占用")),
         Column::figures("rate", l.pick("Submits/s", "提交/秒")),

@@ -20,7 +20,7 @@ use super::table::shown_time;
 use super::visit::{Content, Fault, Reasoned, Visit};
 use crate::audit::{Action, Entry};
 use crate::system::{LogWish, ReloadView, SystemView};
-use crate::{PageLanguage, Permission};
+use crate::{PageLanguage, Permission, access};
 
 /// The longest that another filter logs: a forgotten one ends within a day.
 const LONGEST_MINUTES: u64 = 24 * 60;
@@ -29,12 +29,14 @@ const LONGEST_MINUTES: u64 = 24 * 60;
 const FILTER_LONGEST: usize = 1_000;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
+    let orders = Router::new()
+        .route("/system/reload", post(reload))
+        .route("/system/log", post(log))
+        .route("/system/log/end", post(end_log));
     Router::new()
         .route("/system", get(page))
         .route("/system/diagnostics.json", get(diagnostics::get))
-        .route("/system/reload", post(reload))
-        .route("/system/log", post(log))
-        .route("/system/log/end", post(end_log))
+        .merge(access::guarded(Permission::Operate, orders))
 }
 
 #[derive(Template)]

@@ -18,9 +18,9 @@ use super::shell::Screen;
 use super::table::{Cell, Column, Table, Tone, grouped};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, live};
+use crate::PageLanguage;
 use crate::tail::{Filter, FilterError, Follower, Shown};
 use crate::words::{EVENTS, VERDICTS};
-use crate::{PageLanguage, Permission};
 
 /// Rows that a page keeps.
 const ROWS: usize = 100;
@@ -29,7 +29,7 @@ const ROWS: usize = 100;
 const MOST: usize = 20;
 
 /// The fields of the filter, as addresses name them.
-const FIELDS: [&str; 6] = ["event", "verdict", "why", "kind", "range", "digits"];
+const FIELDS: [&str; 5] = ["event", "verdict", "why", "kind", "range"];
 
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new().route("/tail", get(page)).route("/tail/events", get(events))
@@ -142,9 +142,9 @@ fn draw(visit: &Visit, held: &mut Held) -> Result<live::Parts, askama::Error> {
     ])
 }
 
-/// Reads the filter of the address. Who may not see numbers has no field for digits, and their address none.
+/// Reads the filter of the address. Digits of numbers are no part of it: an address is kept in many places.
 fn filter(visit: &Visit) -> Result<Filter, FilterError> {
-    Filter::read(|name| visit.asked(name), visit.may(Permission::SeeNumbers))
+    Filter::read(|name| visit.asked(name), false)
 }
 
 fn fault(l: PageLanguage, error: FilterError) -> String {
@@ -250,15 +250,11 @@ fn fields(visit: &Visit) -> Vec<Field> {
             ranges.push((range.name.0.clone(), range.name.0.clone()));
         }
     }
-    let mut fields = vec![
+    vec![
         field("event", l.pick("Event", "事件"), one(words(&EVENTS))),
         field("verdict", l.pick("Decided", "处理结果"), one(words(&VERDICTS))),
         field("why", l.pick("Why", "原因"), whys),
         field("kind", l.pick("SMS", "短信类型"), one(kinds)),
         field("range", l.pick("Range", "号段"), one(ranges)),
-    ];
-    if visit.may(Permission::SeeNumbers) {
-        fields.push(field("digits", l.pick("Last 4 to 8 digits", "号码后 4 至 8 位"), Vec::new()));
-    }
-    fields
+    ]
 }

@@ -49,8 +49,9 @@ fn forbidden(case: &Case<'_>, wanted: &Resend) -> Option<NothingWhy> {
     }
     match &case.view.subscriber {
         Some(subscriber) if subscriber.status == SubscriberStatus::Suspended => return Some(NothingWhy::Suspended),
-        Some(_) => return None,
-        None => {}
+        Some(subscriber) if subscriber.since <= wanted.made_at => return None,
+        // Who registered since may be another person.
+        Some(_) | None => {}
     }
     if case.abnormal() {
         let known = case.view.registry_loaded;
@@ -58,7 +59,7 @@ fn forbidden(case: &Case<'_>, wanted: &Resend) -> Option<NothingWhy> {
     }
     // What answers the person's own words is theirs, whatever they said of teasers.
     let answers = match wanted.kind {
-        Kind::Notice => true,
+        Kind::Notice => case.now.since(wanted.made_at) <= case.policy.limits.max_age,
         Kind::Detail => {
             let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
             fetched.is_some_and(|fetched| fetched.at <= wanted.made_at)

@@ -241,3 +241,22 @@ async fn orders_under_load_lose_nothing_and_double_nothing() {
     assert!(status.iter().all(|status| status.counts.disconnects > 2), "{status:?}");
     gateway.links.drain(Duration::from_secs(10)).await;
 }
+
+#[tokio::test]
+async fn what_is_answered_before_the_unbind_is_not_left_in_doubt() {
+    for order_given in [LinkOrder::Unbind { until: smsc::NOW + HOUR }, LinkOrder::Rebind] {
+        let smsc = Smsc::open().await;
+        let mut gateway = Gateway::start(vec![settings(smsc.port)]);
+        let mut peer = smsc.bound().await;
+        gateway.submit(order(1, "C")).await;
+        let submit = peer.expect(SUBMIT_SM).await;
+        gateway.links.order(None, order_given).unwrap();
+        let unbind = peer.expect(UNBIND).await;
+        assert!(matches!(gateway.outcome().await, (1, SubmitOutcome::InDoubt(_))));
+        // As SMSCs do: what was sent before is answered before.
+        peer.answer(&submit, 0, b"1\0").await;
+        peer.answer(&unbind, 0, b"").await;
+        let late = gateway.answer().await;
+        assert_eq!((late.alert.0, late.late, late.outcome), (1, true, accepted(&["1"])));
+    }
+}

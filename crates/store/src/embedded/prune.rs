@@ -180,6 +180,7 @@ fn is_quiet(call_box: &CallBox, before: Timestamp) -> bool {
     call_box.alerted_at.is_none_or(old)
         && call_box.seen.iter().all(|seen| old(seen.at))
         && call_box.replies.is_none_or(|window| old(window.since))
+        && call_box.resent.iter().all(|resent| old(resent.at))
 }
 
 /// Whether a box is as good as an empty one: nothing in it but traces from before the cutoff.
@@ -193,8 +194,11 @@ fn says_nothing(call_box: &CallBox, before: Timestamp) -> bool {
         rest.today = None;
     }
     // A day of the person's own calendar has ended everywhere a day and a half after it began in UTC.
-    rest.notified =
-        rest.notified.filter(|(day, _)| !old(Timestamp::from_millis(i64::from(*day) * 86_400_000 + 129_600_000)));
+    let ended = |day: i32| old(Timestamp::from_millis(i64::from(day) * 86_400_000 + 129_600_000));
+    rest.notified = rest.notified.filter(|(day, _)| !ended(*day));
+    // What is sent again counts in the day, and is no alert about calls.
+    rest.today = rest.today.filter(|(day, _)| !ended(*day));
+    rest.resent.retain(|resent| !old(resent.at));
     rest.awaiting.retain(|awaiting| !old(awaiting.at));
     rest.reachable.retain(|reachable| !old(reachable.at));
     rest.pending = rest.pending.filter(|pending| !old(pending.until));

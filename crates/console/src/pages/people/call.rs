@@ -276,8 +276,8 @@ fn table(visit: &Visit, rungs: &[Rung]) -> Table {
         none: "",
         columns: vec![
             Column::words("at", l.pick("Time", "时间")),
-            Column::words("from", l.pick("From", "从")),
-            Column::words("to", l.pick("To", "到")),
+            Column::words("from", l.pick("From", "发送方")),
+            Column::words("to", l.pick("To", "接收方")),
             Column::words("what", l.pick("What", "内容")),
             Column::words("detail", l.pick("Detail", "详情")),
         ],

@@ -22,7 +22,7 @@ use super::shell::Screen;
 use super::table::{Cell, Column, Table, Tone, grouped};
 use super::visit::{Content, Fault, Visit};
 use crate::tail::{DIGITS, ends_with};
-use crate::{PageLanguage, Permission};
+use crate::{PageLanguage, Permission, access};
 
 /// People on one page.
 const PAGE: usize = 100;
@@ -35,12 +35,14 @@ const LOOKED_AT: usize = 100_000;
 const AT_A_TIME: usize = 5_000;
 
 pub(super) fn routes() -> Router<Arc<Console>> {
+    let changes = Router::new()
+        .route("/people/{handle}/export", post(actions::export))
+        .route("/people/{handle}/{action}", post(actions::act));
     Router::new()
         .route("/people", get(registered).post(find))
         .route("/people/{handle}", get(person::page))
         .route("/people/{handle}/calls/{seq}", get(call::page))
-        .route("/people/{handle}/export", post(actions::export))
-        .route("/people/{handle}/{action}", post(actions::act))
+        .merge(access::guarded(Permission::ChangePeople, changes))
 }
 
 #[derive(Template)]

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use model::{Kind, Msisdn, Timestamp};
-use routing::{Evidence, EvidenceOf, List, Range, Subscriber, SubscriberStatus, Verdict};
+use routing::{AlertState, Evidence, EvidenceOf, List, Range, Subscriber, SubscriberStatus, Verdict};
 use store::{ListEntry, Store as _, TimelineEntry};
 
 use super::super::shell::Screen;
@@ -127,6 +127,8 @@ fn again(visit: &Visit, known: &Known) -> Vec<(i64, String)> {
         Kind::Detail | Kind::Fallback | Kind::Notice => !alert.text.is_empty() && alert.to == known.number,
         Kind::Teaser | Kind::Notify => false,
     });
+    // What has not left goes by itself.
+    let may = may.filter(|alert| !matches!(alert.state, AlertState::Queued { .. } | AlertState::Sending { .. }));
     let mut again: Vec<(i64, String)> = Vec::new();
     for alert in may {
         if again.len() < 20 && again.iter().all(|(id, _)| *id != alert.id.0) {

@@ -139,7 +139,7 @@ impl Telling<'_> {
             Standing { status: Some(SubscriberStatus::Suspended), .. } => l
                 .pick(
                     "No call of this person is known here, so there was nothing to tell; the registration is suspended.",
-                    "没有该用户的来电记录，因此没有可通知的内容；其业务已暂停。",
+                    "没有该用户的来电记录，因此没有可通知的内容；其业务已停用。",
                 )
                 .to_owned(),
             Standing { .. } => l

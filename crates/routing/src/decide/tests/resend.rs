@@ -70,3 +70,11 @@ fn nobody_reads_what_was_not_theirs_and_nobody_hears_what_they_refused() {
         assert_eq!(again(&mut view, wanted, NOW), expected, "{what}");
     }
 }
+
+#[test]
+fn a_number_that_changed_hands_reads_nothing_of_before() {
+    let newcomer = Subscriber { since: NOW - HOUR, ..subscriber() };
+    let mut view = View { subscriber: Some(newcomer), ..view() };
+    let old = Resend { made_at: NOW - DAY, ..resend(3, Kind::Detail) };
+    assert_eq!(again(&mut view, &old, NOW), "nothing not_subscribed");
+}
