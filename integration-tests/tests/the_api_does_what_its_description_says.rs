@@ -91,7 +91,7 @@ fn feeds_are_answered_as_described() -> Result<()> {
     let world = world(&simulator)?;
     let gateway = world.start()?;
     let url = gateway.calls_url().replace("/v1/calls", "/openapi.json");
-    ensure!(try_all(&world, &url, FEED, 100)? == 1, "POST /v1/calls and nothing else");
+    ensure!(try_all(&world, &url, FEED, 40)? == 1, "POST /v1/calls and nothing else");
     ensure!(!world.printed()?.contains("panicked"), "{}", world.printed()?);
     Ok(())
 }
