@@ -45,6 +45,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("POST", "/database/lift", Those(Operate)),
     ("GET", "/links", Those(Read)),
     ("POST", "/links/order", Those(Operate)),
+    ("GET", "/openapi.json", Those(Read)),
     ("GET", "/v1/status", Those(Read)),
     ("GET", "/v1/flow", Those(Read)),
     ("GET", "/v1/ranges", Those(Read)),
