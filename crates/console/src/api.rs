@@ -1,7 +1,9 @@
 //! The operators' API on the admin listener: status, subscribers, timelines, ranges, the database switch, health and metrics.
 
+mod asked;
 pub(crate) mod audit;
 mod calls;
+mod describe;
 pub(crate) mod explain;
 mod flow;
 mod force;
@@ -18,19 +20,24 @@ mod tail;
 pub(crate) mod texts;
 mod timeline;
 mod view;
+pub(crate) mod words;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRef, State};
-use axum::http::header;
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
 use axum::{Json, Router};
 use model::{Clock, Numbering};
 use routing::Policy;
 use store::{HandOver, Outcome, Store as _};
 use tokio::sync::broadcast;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use self::force::{ForceError, ForceRequest};
 pub(crate) use self::refusal::Refusal;
@@ -145,6 +152,7 @@ impl FromRef<Api> for Today {
 /// | `POST /v1/reload` | reads the settings anew: a [`ReloadView`] of what was applied; 422 with its faults, and then nothing was |
 /// | `POST` `DELETE /v1/log` | a [`LogView`]: another filter for a time, and the settings' own again |
 /// | `GET /v1/audit?before=&limit=&who=&action=&format=` | who did what and why, the newest first; JSON or CSV |
+/// | `GET /openapi.json` | all that is under `/v1/`, described |
 /// | `GET /livez` `/readyz` `/metrics` | health and metrics, for everybody |
 ///
 /// Faults are `{"error":"…"}` with 400 (can't be read), 401 (nobody known asks), 403 (they may not), 404 (unknown), 409 (not possible here), 413 (too
@@ -156,89 +164,127 @@ pub fn router(operators: Operators) -> Router {
     tokio::spawn(today.clone().read(operators.clone()));
     let pages = pages::router(operators.clone(), samples.clone(), today.clone());
     let access = operators.access.clone();
+    let (routes, description) = described().split_for_parts();
+    let description = Bytes::from(describe::document(description).to_json().unwrap_or_default());
+    let description = Router::new().route("/openapi.json", get(openapi).with_state(description));
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics))
-        .merge(access::guarded(Permission::Read, reading()))
-        .merge(access::guarded(Permission::SeeNumbers, people()))
-        .merge(access::guarded(Permission::ChangePeople, changing()))
-        .merge(access::guarded(Permission::Operate, operating()))
-        .merge(access::guarded(Permission::Administer, administering()))
+        .merge(access::guarded(Permission::Read, description))
+        .merge(routes)
         .merge(access::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .method_not_allowed_fallback(async || Refusal::Method)
         .with_state(Api { operators, samples, today })
         .merge(pages)
         .merge(crate::assets())
+        .fallback(nowhere)
         .layer(from_fn_with_state(access, access::recognise))
 }
 
+/// What isn't there, told as whoever asks reads it.
+async fn nowhere(uri: Uri) -> Response {
+    if uri.path().starts_with("/v1/") {
+        Refusal::Nowhere.into_response()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// Every call under `/v1/`, by who may ask for it, each with what it says of itself.
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .merge(asking_for(Permission::Read, reading()))
+        .merge(asking_for(Permission::SeeNumbers, people()))
+        .merge(asking_for(Permission::ChangePeople, changing()))
+        .merge(asking_for(Permission::Operate, operating()))
+        .merge(asking_for(Permission::Administer, administering()))
+}
+
+/// Calls that ask for a permission, and say so.
+fn asking_for(permission: Permission, calls: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
+    let mut calls = calls.route_layer(from_fn_with_state(permission, access::guard));
+    describe::asks_for(calls.get_openapi_mut(), permission);
+    calls
+}
+
 /// For everybody who may look.
-fn reading() -> Router<Api> {
-    Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/flow", get(flow::flow))
-        .route("/v1/ranges", get(ranges))
-        .route("/v1/tail", get(tail::tail))
-        .route("/v1/campaigns", get(lists::campaigns))
-        .route("/v1/reports", get(reports::get))
-        .route("/v1/system", get(system::get))
-        .route("/v1/links", get(links::list))
-        .route("/v1/audit", get(audit::page))
-        .route("/v1/texts", get(texts::get))
+fn reading() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(status))
+        .routes(routes!(flow::flow))
+        .routes(routes!(ranges))
+        .routes(routes!(lists::campaigns))
+        .routes(routes!(reports::get))
+        .routes(routes!(system::get))
+        .routes(routes!(audit::page))
+        .routes(routes!(tail::tail))
+        .routes(routes!(links::list))
+        .routes(routes!(texts::get))
 }
 
 /// For those who may see numbers.
-fn people() -> Router<Api> {
-    Router::new()
-        .route("/v1/subscribers/{number}", get(subscribers::get))
-        .route("/v1/subscribers/{number}/timeline", get(timeline::timeline))
-        .route("/v1/subscribers/{number}/calls/{seq}", get(calls::get))
-        .route("/v1/explain", get(explain::explain))
-        .route("/v1/lists/{list}", get(lists::page))
-        .route("/v1/lists/{list}/{number}", get(lists::get))
-        .route("/v1/people/{number}", get(people::get))
+fn people() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(subscribers::get))
+        .routes(routes!(timeline::timeline))
+        .routes(routes!(calls::get))
+        .routes(routes!(explain::explain))
+        .routes(routes!(lists::page))
+        .routes(routes!(lists::get))
+        .routes(routes!(people::get))
 }
 
 /// For those who may change people.
-fn changing() -> Router<Api> {
-    Router::new()
-        .route("/v1/subscribers/{number}", put(subscribers::put).delete(subscribers::delete))
-        .route("/v1/subscribers/{number}/resend", post(resend::resend))
-        .route("/v1/subscribers/{number}/pause", post(resend::pause))
-        .route("/v1/subscribers/{number}/resume", post(resend::resume))
-        .route("/v1/lists/{list}/{number}", put(lists::put).delete(lists::delete))
+fn changing() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(subscribers::put, subscribers::delete))
+        .routes(routes!(resend::resend))
+        .routes(routes!(resend::pause))
+        .routes(routes!(resend::resume))
+        .routes(routes!(lists::put, lists::delete))
 }
 
 /// For those who run the gateway.
-fn operating() -> Router<Api> {
-    Router::new()
-        .route("/v1/database/force", post(force::force).delete(force::lift))
-        .route("/v1/links/{name}/drain", post(links::drain))
-        .route("/v1/links/{name}/unbind", post(links::unbind))
-        .route("/v1/links/{name}/rebind", post(links::rebind))
-        .route("/v1/reload", post(system::reload))
-        .route("/v1/log", post(system::log).delete(system::usual_log))
+fn operating() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(force::force, force::lift))
+        .routes(routes!(system::reload))
+        .routes(routes!(system::log, system::usual_log))
+        .routes(routes!(links::drain))
+        .routes(routes!(links::unbind))
+        .routes(routes!(links::rebind))
 }
 
 /// For administrators.
-fn administering() -> Router<Api> {
-    Router::new().route("/v1/people/{number}", delete(people::delete))
+fn administering() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(people::delete))
 }
 
+/// The gateway as it is now.
+#[utoipa::path(get, path = "/v1/status", tag = "gateway", responses((status = 200, body = Status)))]
 async fn status(State(operators): State<Operators>) -> Json<Status> {
     Json((operators.status)())
+}
+
+/// The description of all this, written once.
+async fn openapi(State(document): State<Bytes>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 async fn metrics(State(operators): State<Operators>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (operators.metrics)()).into_response()
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, ToSchema)]
 struct RangesView {
+    /// Every range once, by its lowest number.
     ranges: Vec<RangeView>,
 }
 
+/// The ranges, their quotas, and how much of them is used.
+#[utoipa::path(get, path = "/v1/ranges", tag = "plan", responses((status = 200, body = RangesView)))]
 async fn ranges(State(operators): State<Operators>) -> Result<Json<RangesView>, Refusal> {
     let usage = operators.store.usage().await?;
     let ranges = view::range_views(&(operators.policy)().ranges, &usage, (operators.clock)());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::api::{maybe_rfc3339, rfc3339};
 use crate::reading::{Reading, Series, Waiting};
@@ -17,10 +18,11 @@ pub(crate) const NOW: Duration = Duration::from_secs(10);
 pub(crate) const LATELY: Duration = Duration::from_secs(300);
 
 /// `GET /v1/flow`.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct FlowView {
     /// When it was so.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The stages, from the call to the reply.
     pub stages: Vec<StageView>,
@@ -29,7 +31,7 @@ pub struct FlowView {
 }
 
 /// One stage of the flow.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct StageView {
     /// `calls`, `alerts`, `submitted`, `accepted`, `delivered` or `replies`.
     pub id: &'static str,
@@ -50,11 +52,12 @@ pub struct StageView {
     pub waiting: u64,
     /// Since when the one that waits longest, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub waiting_since: Option<Timestamp>,
 }
 
 /// How a stage is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageState {
     /// Nothing comes.
@@ -81,7 +84,7 @@ impl StageState {
 }
 
 /// A part of a stage.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct PartView {
     /// The word of its series.
     pub id: &'static str,
@@ -90,10 +93,11 @@ pub struct PartView {
 }
 
 /// What happened per second until a time, since the point before.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct PointView {
     /// Until when.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Calls.
     pub calls: f64,

@@ -8,11 +8,12 @@ use model::{Address, AlertId, Caller, Coding, Kind, MissedCall, Msisdn, Source, 
 use routing::{Alert, Event, FailedWhy, NothingWhy, Step, StepWhat, Verdict};
 use serde::{Serialize, Serializer};
 use store::{Seq, TimelineEntry};
+use utoipa::ToSchema;
 
-use crate::api::rfc3339;
+use crate::api::{rfc3339, words};
 
 /// Between whom something passed, or with whom it happened.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Between {
     /// From the core network to the gateway.
@@ -58,10 +59,11 @@ impl Serialize for Value {
 pub type Values = BTreeMap<&'static str, Value>;
 
 /// One thing that happened.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Rung {
     /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Where.
     pub between: Between,
@@ -69,13 +71,15 @@ pub struct Rung {
     pub what: &'static str,
     /// Which alert it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
     pub alert: Option<AlertId>,
     /// What there is to say of it.
+    #[schema(schema_with = words::values)]
     pub facts: Values,
 }
 
 /// One call's ladder.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Ladder {
     /// The call's place in the journal.
     pub seq: i64,

@@ -17,9 +17,11 @@ use std::fmt::Write as _;
 use model::{Day, Kind};
 use serde::Serialize;
 use store::ReportRow;
+use utoipa::ToSchema;
 
 /// What one line counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
+#[schema(as = ReportFigures)]
 pub struct Figures {
     /// Calls that were reported, repeats by other ways among them.
     pub calls: u64,
@@ -132,10 +134,12 @@ impl Figures {
 }
 
 /// One day, range and kind of message.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = ReportLine)]
 pub struct Line {
     /// The day.
     #[serde(serialize_with = "written")]
+    #[schema(value_type = String, format = Date)]
     pub day: Day,
     /// The range; empty: numbers in none.
     pub range: String,
@@ -147,10 +151,12 @@ pub struct Line {
 }
 
 /// A row of the store.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = ReportRow)]
 pub struct RowView {
     /// The day.
     #[serde(serialize_with = "written")]
+    #[schema(value_type = String, format = Date)]
     pub day: Day,
     /// The range; empty: numbers in none.
     pub range: String,
@@ -165,13 +171,15 @@ pub struct RowView {
 }
 
 /// The report of some days.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct ReportView {
     /// The first day.
     #[serde(serialize_with = "written")]
+    #[schema(value_type = String, format = Date)]
     pub from: Day,
     /// The last day.
     #[serde(serialize_with = "written")]
+    #[schema(value_type = String, format = Date)]
     pub to: Day,
     /// Everything that was counted, in the order of day, range, event, verdict and reason.
     pub rows: Vec<RowView>,

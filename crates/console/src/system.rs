@@ -2,16 +2,18 @@
 
 use model::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::api::{maybe_rfc3339, rfc3339};
 
 /// What is running.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SystemView {
     /// The program's version.
     pub version: String,
     /// Since when it runs.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub started: Timestamp,
     /// What the operator calls this node.
     pub node: String,
@@ -27,7 +29,7 @@ pub struct SystemView {
 }
 
 /// One setting, secrets hidden.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SettingView {
     /// `section.key`.
     pub key: String,
@@ -38,10 +40,11 @@ pub struct SettingView {
 }
 
 /// What reading the settings anew gave.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct ReloadView {
     /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Settings that changed and are in force now.
     pub applied: Vec<String>,
@@ -64,12 +67,13 @@ impl ReloadView {
 }
 
 /// What is logged.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct LogView {
     /// The filter in force.
     pub filter: String,
     /// Until when, where another takes its place by itself.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
 }
 

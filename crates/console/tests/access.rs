@@ -61,6 +61,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("POST", "/system/reload", Those(Operate)),
     ("POST", "/system/log", Those(Operate)),
     ("POST", "/system/log/end", Those(Operate)),
+    ("GET", "/openapi.json", Those(Read)),
     ("GET", "/v1/status", Those(Read)),
     ("GET", "/v1/flow", Those(Read)),
     ("GET", "/v1/links", Those(Read)),

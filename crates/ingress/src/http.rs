@@ -12,6 +12,7 @@
 //! | 503 | the calls could not be stored in time; with Retry-After | |
 
 mod body;
+mod describe;
 mod element;
 
 use std::collections::HashSet;
@@ -23,7 +24,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use model::{Clock, MissedCall, Numbering, Secret, Source};
@@ -31,10 +32,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use utoipa::{OpenApi as _, ToSchema};
 
 use crate::offer::known_before;
 use crate::{Counts, Intake, Offer, Refusal, Stored};
 use body::{BodyError, Declared, Item};
+use describe::{Calls, Fault};
 use element::{Element, Rules};
 
 /// How long a body may take to arrive: a stalled peer gives its place back.
@@ -109,12 +112,15 @@ struct Door {
     places: Semaphore,
 }
 
-/// The route `/v1/calls`, to be merged into whatever listens.
+/// The routes `/v1/calls` and `/openapi.json`, which describes it, to be merged into whatever listens.
 pub fn router(settings: HttpSettings, intake: Intake, clock: Clock, counts: Arc<Counts>) -> Router {
     let token = settings.token.as_ref().map(|token| Sha256::digest(token.reveal()).into());
     let places = Semaphore::new(CONCURRENT_REQUESTS);
     let door = Arc::new(Door { settings, token, intake, clock, counts, places });
-    Router::new().route("/v1/calls", post(take).fallback(wrong_method)).with_state(door)
+    Router::new()
+        .route("/v1/calls", post(take).fallback(wrong_method))
+        .route("/openapi.json", get(describe))
+        .with_state(door)
 }
 
 async fn wrong_method() -> Response {
@@ -122,6 +128,27 @@ async fn wrong_method() -> Response {
     (headers, Answer::Error(StatusCode::METHOD_NOT_ALLOWED, "calls are sent with POST".to_owned())).into_response()
 }
 
+/// To whoever may report calls.
+async fn describe(State(door): State<Arc<Door>>, headers: HeaderMap) -> Result<Response, Answer> {
+    door.authorise(&headers)?;
+    Ok(axum::Json(describe::Description::openapi()).into_response())
+}
+
+/// Takes missed calls: one, an array of them, or one in each line. What is wrong with a call costs no other call: it is among `rejected`.
+#[utoipa::path(
+    post,
+    path = "/v1/calls",
+    request_body(content((Calls = "application/json"), (String = "application/x-ndjson", example = "{\"id\":\"1\",\"called\":\"+8613800000001\"}\n"))),
+    responses(
+        (status = 202, description = "Durable, but for those in `rejected`.", body = Taken),
+        (status = 400, description = "Nothing could be read.", body = Fault),
+        (status = 401, description = "The token is missing, or not known.", body = Fault),
+        (status = 408, description = "The body took too long to arrive.", body = Fault),
+        (status = 413, description = "More octets or calls than the limits: nothing was taken.", body = Fault),
+        (status = 429, description = "Busy: nothing was taken, send it again.", body = Fault),
+        (status = 503, description = "The calls could not be stored in time: send them again, with the same ids.", body = Fault),
+    )
+)]
 async fn take(State(door): State<Arc<Door>>, request: Request) -> Answer {
     door.answer(request).await.unwrap_or_else(|refused| refused)
 }
@@ -134,18 +161,25 @@ enum Answer {
     Later(StatusCode, &'static str, u64),
 }
 
-#[derive(Serialize)]
+/// What became of the calls.
+#[derive(Serialize, ToSchema)]
 struct Taken {
+    /// New ones.
     accepted: usize,
+    /// Those that were known already.
     duplicate: usize,
+    /// Those that were not taken.
     rejected: Vec<Rejected>,
 }
 
-#[derive(Serialize)]
+/// A call that was not taken.
+#[derive(Serialize, ToSchema)]
 struct Rejected {
     /// Place among the calls of the body, from 0; blank lines don't count.
     index: usize,
+    /// Its id, where it has one that can be read.
     id: Option<String>,
+    /// What is wrong with it.
     error: String,
 }
 

@@ -102,7 +102,7 @@ fn is_open(uri: &Uri) -> bool {
 }
 
 fn is_api(uri: &Uri) -> bool {
-    uri.path().starts_with("/v1/")
+    uri.path().starts_with("/v1/") || uri.path() == "/openapi.json"
 }
 
 /// Whether a page of another site asks: browsers say so (Fetch Metadata; before it, `Origin` where something is changed).

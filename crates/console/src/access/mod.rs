@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use door::{Access, AccessError, AccessSettings, Local};
 pub(crate) use door::{KnownToken, KnownUser};
-pub(crate) use guard::{guarded, recognise};
+pub(crate) use guard::{guard, guarded, recognise};
 pub(crate) use login::router;
 pub use password::hash as hash_password;
 pub use proxy::{Network, Proxy};

@@ -1,15 +1,17 @@
 //! `GET /v1/audit`: who did what and why, the newest first.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Operators;
+use super::asked::Query;
 use super::refusal::Refusal;
 use super::view::{maybe_rfc3339, rfc3339};
+use super::{Operators, words};
 use crate::audit::{Action, Entry, Filter, GATEWAY, masked};
 use crate::{Permission, Viewer};
 
@@ -19,14 +21,17 @@ const LIMIT: usize = 100;
 const MOST: usize = 1_000;
 
 /// An entry as the API and the pages show it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(crate) struct EntryView {
     /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub(crate) at: Timestamp,
     /// Who.
     pub(crate) who: String,
     /// What.
+    #[schema(schema_with = words::actions)]
     pub(crate) action: &'static str,
     /// Whom or what it is about; numbers are hidden from those who don't see them.
     pub(crate) subject: Option<String>,
@@ -34,6 +39,7 @@ pub(crate) struct EntryView {
     pub(crate) reason: Option<String>,
     /// Until when it holds.
     #[serde(serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) until: Option<Timestamp>,
     /// What else there is to say.
     pub(crate) detail: Option<String>,
@@ -57,18 +63,30 @@ pub(crate) fn filter(viewer: &Viewer, who: Option<String>, action: Option<Action
     Filter { who, action, subject: None }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    /// `next` of the page before.
+    #[param(pattern = r"^([1-9][0-9]{3}-(0[1-9]|1[0-2])\.[0-9]{1,9})?$", example = "2026-11.4711")]
     before: Option<String>,
+    /// At most so many entries; 100 unless asked otherwise.
+    #[param(minimum = 1, maximum = 1000, example = 100)]
     limit: Option<usize>,
+    /// Who did it.
     who: Option<String>,
+    /// What was done.
+    #[param(schema_with = words::actions, required = false)]
     action: Option<String>,
+    /// `json` unless asked otherwise.
+    #[param(schema_with = words::formats, required = false)]
     format: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditPage)]
 struct PageView {
+    /// The newest first.
     entries: Vec<EntryView>,
     /// What `before` is for the next page; null: there are no more.
     next: Option<String>,
@@ -76,6 +94,14 @@ struct PageView {
     skipped: u64,
 }
 
+/// Who did what and why, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/audit",
+    tag = "gateway",
+    params(Asked),
+    responses((status = 200, content((PageView = "application/json"), (String = "text/csv"))))
+)]
 pub(super) async fn page(
     State(operators): State<Operators>,
     viewer: Viewer,

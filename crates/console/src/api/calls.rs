@@ -1,16 +1,26 @@
 //! `GET /v1/subscribers/{number}/calls/{seq}`: one call, from the core network to the phone and back.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use store::{Seq, Store as _};
 
 use super::Operators;
+use super::asked::Path;
+use super::describe::Number;
 use super::refusal::{Refusal, number};
 use crate::ladder::Ladder;
 
 /// Events of the person among which the call is looked for: those that a timeline shows at most.
 const MOST: usize = 1_000;
 
+/// One call, from the core network to the phone and back.
+#[utoipa::path(
+    get,
+    path = "/v1/subscribers/{number}/calls/{seq}",
+    tag = "people",
+    params(Number, ("seq" = i64, Path, description = "The call's place in the journal, as the timeline says it.", example = 1)),
+    responses((status = 200, body = Ladder))
+)]
 pub(super) async fn get(
     State(operators): State<Operators>,
     Path((text, seq)): Path<(String, String)>,

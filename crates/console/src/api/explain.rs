@@ -3,72 +3,104 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use model::{Address, CallId, Caller, Coding, MissedCall, Msisdn, Reason, ShortNumber, Source, Timestamp, split};
 use routing::{Alert, Condition, Database, Fact};
 use serde::{Deserialize, Serialize};
 use store::{Context, Explained, Store as _};
 use tokio::time::timeout;
+use utoipa::{IntoParams, ToSchema};
 
+use super::asked::Query;
 use super::refusal::{Refusal, number};
 use super::view::rfc3339;
-use super::{Operators, view};
+use super::{Operators, view, words};
 
 /// How long the answer is waited for, whatever the store is doing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The call that is asked about.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
+    /// The number that was called.
+    #[param(required, example = "+8613800000001", pattern = r"^\+[1-9][0-9]{7,14}$")]
     called: Option<String>,
+    /// Who called; unknown unless it is said.
+    #[param(example = "+8613900000001", pattern = r"^\+[1-9][0-9]{7,14}$")]
     caller: Option<String>,
+    /// The caller withheld the number: then there is no `caller`.
     withheld: Option<bool>,
+    /// Why it was not answered; `no_answer` unless it is said.
+    #[param(schema_with = words::reasons, required = false)]
     reason: Option<String>,
+    /// The number that was forwarded to.
+    #[param(example = "10086", pattern = "^[0-9]{1,10}$")]
     service_number: Option<String>,
 }
 
 /// What would be decided.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ExplainedView {
+    /// The number that was called, with `+`.
     called: String,
     /// The number with `+`, or `withheld` or `unknown`.
     caller: String,
+    /// Why it was not answered.
+    #[schema(schema_with = words::reasons)]
     reason: Reason,
+    /// The number that was forwarded to.
     #[serde(skip_serializing_if = "Option::is_none")]
     service_number: Option<String>,
     /// When it would be decided.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// By what the database says, or without it.
+    /// `normal`: by what the database says; `abnormal`: without it.
     database: &'static str,
+    /// What would be decided.
     verdict: VerdictView,
     /// The messages that it would make or change.
     alerts: Vec<MessageView>,
     /// What the decision rests on, in its order.
+    #[schema(schema_with = words::facts)]
     because: Vec<Fact>,
     /// The range that the called number is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<view::RangeView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct VerdictView {
+    /// What.
+    #[schema(schema_with = words::verdicts)]
     what: &'static str,
+    /// Which, or why.
     #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(schema_with = words::whys, required = false)]
     why: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MessageView {
+    /// What it is for.
+    #[schema(schema_with = words::kinds)]
     kind: &'static str,
+    /// Where it would be.
     state: &'static str,
+    /// Whom it comes from.
     originator: String,
+    /// What it says.
     text: String,
+    /// `gsm7` or `ucs2`.
     coding: &'static str,
+    /// Messages that it takes.
     parts: usize,
 }
 
+/// What would be decided of such a call now, and why. Nothing is changed by asking.
+#[utoipa::path(get, path = "/v1/explain", tag = "people", params(Asked), responses((status = 200, body = ExplainedView)))]
 pub(super) async fn explain(
     State(operators): State<Operators>,
     Query(asked): Query<Asked>,

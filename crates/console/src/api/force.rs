@@ -9,11 +9,13 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::Operators;
+use super::describe::{Because, Fault};
 use super::order;
 use super::refusal::{Refusal, body};
 use super::view::rfc3339;
+use super::{Operators, words};
 use crate::audit::{Action, Entry};
 use crate::{Viewer, reason};
 
@@ -45,31 +47,50 @@ pub enum ForceError {
     Stopping,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Force)]
 struct Asked {
+    /// The state.
     state: Forced,
     #[serde(rename = "for")]
+    #[schema(schema_with = words::lasting_a_week)]
     lasting: String,
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
 /// The only state that can be forced.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Forced {
     Abnormal,
 }
 
 /// What is in force.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct InForce {
+    /// The state.
     state: Forced,
+    /// Until then.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
+    /// Why.
     reason: String,
 }
 
+/// Declares the database abnormal for a while, whatever the probe says.
+#[utoipa::path(
+    post,
+    path = "/v1/database/force",
+    tag = "gateway",
+    request_body = Asked,
+    responses(
+        (status = 200, body = InForce),
+        (status = 409, description = "There is no database whose state could be forced.", body = Fault),
+    )
+)]
 pub(super) async fn force(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -90,6 +111,17 @@ pub(super) async fn force(
     audit.act(forcing).await
 }
 
+/// Leaves the state to the probe again.
+#[utoipa::path(
+    delete,
+    path = "/v1/database/force",
+    tag = "gateway",
+    params(Because),
+    responses(
+        (status = 204, description = "Nothing is forced."),
+        (status = 409, description = "There is no database whose state could be forced.", body = Fault),
+    )
+)]
 pub(super) async fn lift(
     State(operators): State<Operators>,
     viewer: Viewer,

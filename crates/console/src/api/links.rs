@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Operators;
+use super::asked::Path;
 use super::order::{lasting, why};
 use super::refusal::{Refusal, body};
 use super::view::{LinkView, maybe_rfc3339};
+use super::{Operators, words};
 use crate::Viewer;
 use crate::audit::{Action, Entry};
 use crate::system;
@@ -23,41 +25,71 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// What stands for every link in the place of a name. No link is called so: their names hold a slash.
 const ALL: &str = "all";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct LinksView {
+    /// Every one that is configured.
     links: Vec<LinkView>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LinkAway)]
 struct Away {
     #[serde(rename = "for")]
+    #[schema(schema_with = words::lasting)]
     lasting: String,
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LinkAgain)]
 struct Again {
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
 /// What was ordered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LinkOrdered)]
 pub(super) struct Taken {
     /// The link, or `all`.
     link: String,
     /// `drain`, `unbind` or `rebind`.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
+    /// Why.
     reason: String,
 }
 
+/// Which link.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the description of a part of a path")]
+struct Named {
+    /// The link's name, its slash as `%2F`; `all` for every link.
+    #[param(example = "all")]
+    name: String,
+}
+
+/// The links to SMSCs.
+#[utoipa::path(get, path = "/v1/links", tag = "gateway", responses((status = 200, body = LinksView)))]
 pub(super) async fn list(State(operators): State<Operators>) -> Json<LinksView> {
     Json(LinksView { links: (operators.status)().links })
 }
 
+/// Lets a link finish what it has, unbind, and stay away for a while.
+#[utoipa::path(
+    post,
+    path = "/v1/links/{name}/drain",
+    tag = "gateway",
+    params(Named),
+    request_body = Away,
+    responses((status = 200, body = Taken))
+)]
 pub(super) async fn drain(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -68,6 +100,15 @@ pub(super) async fn drain(
     order(operators, &viewer, link, system::LinkWish::Drain { until }, reason).await
 }
 
+/// Unbinds a link at once, and keeps it away for a while.
+#[utoipa::path(
+    post,
+    path = "/v1/links/{name}/unbind",
+    tag = "gateway",
+    params(Named),
+    request_body = Away,
+    responses((status = 200, body = Taken))
+)]
 pub(super) async fn unbind(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -78,6 +119,15 @@ pub(super) async fn unbind(
     order(operators, &viewer, link, system::LinkWish::Unbind { until }, reason).await
 }
 
+/// Has a link leave its present session, where there is one, and bind at once.
+#[utoipa::path(
+    post,
+    path = "/v1/links/{name}/rebind",
+    tag = "gateway",
+    params(Named),
+    request_body = Again,
+    responses((status = 200, body = Taken))
+)]
 pub(super) async fn rebind(
     State(operators): State<Operators>,
     viewer: Viewer,

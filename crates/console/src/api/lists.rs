@@ -1,17 +1,20 @@
 //! `/v1/lists/…`: the operator's lists, number by number; and `GET /v1/campaigns`.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::Timestamp;
 use routing::List;
 use serde::{Deserialize, Serialize};
 use store::{CampaignCount, ListEntry, Store as _};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Operators;
+use super::asked::{Path, Query};
+use super::describe::{Because, Number};
 use super::refusal::{Refusal, number};
 use super::view::rfc3339;
+use super::{Operators, words};
 use crate::audit::{Action, Entry};
 use crate::{Viewer, reason};
 
@@ -19,12 +22,19 @@ use crate::{Viewer, reason};
 const PAGE: usize = 1_000;
 
 /// An entry as the API shows it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListEntry)]
 struct EntryView {
+    /// Who, with `+`.
     number: String,
+    /// The list.
+    #[schema(schema_with = words::lists)]
     list: &'static str,
+    /// Who put them on it.
     source: String,
+    /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
 
@@ -35,9 +45,21 @@ impl From<ListEntry> for EntryView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListEntries)]
 pub(super) struct Entries {
+    /// In the order of numbers.
     entries: Vec<EntryView>,
+}
+
+/// Which list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the description of a part of a path")]
+struct Named {
+    /// The list.
+    #[param(schema_with = words::lists)]
+    list: String,
 }
 
 fn list(word: &str) -> Result<List, Refusal> {
@@ -45,12 +67,22 @@ fn list(word: &str) -> Result<List, Refusal> {
     List::parse(&word.replace('-', "_")).ok_or(Refusal::Field { field: "list", why })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// The last number of the answer before.
+    #[param(example = "+8613800000001", pattern = r"^\+[1-9][0-9]{7,14}$")]
     after: Option<String>,
 }
 
 /// Entries in the order of numbers, those after a number; none where there are no more.
+#[utoipa::path(
+    get,
+    path = "/v1/lists/{list}",
+    tag = "people",
+    params(Named, Page),
+    responses((status = 200, description = "At most a thousand.", body = Entries))
+)]
 pub(super) async fn page(
     State(operators): State<Operators>,
     Path(word): Path<String>,
@@ -62,6 +94,14 @@ pub(super) async fn page(
     Ok(Json(Entries { entries: entries.into_iter().map(EntryView::from).collect() }))
 }
 
+/// One entry of a list.
+#[utoipa::path(
+    get,
+    path = "/v1/lists/{list}/{number}",
+    tag = "people",
+    params(Named, Number),
+    responses((status = 200, body = EntryView))
+)]
 pub(super) async fn get(
     State(operators): State<Operators>,
     Path((word, text)): Path<(String, String)>,
@@ -72,6 +112,13 @@ pub(super) async fn get(
 }
 
 /// Puts a number on a list; who is on it stays as they are.
+#[utoipa::path(
+    put,
+    path = "/v1/lists/{list}/{number}",
+    tag = "people",
+    params(Named, Number, Because),
+    responses((status = 200, description = "Was on it already."), (status = 201, description = "Is on it now."))
+)]
 pub(super) async fn put(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -90,6 +137,14 @@ pub(super) async fn put(
     audit.act(listing).await
 }
 
+/// Takes a number off a list.
+#[utoipa::path(
+    delete,
+    path = "/v1/lists/{list}/{number}",
+    tag = "people",
+    params(Named, Number, Because),
+    responses((status = 204, description = "Is no longer on it."))
+)]
 pub(super) async fn delete(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -109,12 +164,17 @@ pub(super) async fn delete(
 }
 
 /// One campaign in one range.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CampaignView {
+    /// The campaign.
     campaign: String,
+    /// The range.
     range: String,
+    /// People who were teased.
     teased: u64,
+    /// People who fetched the list.
     fetched: u64,
+    /// People who subscribed.
     subscribed: u64,
     /// Of those teased, how many fetched the list: 0 to 1, to four digits.
     fetch_rate: f64,
@@ -136,11 +196,14 @@ fn rate(of: u64, all: u64) -> f64 {
     f64::from(u32::try_from(shares).unwrap_or(u32::MAX)) / 10_000.0
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct CampaignsView {
+    /// Each campaign in each range.
     campaigns: Vec<CampaignView>,
 }
 
+/// What campaigns brought, range by range.
+#[utoipa::path(get, path = "/v1/campaigns", tag = "plan", responses((status = 200, body = CampaignsView)))]
 pub(super) async fn campaigns(State(operators): State<Operators>) -> Result<Json<CampaignsView>, Refusal> {
     let campaigns = operators.store.campaigns().await?;
     Ok(Json(CampaignsView { campaigns: campaigns.into_iter().map(CampaignView::from).collect() }))

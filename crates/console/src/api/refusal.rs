@@ -22,6 +22,15 @@ pub(crate) enum Refusal {
     Body(serde_json::Error),
     #[error("the body has more than {} bytes", super::BODY_LIMIT)]
     TooLarge,
+    /// A path or a query; the words say what is wrong.
+    #[error("{0}")]
+    Asked(String),
+    #[error("not by this method: /openapi.json describes what there is")]
+    Method,
+    #[error("nothing is called by this path: /openapi.json describes what there is")]
+    Nowhere,
+    #[error("the body is not a JSON object")]
+    NoObject,
     #[error("the body could not be read")]
     Unread,
     #[error("'{field}': {why}")]
@@ -62,11 +71,15 @@ impl IntoResponse for Refusal {
             Self::Number(_)
             | Self::Body(_)
             | Self::Unread
+            | Self::NoObject
+            | Self::Asked(_)
             | Self::Field { .. }
             | Self::Texts(_)
             | Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotRegistered
+            Self::Nowhere
+            | Self::NotRegistered
             | Self::NotListed
             | Self::NothingKnown
             | Self::NoSuchCall
@@ -101,12 +114,16 @@ pub(super) fn number(numbering: &Numbering, text: &str) -> Result<Msisdn, Refusa
     numbering.normalise(text).map_err(Refusal::Number)
 }
 
-/// A JSON body; none at all is an empty object.
+/// A JSON body; none at all, or null, is an empty object.
 pub(super) fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
     let bytes = bytes.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
         _ => Refusal::Unread,
     })?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    // Else an array would be taken for the fields in their order.
+    if !matches!(bytes.trim_ascii_start().first(), None | Some(b'{' | b'n')) {
+        return Err(Refusal::NoObject);
+    }
+    let text: &[u8] = if matches!(bytes.trim_ascii(), b"" | b"null") { b"{}" } else { &bytes };
     serde_json::from_slice(text).map_err(Refusal::Body)
 }

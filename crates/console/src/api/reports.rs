@@ -1,15 +1,17 @@
 //! `GET /v1/reports`: what happened on each day.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use model::Day;
 use serde::Deserialize;
 use store::Store as _;
+use utoipa::IntoParams;
 
-use super::Operators;
+use super::asked::Query;
 use super::refusal::Refusal;
+use super::{Operators, words};
 use crate::report::ReportView;
 
 /// Days in one answer: a year.
@@ -17,11 +19,20 @@ const DAYS: i32 = 366;
 
 /// `from` and `to` are days, both included; without `to` it is today, without `from` that one day. As JSON, or `format=csv`: the table, or with
 /// `table=rows` everything that was counted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// The first day; `to` unless it is said. At most 366 days are reported at once.
+    #[param(format = Date, example = "2026-11-01")]
     from: Option<String>,
+    /// The last day; today unless it is said.
+    #[param(format = Date, example = "2026-11-23")]
     to: Option<String>,
+    /// `json` unless asked otherwise.
+    #[param(schema_with = words::formats, required = false)]
     format: Option<String>,
+    /// What CSV holds: the `table`, or the `rows` that it was made of.
+    #[param(schema_with = words::report_tables, required = false)]
     table: Option<String>,
 }
 
@@ -44,15 +55,23 @@ impl Asked {
     }
 }
 
+/// What happened on each day.
+#[utoipa::path(
+    get,
+    path = "/v1/reports",
+    tag = "plan",
+    params(Asked),
+    responses((status = 200, content((ReportView = "application/json"), (String = "text/csv"))))
+)]
 pub(super) async fn get(State(operators): State<Operators>, Query(asked): Query<Asked>) -> Result<Response, Refusal> {
     let today = Day::of((operators.clock)(), &(operators.policy)().time_zone);
     let (from, to) = asked.days(today)?;
     let (format, table) = (asked.format.as_deref().unwrap_or("json"), asked.table.as_deref().unwrap_or("table"));
     let csv = match (format, table) {
-        ("json", _) => None,
+        ("json", "table" | "rows") => None,
         ("csv", "table") => Some(ReportView::table_csv as fn(&ReportView) -> String),
         ("csv", "rows") => Some(ReportView::rows_csv as fn(&ReportView) -> String),
-        ("csv", _) => return Err(Refusal::Field { field: "table", why: "table or rows is expected" }),
+        ("json" | "csv", _) => return Err(Refusal::Field { field: "table", why: "table or rows is expected" }),
         _ => return Err(Refusal::Field { field: "format", why: "json or csv is expected" }),
     };
     let view = ReportView::of(from, to, operators.store.report(from, to).await?);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use model::{AlertId, Kind, Msisdn, Timestamp};
 use routing::{AlertState, Event, Resend};
@@ -13,11 +13,14 @@ use serde::{Deserialize, Serialize};
 use store::{Outcome, Seq, Store as _};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
-use super::Operators;
+use super::asked::Path;
+use super::describe::{Fault, Number};
 use super::order;
 use super::refusal::{Refusal, body, number};
 use super::subscribers::SubscriberView;
+use super::{Operators, words};
 use crate::Viewer;
 use crate::audit::{Action, Entry};
 
@@ -27,15 +30,19 @@ const MOST: usize = 1_000;
 /// How long the decision is waited for; it is taken all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Resend)]
 struct AskedAgain {
+    /// Which message, as the timeline names it.
+    #[schema(example = 1)]
     alert: i64,
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
 /// What became of the wish to send a message again.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub(crate) struct SentAgain {
     /// Its place in the journal: whatever happens, it will be decided.
     seq: i64,
@@ -48,6 +55,7 @@ pub(crate) struct SentAgain {
     pub(crate) why: Option<&'static str>,
     /// The new message, where one was made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
     pub(crate) alert: Option<AlertId>,
 }
 
@@ -111,6 +119,18 @@ async fn outcome(live: &mut broadcast::Receiver<std::sync::Arc<Vec<Outcome>>>, s
     }
 }
 
+/// Sends one of a person's messages again.
+#[utoipa::path(
+    post,
+    path = "/v1/subscribers/{number}/resend",
+    tag = "people",
+    params(Number),
+    request_body = AskedAgain,
+    responses(
+        (status = 202, description = "It will be decided, or was.", body = SentAgain),
+        (status = 409, description = "This message is never sent again, or what it said is no longer kept.", body = Fault),
+    )
+)]
 pub(super) async fn resend(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -131,20 +151,34 @@ pub(super) async fn resend(
     Ok((StatusCode::ACCEPTED, Json(sent)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Pause)]
 struct AskedPause {
     #[serde(rename = "for")]
+    #[schema(schema_with = words::lasting_a_week)]
     lasting: String,
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Resume)]
 struct AskedResume {
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
+/// Holds a person's alerts for a while.
+#[utoipa::path(
+    post,
+    path = "/v1/subscribers/{number}/pause",
+    tag = "people",
+    params(Number),
+    request_body = AskedPause,
+    responses((status = 200, body = SubscriberView))
+)]
 pub(super) async fn pause(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -164,6 +198,14 @@ pub(super) async fn pause(
 }
 
 /// Ends the pause; the person's own window of the day stays.
+#[utoipa::path(
+    post,
+    path = "/v1/subscribers/{number}/resume",
+    tag = "people",
+    params(Number),
+    request_body = AskedResume,
+    responses((status = 200, body = SubscriberView))
+)]
 pub(super) async fn resume(
     State(operators): State<Operators>,
     viewer: Viewer,

@@ -2,34 +2,50 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{Language, Numbering, Timestamp};
 use routing::{ClockFace, DayWindow, Subscriber, SubscriberStatus};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::Store as _;
+use utoipa::ToSchema;
 
-use super::Operators;
+use super::asked::Path;
+use super::describe::{Because, Number};
 use super::refusal::{Refusal, body, number};
 use super::view::{maybe_rfc3339, rfc3339};
+use super::{Operators, words};
 use crate::audit::{Action, Entry};
 use crate::{Viewer, reason};
 
 /// A subscriber as the API shows it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct SubscriberView {
+    /// Their number, with `+`.
     number: String,
+    /// Whether they are served.
+    #[schema(schema_with = words::subscriber_status)]
     status: SubscriberStatus,
+    /// Their language; null: that of their range.
+    #[schema(value_type = Option<String>)]
     language: Option<Language>,
+    /// Their time zone; null: that of their range.
     time_zone: Option<String>,
+    /// How they read a clock: `12` or `24`; null: as their language does.
+    #[schema(value_type = Option<String>)]
     clock: Option<ClockFace>,
+    /// When nothing is told, in their local time: `22:00-07:00`.
+    #[schema(value_type = Option<String>)]
     quiet: Option<DayWindow>,
+    /// Who is told as well.
     copy_to: Option<String>,
     #[serde(serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     paused_until: Option<Timestamp>,
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
 }
 
@@ -50,19 +66,32 @@ impl From<Subscriber> for SubscriberView {
 }
 
 /// What to change. A field that is absent stays as it is; null takes it away.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SubscriberChange)]
 struct Change {
+    /// Whether they are served.
+    #[schema(schema_with = words::maybe_subscriber_status, required = false)]
     status: Option<SubscriberStatus>,
+    /// A language tag.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "zh-CN", pattern = "^[a-z]{2,3}(-[A-Z]{2})?$")]
     language: Option<Option<String>>,
+    /// An IANA name.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Asia/Shanghai")]
     time_zone: Option<Option<String>>,
+    /// `12` or `24`.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "24", pattern = "^(12|24)$")]
     clock: Option<Option<String>>,
+    /// A window of the day.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "22:00-07:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
     quiet: Option<Option<String>>,
+    /// Another number.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "+8613800000002", pattern = r"^\+[1-9][0-9]{7,14}$")]
     copy_to: Option<Option<String>>,
 }
 
@@ -109,6 +138,17 @@ impl Change {
 }
 
 /// Registers, or changes a registration. Two changes of one number at the same time: the later wins whole.
+#[utoipa::path(
+    put,
+    path = "/v1/subscribers/{number}",
+    tag = "people",
+    params(Number, Because),
+    request_body(content = Option<Change>, description = "What to set; without one, all is as usual."),
+    responses(
+        (status = 200, description = "Changed.", body = SubscriberView),
+        (status = 201, description = "Registered.", body = SubscriberView),
+    )
+)]
 pub(super) async fn put(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -135,12 +175,28 @@ pub(super) async fn put(
     audit.act(changing).await
 }
 
+/// One registered person.
+#[utoipa::path(
+    get,
+    path = "/v1/subscribers/{number}",
+    tag = "people",
+    params(Number),
+    responses((status = 200, body = SubscriberView))
+)]
 pub(super) async fn get(State(operators): State<Operators>, Path(text): Path<String>) -> Result<Response, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let subscriber = operators.store.subscriber(number).await?.ok_or(Refusal::NotRegistered)?;
     Ok(Json(SubscriberView::from(subscriber)).into_response())
 }
 
+/// Ends a registration.
+#[utoipa::path(
+    delete,
+    path = "/v1/subscribers/{number}",
+    tag = "people",
+    params(Number, Because),
+    responses((status = 204, description = "No longer registered."))
+)]
 pub(super) async fn delete(
     State(operators): State<Operators>,
     viewer: Viewer,

@@ -9,10 +9,12 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::Operators;
+use super::describe::Because;
 use super::order::{lasting, why};
 use super::refusal::{Refusal, body};
+use super::{Operators, words};
 use crate::Viewer;
 use crate::audit::{Action, Entry};
 use crate::reason::of_header;
@@ -21,27 +23,42 @@ use crate::system::{LogView, LogWish, OrderError, ReloadView, SystemView};
 /// The longest that another filter logs: a forgotten one ends within a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// The program and every setting in force, secrets hidden.
+#[utoipa::path(get, path = "/v1/system", tag = "gateway", responses((status = 200, body = SystemView)))]
 pub(super) async fn get(State(operators): State<Operators>) -> Json<SystemView> {
     Json((operators.system)())
 }
 
 /// Why, where somebody says so.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reload {
     #[serde(default)]
+    #[schema(schema_with = words::maybe_why, required = false)]
     reason: Option<String>,
 }
 
 /// Nothing was applied.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReloadRefused)]
 struct Refused {
+    /// That nothing was changed.
     error: &'static str,
     #[serde(flatten)]
     view: ReloadView,
 }
 
-/// 200 with what was applied, or 422 with every fault: then all is as it was.
+/// Reads the settings anew: all that can be applied is, or nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/reload",
+    tag = "gateway",
+    request_body(content = Option<Reload>, description = "Why, where somebody says so."),
+    responses(
+        (status = 200, description = "What was applied, and what waits for a restart.", body = ReloadView),
+        (status = 422, description = "Every fault: all is as it was.", body = Refused),
+    )
+)]
 pub(super) async fn reload(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -66,15 +83,22 @@ pub(super) async fn reload(
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(refused)).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Log)]
 struct Asked {
+    /// A level, or `target=level` separated by commas.
+    #[schema(example = "info,afterring=debug", min_length = 1, max_length = 1000)]
     filter: String,
     #[serde(rename = "for")]
+    #[schema(schema_with = words::lasting)]
     lasting: String,
+    #[schema(schema_with = words::why)]
     reason: String,
 }
 
+/// Logs by another filter for a while: at most a day.
+#[utoipa::path(post, path = "/v1/log", tag = "gateway", request_body = Asked, responses((status = 200, body = LogView)))]
 pub(super) async fn log(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -100,6 +124,14 @@ pub(super) async fn log(
     audit.act(logging).await
 }
 
+/// Logs as the settings say again.
+#[utoipa::path(
+    delete,
+    path = "/v1/log",
+    tag = "gateway",
+    params(Because),
+    responses((status = 200, body = LogView))
+)]
 pub(super) async fn usual_log(
     State(operators): State<Operators>,
     viewer: Viewer,

@@ -2,24 +2,28 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use model::Msisdn;
 use serde::Serialize;
 use serde_json::json;
+use store::Outcome;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa::IntoParams;
 
-use super::Operators;
+use super::asked::Query;
 use super::refusal::Refusal;
+use super::{Operators, words};
 use crate::tail::{Filter, Follower, Look};
 use crate::{Viewer, Who};
 
@@ -44,7 +48,42 @@ struct NotShown {
     missed_batches: u64,
 }
 
-/// Follows until the caller goes away or the gateway stops.
+/// Which of them; those that nothing is said of are all.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the description of what Filter reads")]
+struct Asked {
+    /// What happened.
+    #[param(schema_with = words::events, required = false)]
+    event: Option<String>,
+    /// What was decided.
+    #[param(schema_with = words::verdicts, required = false)]
+    verdict: Option<String>,
+    /// Which, or why.
+    why: Option<String>,
+    /// People in this range.
+    range: Option<String>,
+    /// About such messages.
+    #[param(schema_with = words::kinds, required = false)]
+    kind: Option<String>,
+    /// The last 4 to 8 digits of a number; for those who see numbers.
+    #[param(pattern = "^[0-9]{4,8}$", example = "0001")]
+    digits: Option<String>,
+}
+
+/// What is decided, as it happens, until the caller goes away or the gateway stops.
+#[utoipa::path(
+    get,
+    path = "/v1/tail",
+    tag = "people",
+    params(Asked),
+    responses((
+        status = 200,
+        description = "A stream of server-sent events; the data of each is a JSON object.",
+        body = String,
+        content_type = "text/event-stream"
+    ))
+)]
 pub(super) async fn tail(
     State(operators): State<Operators>,
     viewer: Viewer,
@@ -59,13 +98,20 @@ pub(super) async fn tail(
         );
     }
     let (told, events) = mpsc::channel(2 * MOST);
-    tokio::spawn(follow(operators, Follower::new(filter, MOST), viewer, told));
+    // Before the answer: whoever has it misses nothing.
+    let heard = operators.live.subscribe();
+    tokio::spawn(follow(operators, heard, Follower::new(filter, MOST), viewer, told));
     let events = ReceiverStream::new(events).map(Ok::<_, Infallible>);
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-async fn follow(operators: Operators, mut follower: Follower, viewer: Viewer, told: mpsc::Sender<Event>) {
-    let mut heard = operators.live.subscribe();
+async fn follow(
+    operators: Operators,
+    mut heard: broadcast::Receiver<Arc<Vec<Outcome>>>,
+    mut follower: Follower,
+    viewer: Viewer,
+    told: mpsc::Sender<Event>,
+) {
     let (access, began) = (operators.access.clone(), tokio::time::Instant::now());
     let (turn, person) = (access.turn(), !matches!(viewer.who, Who::Token(_)));
     let mut tick = tokio::time::interval(EVERY);

@@ -1,15 +1,18 @@
 //! `GET /v1/subscribers/{number}/timeline`: what happened to one person's calls, and why.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use model::{Caller, MissedCall, Reason, ReceiptState, Source, SubmitOutcome, Timestamp};
 use routing::{Event, FailedWhy};
 use serde::{Deserialize, Serialize};
 use store::{Store as _, TimelineAlert, TimelineEntry};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Operators;
+use super::asked::{Path, Query};
+use super::describe::Number;
 use super::refusal::{Refusal, number};
 use super::view::rfc3339;
+use super::{Operators, words};
 use crate::ladder::{Rung, stepped};
 
 /// Events shown unless asked otherwise.
@@ -18,44 +21,59 @@ const USUAL: usize = 100;
 /// The most events in one answer: some weeks of a busy person, and a megabyte at worst.
 const MOST: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// At most so many events; 100 unless asked otherwise.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 100)]
     limit: Option<String>,
 }
 
 /// The answer: the newest events, the oldest of them first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Timeline {
+    /// Whose, with `+`.
     number: String,
+    /// Whether they are registered.
     registered: bool,
+    /// The oldest of them first.
     entries: Vec<Entry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineEntry)]
 struct Entry {
+    /// Its place in the journal.
     seq: i64,
     /// When it was decided.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     #[serde(flatten)]
     what: What,
+    /// What was decided.
     decision: Decision,
+    /// The messages that it made or changed, as they are now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     alerts: Vec<AlertView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
+#[schema(as = TimelineEvent)]
 enum What {
     Call {
         id: String,
         /// The number with `+`, or `withheld` or `unknown`.
         caller: String,
         #[serde(serialize_with = "rfc3339")]
+        #[schema(value_type = String, format = DateTime)]
         missed_at: Timestamp,
+        #[schema(schema_with = words::reasons)]
         reason: Reason,
         #[serde(skip_serializing_if = "Option::is_none")]
         service_number: Option<String>,
+        #[schema(schema_with = words::sources)]
         source: Source,
     },
     Submitted {
@@ -68,6 +86,7 @@ enum What {
     Receipt {
         smsc: String,
         message_id: String,
+        #[schema(schema_with = words::receipt_states)]
         state: ReceiptState,
         #[serde(skip_serializing_if = "String::is_empty")]
         error: String,
@@ -98,15 +117,21 @@ enum What {
 }
 
 /// What was decided and why ([`routing::Verdict::words`]).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Decision {
+    /// What.
+    #[schema(schema_with = words::verdicts)]
     what: &'static str,
+    /// Which, or why.
     #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(schema_with = words::whys, required = false)]
     why: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineAlert)]
 struct AlertView {
+    /// Its name.
     id: i64,
     /// Absent once the alert was pruned, as is all that follows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +139,7 @@ struct AlertView {
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = words::failed_whys, required = false)]
     why: Option<FailedWhy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
@@ -124,6 +150,14 @@ struct AlertView {
     trail: Vec<Rung>,
 }
 
+/// What happened to one person's calls, and why.
+#[utoipa::path(
+    get,
+    path = "/v1/subscribers/{number}/timeline",
+    tag = "people",
+    params(Number, Asked),
+    responses((status = 200, description = "The newest events, in order.", body = Timeline))
+)]
 pub(super) async fn timeline(
     State(operators): State<Operators>,
     Path(text): Path<String>,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use model::Timestamp;
 use routing::{Change, ClockFace, Condition, Range, RangeName, Ranges, Terms};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::words;
 
 /// Writes a time as RFC 3339 in UTC.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -21,7 +24,7 @@ pub(crate) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, serializer: S
 }
 
 /// `GET /v1/status`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Status {
     /// The database that nodes share.
     pub database: DatabaseStatus,
@@ -37,9 +40,10 @@ pub struct Status {
 }
 
 /// The database as the gateway sees it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct DatabaseStatus {
     /// Its state.
+    #[schema(schema_with = words::conditions)]
     pub state: Condition,
     /// An operator forced the state.
     pub forced: bool,
@@ -47,12 +51,14 @@ pub struct DatabaseStatus {
     pub configured: bool,
     /// In this state since.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// The operator's words while forced, else what the database said last while it is not normal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Forced until then.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
     /// Something was decided without it and is not handed over yet.
     pub behind: bool,
@@ -63,14 +69,17 @@ pub struct DatabaseStatus {
 }
 
 /// One change of the database's state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct ChangeView {
     /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// From this state.
+    #[schema(schema_with = words::conditions)]
     pub from: Condition,
     /// To this one.
+    #[schema(schema_with = words::conditions)]
     pub to: Condition,
     /// Who noticed: `probe`, `traffic`, `hand_over`, `operator`, `start`.
     pub who: &'static str,
@@ -86,7 +95,7 @@ impl From<&Change> for ChangeView {
 }
 
 /// The SIP door.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SipView {
     /// Where it listens: `udp://0.0.0.0:5060`.
     pub listens: Vec<String>,
@@ -106,7 +115,7 @@ pub struct SipView {
 }
 
 /// One SIP peer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SipPeerView {
     /// Its name.
     pub name: String,
@@ -117,7 +126,7 @@ pub struct SipPeerView {
 }
 
 /// One link to an SMSC.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct LinkView {
     /// Its name.
     pub name: String,
@@ -129,6 +138,7 @@ pub struct LinkView {
     pub state: &'static str,
     /// In this state since, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     /// Why it is so, where there is something to say.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,20 +175,22 @@ pub struct LinkView {
 }
 
 /// What an operator ordered a link to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct OrderedView {
     /// `drain` or `unbind`.
     pub what: &'static str,
     /// When it binds again by itself.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
 }
 
 /// The end of a connection, or of an attempt at one.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct ClosedView {
     /// When.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Why, in words.
     pub why: String,
@@ -189,7 +201,7 @@ pub struct ClosedView {
 }
 
 /// How long answers took.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct AnswerView {
     /// Answers.
     pub count: u64,
@@ -202,14 +214,14 @@ pub struct AnswerView {
 }
 
 /// The local journal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct JournalView {
     /// Events stored and not decided yet.
     pub pending: u64,
 }
 
 /// One number range, its quota and how much of it is used.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct RangeView {
     /// What the operator calls it.
     pub name: String,
@@ -223,16 +235,18 @@ pub struct RangeView {
     pub in_force: bool,
     /// In force from then on.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub from: Option<Timestamp>,
     /// In force until then.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
     /// What else it says of its people.
     pub terms: TermsView,
 }
 
 /// What a range says of its people, in the words of the settings; what is absent is as usual.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct TermsView {
     /// What is asked of a person before they are teased: `none`, `existing_customers` or `explicit`.
     pub consent: &'static str,
@@ -267,7 +281,7 @@ impl From<&Terms> for TermsView {
 }
 
 /// Consecutive numbers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SpanView {
     /// The first number, with `+`.
     pub first: String,

@@ -151,7 +151,7 @@ pub async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut chunk = [0; 4096];
     loop {
         let n = stream.read(&mut chunk).await.unwrap();
-        assert!(n > 0, "the stream ended before {text:?}");
+        assert!(n > 0, "the stream ended before {text:?}: {}", String::from_utf8_lossy(&read));
         read.extend_from_slice(&chunk[..n]);
         let seen = String::from_utf8_lossy(&read);
         if seen.contains(text) {
