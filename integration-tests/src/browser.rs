@@ -32,13 +32,13 @@ pub fn play_demo(look: Look) -> Result<()> {
     .with_context(|| format!("pictures are in {}", pictures.display()))
 }
 
-/// Plays `console.spec.js` at a gateway: its operators' listener, and the URL of its calls API.
+/// Plays a part of `console.spec.js` (`questions`, `zh` or `en`) at a gateway: its operators' listener, and the URL of its calls API.
 ///
 /// # Errors
 /// When something was otherwise than the script says.
-pub fn visit_console(admin: &str, calls: &str) -> Result<()> {
+pub fn visit_console(admin: &str, calls: &str, part: &str) -> Result<()> {
     let pictures = paths::target().join("screenshots");
-    play(Command::new("node").arg(paths::here("peers/console.spec.js")).args([admin, calls]).arg(&pictures))
+    play(Command::new("node").arg(paths::here("peers/console.spec.js")).args([admin, calls]).arg(&pictures).arg(part))
         .with_context(|| format!("pictures are in {}", pictures.display()))
 }
 

@@ -7,7 +7,21 @@ use integration_tests::{Simulator, World, wait};
 use throwaway_postgres::Cluster;
 
 #[test]
-fn every_screen_can_be_used_and_the_five_questions_are_answered() -> Result<()> {
+fn the_five_questions_are_answered_and_a_viewer_changes_nothing() -> Result<()> {
+    visit("questions")
+}
+
+#[test]
+fn every_screen_in_chinese() -> Result<()> {
+    visit("zh")
+}
+
+#[test]
+fn every_screen_in_english() -> Result<()> {
+    visit("en")
+}
+
+fn visit(part: &str) -> Result<()> {
     let cluster = Cluster::start(&[]);
     let database = cluster.database();
     let simulator = Simulator::start()?;
@@ -25,5 +39,6 @@ fn every_screen_can_be_used_and_the_five_questions_are_answered() -> Result<()> 
     }
     // Taken up by the running gateway: whoever is nobody is let in no longer.
     wait::until_true("users are asked for", || Ok(gateway.look("/v1/status")?.status == 401))?;
-    visit_console(&gateway.admin_url(""), &gateway.calls_url()).with_context(|| world.printed().unwrap_or_default())
+    visit_console(&gateway.admin_url(""), &gateway.calls_url(), part)
+        .with_context(|| world.printed().unwrap_or_default())
 }

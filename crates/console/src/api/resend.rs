@@ -243,6 +243,10 @@ async fn noted_hold(
     let entry = Entry::of(viewer, (operators.clock)(), action).about_number(called).because(Some(why));
     let entry = Entry { until, ..entry };
     let audit = operators.audit.clone();
-    let holding = async move { Ok((Json(hold(&operators, called, until).await?), Some(entry))) };
+    let viewer = viewer.clone();
+    let holding = async move {
+        let shown = hold(&operators, called, until).await?.for_viewer(&viewer, (operators.clock)());
+        Ok((Json(shown), Some(entry)))
+    };
     audit.act(holding).await
 }

@@ -18,6 +18,7 @@ use super::refusal::{Refusal, body, number};
 use super::view::{maybe_rfc3339, rfc3339};
 use super::{Operators, words};
 use crate::audit::{Action, Entry};
+use crate::masked::masked;
 use crate::{Viewer, reason};
 
 /// A subscriber as the API shows it.
@@ -47,6 +48,16 @@ pub(crate) struct SubscriberView {
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
+}
+
+impl SubscriberView {
+    /// As this viewer may see it: the other number of a registration is masked for who doesn't see numbers now.
+    pub(super) fn for_viewer(mut self, viewer: &Viewer, now: Timestamp) -> Self {
+        if !viewer.reads_numbers(now) {
+            self.copy_to = self.copy_to.as_deref().map(masked);
+        }
+        self
+    }
 }
 
 impl From<Subscriber> for SubscriberView {
@@ -170,7 +181,8 @@ pub(super) async fn put(
         change.apply(&mut subscriber, &operators.numbering)?;
         operators.store.put_subscriber(subscriber.clone()).await?;
         let entry = Entry::of(&viewer, at, action).about_number(number).because(reason);
-        Ok(((status, Json(SubscriberView::from(subscriber))).into_response(), Some(entry)))
+        let shown = SubscriberView::from(subscriber).for_viewer(&viewer, at);
+        Ok(((status, Json(shown)).into_response(), Some(entry)))
     };
     audit.act(changing).await
 }

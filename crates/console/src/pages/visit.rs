@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
 use model::{Msisdn, Timestamp};
+use routing::Condition;
 use serde::Deserialize;
 
 use super::shell::{self, Screen};
@@ -207,6 +208,12 @@ impl Visit {
     /// A text in which numbers are shown as this viewer may see them.
     pub(crate) fn text(&self, text: &str) -> String {
         if self.sees_numbers() { text.to_owned() } else { masked(text) }
+    }
+
+    /// Whether what the database keeps can't be read now, so that less is known here than there is.
+    pub(crate) fn knows_less(&self) -> bool {
+        let database = (self.console.operators.status)().database;
+        database.configured && (database.behind || database.state == Condition::Abnormal)
     }
 
     /// A number as this viewer may see it.

@@ -95,7 +95,8 @@ pub(super) async fn page(visit: Visit, Path((handle, seq)): Path<(String, i64)>)
         Event::Call(call) if entry.seq.0 == seq => Some((place, call)),
         _ => None,
     });
-    let (place, call) = found.ok_or(Fault::NotFound)?;
+    let missing = || if visit.knows_less() { Fault::Store(store::StoreError::Away) } else { Fault::NotFound };
+    let (place, call) = found.ok_or_else(missing)?;
     let (_, following) = entries.split_at(place);
     let ladder = Ladder::of(Seq(seq), &entries).ok_or(Fault::NotFound)?;
     let rungs: Vec<Rung> = following

@@ -107,7 +107,12 @@ fn content(visit: &Visit, known: &Known, here: &str, tables: &[Table; 2]) -> Res
         here: here.to_owned(),
         subscriber: known.subscriber.as_ref(),
         facts: facts(visit, known),
-        sentence: sentence(l, &visit.zone, visit.now, &known.entries, standing),
+        sentence: if visit.knows_less() && known.entries.is_empty() {
+            let why = "The database is away: what happened to this person before can't be looked up now.";
+            l.pick(why, "数据库暂时不可用，无法查询该用户此前的记录。").to_owned()
+        } else {
+            sentence(l, &visit.zone, visit.now, &known.entries, standing)
+        },
         said: done.or(refused),
         timeline: entries.html(&visit.zone, Some(here))?,
         evidence: said.html(&visit.zone, Some(here))?,

@@ -8,6 +8,7 @@ use super::super::Console;
 use super::super::visit::Visit;
 use super::terms;
 use crate::PageLanguage;
+use crate::api::explain::next_call;
 use crate::api::range_views;
 
 /// What the form asks.
@@ -60,6 +61,11 @@ pub(super) async fn find(console: &Console, visit: &Visit, asked: &Asked) -> Fou
         Err(error) => format!("{}: {error}", l.pick("unknown", "未知")),
     };
     facts.push((l.pick("Subscriber", "注册用户"), registered));
+    let now = match next_call(&console.operators, number).await {
+        Ok(explained) => l.verdict(explained.verdict).to_owned(),
+        Err(_) => l.pick("can't be told now", "暂时无法判断").to_owned(),
+    };
+    facts.push((l.pick("A call now", "现在若有来电"), now));
     Found { number: Some(visit.number(number)), fault: None, facts }
 }
 
