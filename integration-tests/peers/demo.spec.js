@@ -35,6 +35,7 @@ async function demo() {
       return { child, ended, url };
     }
   }
+  child.kill('SIGKILL');
   throw new Error('the demo printed no address');
 }
 
@@ -179,9 +180,9 @@ async function withoutScripts(browser, url) {
 
 async function main() {
   mkdirSync(screenshots, { recursive: true });
-  const browser = await launch();
   const started = Date.now();
   const { child, ended, url } = await demo();
+  const browser = await launch();
   const visit = async () => {
     const size = { width: Number(width), height: 900 };
     const { page, context, faults } = await open(browser, `${url}?lang=${language}`, { colorScheme: scheme, viewport: size });

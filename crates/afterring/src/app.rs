@@ -276,7 +276,9 @@ impl Gateway {
         let counts = Arc::new(Counts::default());
         let numbering = plan.http.numbering.clone();
         let http_settings = admitting(plan.http, plan.http_listen, access.clone());
-        let calls = ingress::http::router(http_settings, offers.clone(), plan.clock, Arc::clone(&counts));
+        // Who serves it elsewhere has a description there already.
+        let made = if http.is_some() { ingress::http::router } else { ingress::http::calls };
+        let calls = made(http_settings, offers.clone(), plan.clock, Arc::clone(&counts));
         let sip_listens = sip.as_ref().map(|door| door.listens.clone()).unwrap_or_default();
         let watched =
             sip.as_ref().map(|door| SipDoor { listens: door.listens.clone(), meter: Arc::clone(&door.meter) });

@@ -112,15 +112,25 @@ struct Door {
     places: Semaphore,
 }
 
-/// The routes `/v1/calls` and `/openapi.json`, which describes it, to be merged into whatever listens.
+/// The routes `/v1/calls` and `/openapi.json`, which describes it: for a listener of their own.
 pub fn router(settings: HttpSettings, intake: Intake, clock: Clock, counts: Arc<Counts>) -> Router {
+    let door = door(settings, intake, clock, counts);
+    taking().route("/openapi.json", get(describe)).with_state(door)
+}
+
+/// The route `/v1/calls` alone, to be merged into what listens already and describes itself.
+pub fn calls(settings: HttpSettings, intake: Intake, clock: Clock, counts: Arc<Counts>) -> Router {
+    taking().with_state(door(settings, intake, clock, counts))
+}
+
+fn taking() -> Router<Arc<Door>> {
+    Router::new().route("/v1/calls", post(take).fallback(wrong_method))
+}
+
+fn door(settings: HttpSettings, intake: Intake, clock: Clock, counts: Arc<Counts>) -> Arc<Door> {
     let token = settings.token.as_ref().map(|token| Sha256::digest(token.reveal()).into());
     let places = Semaphore::new(CONCURRENT_REQUESTS);
-    let door = Arc::new(Door { settings, token, intake, clock, counts, places });
-    Router::new()
-        .route("/v1/calls", post(take).fallback(wrong_method))
-        .route("/openapi.json", get(describe))
-        .with_state(door)
+    Arc::new(Door { settings, token, intake, clock, counts, places })
 }
 
 async fn wrong_method() -> Response {
