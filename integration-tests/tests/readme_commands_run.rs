@@ -75,9 +75,13 @@ fn with_postgres() -> Result<()> {
 fn operate_it() -> Result<()> {
     let world = World::new()?;
     let gateway = world.start()?;
-    let admin = format!("localhost:{}", world.doors().admin);
-    let printed = run(&block("/metrics")?, &world, &[("localhost:8081", admin)])?;
-    ensure!(printed.contains("\"database\"") && printed.contains("afterring_build_info{"), "{printed}");
+    let admin = world.doors().admin;
+    let binary = format!("env AFTERRING_ADMIN__LISTEN=127.0.0.1:{admin} {}", paths::afterring()?.display());
+    let differs = [("localhost:8081", format!("localhost:{admin}")), ("target/release/afterring", binary)];
+    let printed = run(&block("/metrics")?, &world, &differs)?;
+    for said in ["\"database\"", "afterring_build_info{", "not registered", "links"] {
+        ensure!(printed.to_lowercase().contains(said), "{said}: {printed}");
+    }
     gateway.stop()
 }
 
