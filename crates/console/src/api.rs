@@ -124,39 +124,8 @@ impl FromRef<Api> for Today {
     }
 }
 
-/// The routes:
-///
-/// | call | answers |
-/// |---|---|
-/// | `GET /v1/status` | [`Status`] |
-/// | `GET /v1/flow?span=` | [`crate::FlowView`] over 5m (usual), 15m, 1h, 6h or 24h |
-/// | `GET` `PUT` `DELETE /v1/subscribers/{number}` | the subscriber; 201 when `PUT` registered a new one; 204 when deleted |
-/// | `GET /v1/subscribers/{number}/timeline?limit=` | the newest `limit` events (1 to 1,000; 100), in order |
-/// | `GET /v1/subscribers/{number}/calls/{seq}` | the call's [`crate::Ladder`]: everything from the core network to the phone and back |
-/// | `POST /v1/subscribers/{number}/resend` | 202 with what was decided of sending `alert` again |
-/// | `POST /v1/subscribers/{number}/pause` `…/resume` | the subscriber, whose alerts are held, or no longer |
-/// | `GET /v1/explain?called=&caller=&withheld=&reason=&service_number=` | what would be decided of such a call now, and why |
-/// | `GET /v1/ranges` | `{"ranges":[…]}`, each a [`RangeView`] |
-/// | `GET /v1/reports?from=&to=&format=` | a [`crate::report::ReportView`], or CSV |
-/// | `GET /v1/tail?event=&verdict=&why=&kind=&range=&digits=` | what is decided, as it happens: server-sent events, each a JSON object |
-/// | `GET /v1/campaigns` | `{"campaigns":[…]}`: per campaign and range, teased, fetched, subscribed, and rates |
-/// | `GET /v1/texts?language=&range=&campaign=&kind=` | `{"texts":[…]}`: each a [`routing::text::Preview`] |
-/// | `GET /v1/lists/{list}?after=` | `{"entries":[…]}`: the next thousand numbers of `consent`, `customers` or `do_not_contact` |
-/// | `GET` `PUT` `DELETE /v1/lists/{list}/{number}` | the entry; 201 when `PUT` added it; 204 when taken off |
-/// | `GET /v1/people/{number}` | everything that is known of the person, as it is stored |
-/// | `DELETE /v1/people/{number}?reason=` | what was erased, and what stays |
-/// | `GET /v1/links` | `{"links":[…]}`, each a [`LinkView`] |
-/// | `POST /v1/links/{name}/drain` `/unbind` `/rebind` | what was ordered of that link, or of `all`; a slash in a name is written `%2F` |
-/// | `POST` `DELETE /v1/database/force` | what is in force; 204 when lifted |
-/// | `GET /v1/system` | [`SystemView`]: the version, every setting in force with where it was given, the last reload, what is logged |
-/// | `POST /v1/reload` | reads the settings anew: a [`ReloadView`] of what was applied; 422 with its faults, and then nothing was |
-/// | `POST` `DELETE /v1/log` | a [`LogView`]: another filter for a time, and the settings' own again |
-/// | `GET /v1/audit?before=&limit=&who=&action=&format=` | who did what and why, the newest first; JSON or CSV |
-/// | `GET /openapi.json` | all that is under `/v1/`, described |
-/// | `GET /livez` `/readyz` `/metrics` | health and metrics, for everybody |
-///
-/// Faults are `{"error":"…"}` with 400 (can't be read), 401 (nobody known asks), 403 (they may not), 404 (unknown), 409 (not possible here), 413 (too
-/// large), 422 (settings that can't be used), 503 (the store can't answer now, or the audit log can't be written). Numbers are shown in full, with `+`, to those who may see them.
+/// The API under `/v1/`, of which `/openapi.json` tells every call and answer; health and metrics (`/livez`, `/readyz`, `/metrics`), for everybody; and
+/// the pages.
 pub fn router(operators: Operators) -> Router {
     let samples = Samples::new((operators.reading)());
     tokio::spawn(samples.clone().read(Arc::clone(&operators.reading)));

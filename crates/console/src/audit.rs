@@ -10,6 +10,7 @@ pub use log::{Audit, AuditError};
 pub use read::{Cursor, Filter, Page};
 
 use crate::Viewer;
+pub use crate::masked::masked;
 
 /// What was done, or happened. A closed list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -210,12 +211,6 @@ impl Action {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == word)
     }
-}
-
-/// A text in which numbers are hidden but for their first and last two digits, as everywhere in logs.
-#[must_use]
-pub fn masked(text: &str) -> String {
-    crate::masked::masked(text)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod system;
 mod tail;
 mod today;
 mod words;
+mod zone;
 
 pub use access::{Access, Permission, Role, Scope, Viewer, Who};
 pub use api::{

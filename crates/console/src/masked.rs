@@ -5,7 +5,8 @@ const NUMBER: usize = 7;
 
 /// A text in which every number is hidden but for its first and last two digits: digits in a row, also where people part them by a blank, a hyphen, a
 /// dot or a bracket, unless they are a number already.
-pub(crate) fn masked(text: &str) -> String {
+#[must_use]
+pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut run, mut in_a_row) = (String::new(), 0);
     for letter in text.chars() {

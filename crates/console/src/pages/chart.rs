@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use jiff::tz::TimeZone;
 use model::Timestamp;
 use serde::Serialize;
 
@@ -183,11 +182,6 @@ pub(crate) fn age(lasts: std::time::Duration) -> String {
         7_200..172_800 => format!("{:.1} h", seconds / 3_600.0),
         _ => format!("{:.1} d", seconds / 86_400.0),
     }
-}
-
-/// A time zone by its name; UTC where there is none of that name.
-pub(crate) fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 #[cfg(test)]

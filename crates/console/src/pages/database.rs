@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
@@ -316,5 +316,5 @@ async fn order(visit: &Visit, request: ForceRequest, entry: Entry) -> Result<Res
         Ok(((), Some(entry)))
     };
     visit.console.operators.audit.act::<(), Fault>(ordering).await?;
-    Ok(visit.done("/database").into_response())
+    Ok(Redirect::to("/database").into_response())
 }

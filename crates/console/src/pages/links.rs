@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
@@ -295,5 +295,5 @@ async fn order(visit: Visit, Form(asked): Form<Ordered>) -> Result<Response, Fau
         Ok(((), Some(entry)))
     };
     visit.console.operators.audit.act::<(), Fault>(ordering).await?;
-    Ok(visit.done("/links").into_response())
+    Ok(Redirect::to("/links").into_response())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
@@ -133,7 +133,7 @@ async fn reload(
         Ok::<_, Fault>(((), Some(entry.detail(summary(&view)))))
     };
     console.operators.audit.act(reloading).await?;
-    Ok(visit.done("/system?done=reload").into_response())
+    Ok(Redirect::to("/system?done=reload").into_response())
 }
 
 /// What came of a reload, in a line. Settings are named and not told: they may be secret.
@@ -169,7 +169,7 @@ async fn log(State(console): State<Arc<Console>>, visit: Visit, Form(asked): For
     let until = visit.now + Duration::from_secs(asked.minutes * 60);
     let entry = Entry::of(&visit.viewer, visit.now, Action::LogLevel).because(Some(reason)).until(until);
     log_by(&console, Some(LogWish { filter, until }), entry).await?;
-    Ok(visit.done("/system?done=log").into_response())
+    Ok(Redirect::to("/system?done=log").into_response())
 }
 
 async fn end_log(
@@ -181,7 +181,7 @@ async fn end_log(
     let reason = visit.reason(&asked.reason)?;
     let entry = Entry::of(&visit.viewer, visit.now, Action::LogLevel).because(Some(reason));
     log_by(&console, None, entry).await?;
-    Ok(visit.done("/system?done=log-end").into_response())
+    Ok(Redirect::to("/system?done=log-end").into_response())
 }
 
 async fn log_by(console: &Console, wish: Option<LogWish>, entry: Entry) -> Result<(), Fault> {

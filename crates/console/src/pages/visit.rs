@@ -6,22 +6,20 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use jiff::tz::TimeZone;
 use model::{Msisdn, Timestamp};
 use routing::Condition;
 use serde::Deserialize;
 
+use super::Console;
 use super::shell::{self, Screen};
 use super::table::Table;
-use super::{Console, chart};
 use crate::audit::AuditError;
 use crate::masked::masked;
 use crate::samples::Span;
-use crate::{PageLanguage, Permission, Viewer};
-
-/// The longest reason, in characters; it is shown in a line.
-const REASON_LONGEST: usize = 200;
+use crate::zone;
+use crate::{PageLanguage, Permission, Viewer, reason};
 
 /// The form of an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,7 +168,7 @@ impl Visit {
             span: asked("span").and_then(Span::parse).unwrap_or_default(),
             path: parts.uri.path().to_owned(),
             now: (console.operators.clock)(),
-            zone: chart::zone(&policy.time_zone),
+            zone: zone::of(&policy.time_zone),
             chosen,
             console: Arc::clone(console),
             query: pairs
@@ -300,15 +298,8 @@ impl Visit {
     /// # Errors
     /// When it is none.
     pub(crate) fn reason(&self, text: &str) -> Result<String, Fault> {
-        let text = text.trim();
-        let fits = (1..=REASON_LONGEST).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         let why = self.l.pick("give a reason of 1 to 200 characters in one line", "请填写原因（1 至 200 字，一行）");
-        if fits { Ok(text.to_owned()) } else { Err(Fault::Form(why)) }
-    }
-
-    /// Back to a page after something was done there.
-    pub(crate) fn done(&self, path: &str) -> Redirect {
-        Redirect::to(path)
+        reason::read(text).ok_or(Fault::Form(why))
     }
 
     /// What every page shows live: the banner.

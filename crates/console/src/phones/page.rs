@@ -12,6 +12,7 @@ use super::view::{
 use super::words::{Step, Total, Words, tone, words};
 use crate::PageLanguage;
 use crate::frame::Frame;
+use crate::zone;
 
 /// Draws every part; those that are as in `before` share its text.
 pub(super) fn draw(
@@ -20,7 +21,7 @@ pub(super) fn draw(
     now: Timestamp,
     before: &Frame,
 ) -> Result<Frame, askama::Error> {
-    let drawing = Drawing { view, w: words(language), zone: zone(&view.time_zone) };
+    let drawing = Drawing { view, w: words(language), zone: zone::of(&view.time_zone) };
     Ok(Frame::of(drawing.parts(now)?, before))
 }
 
@@ -174,10 +175,6 @@ impl Drawing<'_> {
     fn format(&self, at: Timestamp, format: &str) -> String {
         at.to_jiff().map_or_else(String::new, |at| at.to_zoned(self.zone.clone()).strftime(format).to_string())
     }
-}
-
-fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 fn newest<T>(all: &[T], shown: usize) -> &[T] {
