@@ -43,7 +43,7 @@ struct Phones {
 }
 
 /// The page and all it needs: `GET /phones`, `GET /phones/events` (SSE of `<hx-partial>` elements), `POST
-/// /phones/{call,reply,switch,database,scene}` (forms; 303 back to the page, or 204 to htmx). Its files are [`crate::assets`].
+/// /phones/{call,reply,switch,database,scene}` (forms; 303 back to the page, or 204 to htmx). Its files are [`crate::assets()`].
 ///
 /// Spawns the task that draws; it ends when the view's sender is dropped, and the live streams with it.
 ///

@@ -80,7 +80,7 @@ pub(crate) async fn guard(State(permission): State<Permission>, request: Request
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Whoever asks; nobody gets to a handler that takes it but those whom [`recognise`] let through.
+/// Whoever asks; nobody gets to a handler that takes it but those whom the guard of its group let through.
 impl<S: Sync> FromRequestParts<S> for Viewer {
     type Rejection = Response;
 
