@@ -1,6 +1,7 @@
 //! A running gateway: its doors, its answers, its end.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
@@ -35,6 +36,12 @@ impl Gateway {
     #[must_use]
     pub fn calls_url(&self) -> String {
         format!("http://127.0.0.1:{}/v1/calls", self.doors.http)
+    }
+
+    /// The address of its admin listener.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.doors.admin))
     }
 
     /// The URL of a path on its admin listener.

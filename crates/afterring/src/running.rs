@@ -29,6 +29,8 @@ pub struct Running {
 #[derive(Clone)]
 struct State {
     settings: Arc<Settings>,
+    /// The settings as they are shown.
+    shown: Arc<[SettingView]>,
     digest: String,
     last: Option<ReloadView>,
     applied: u64,
@@ -45,7 +47,8 @@ impl Running {
             None => config::node_name(""),
         };
         let policy = Arc::new(ArcSwap::from_pointee(settings.policy.clone()));
-        let state = State { settings: Arc::new(settings), digest, last: None, applied: 0, refused: 0 };
+        let shown = shown(&settings);
+        let state = State { settings: Arc::new(settings), shown, digest, last: None, applied: 0, refused: 0 };
         let (state, turn) = (ArcSwap::from_pointee(state), Mutex::new(()));
         Self { clock, started: clock(), node, policy, log, state, turn }
     }
@@ -84,17 +87,12 @@ impl Running {
     #[must_use]
     pub fn system(&self) -> SystemView {
         let state = self.state.load();
-        let setting = |shown: &config::Shown| SettingView {
-            key: shown.path.clone(),
-            value: shown.value.clone(),
-            source: shown.place.clone(),
-        };
         SystemView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             node: self.node.clone(),
             digest: state.digest.clone(),
-            settings: state.settings.shown.iter().map(setting).collect(),
+            settings: Arc::clone(&state.shown),
             reloaded: state.last.clone(),
             log: self.log.view(),
         }
@@ -129,8 +127,8 @@ impl Running {
                     "the settings were read anew"
                 );
                 let view = ReloadView { at, applied, needs_restart, faults: Vec::new() };
-                let settings = Arc::new(settings);
-                (State { settings, digest, applied: state.applied + 1, ..State::clone(&state) }, view)
+                let (shown, settings) = (shown(&settings), Arc::new(settings));
+                (State { settings, shown, digest, applied: state.applied + 1, ..State::clone(&state) }, view)
             }
             Err(faults) => {
                 tell(&faults);
@@ -153,6 +151,16 @@ impl Running {
             None => Ok(self.log.lift()),
         }
     }
+}
+
+/// The settings as people see them.
+fn shown(settings: &Settings) -> Arc<[SettingView]> {
+    let setting = |shown: &config::Shown| SettingView {
+        key: shown.path.clone(),
+        value: shown.value.clone(),
+        source: shown.place.clone(),
+    };
+    settings.shown.iter().map(setting).collect()
 }
 
 /// Says which settings have faults. Their values stay out of the log: numbers may stand in them.

@@ -318,11 +318,11 @@ fn system(started: Timestamp) -> SystemView {
         started,
         node: "msc-north-1".to_owned(),
         digest: "0f1e2d3c4b5a6978".to_owned(),
-        settings: vec![
+        settings: Arc::from([
             setting("database.url", "postgres://afterring:***@db1/afterring", "environment"),
             setting("alert.min_interval", "60s", "default"),
             setting("ranges", "north=…", "/etc/afterring/afterring.toml:12"),
-        ],
+        ]),
         reloaded: None,
         log: LogView { filter: "info".to_owned(), until: None },
     }

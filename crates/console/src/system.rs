@@ -1,5 +1,7 @@
 //! What the program is and how it is set: what the pages, the API and the command line show of it, and the orders that change it while it runs.
 
+use std::sync::Arc;
+
 use model::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,8 +21,9 @@ pub struct SystemView {
     pub node: String,
     /// The settings' digest: differs when what is in force differs.
     pub digest: String,
-    /// Every setting in force.
-    pub settings: Vec<SettingView>,
+    /// Every setting in force; shared, for what is running is asked once a second for each viewer.
+    #[schema(value_type = Vec<SettingView>)]
+    pub settings: Arc<[SettingView]>,
     /// The last time the settings were read anew, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reloaded: Option<ReloadView>,

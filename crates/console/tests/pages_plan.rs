@@ -247,7 +247,7 @@ fn system(settings: Vec<SettingView>, reloaded: Option<ReloadView>) -> SystemVie
         started: noon(),
         node: "one".to_owned(),
         digest: "0123456789abcdef".to_owned(),
-        settings,
+        settings: settings.into(),
         reloaded,
         log: LogView { filter: "debug".to_owned(), until: Some(noon() + DAY) },
     }

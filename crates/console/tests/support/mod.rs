@@ -58,7 +58,7 @@ pub fn operators(store: HandOver, policy: Policy, clock: Clock) -> Operators {
             started: clock(),
             node: "one".to_owned(),
             digest: "0000000000000000".to_owned(),
-            settings: Vec::new(),
+            settings: Arc::default(),
             reloaded: None,
             log: LogView { filter: "info".to_owned(), until: None },
         }),

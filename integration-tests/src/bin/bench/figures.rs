@@ -1,5 +1,7 @@
 //! What a load gave, and how it is printed.
 
+use crate::viewers::Seen;
+
 /// What a load gave.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
@@ -22,6 +24,8 @@ pub(crate) struct Figures {
     /// Processor time of the database, in seconds; 0 where there is none.
     pub(crate) database_cpu: f64,
     pub(crate) written_mib: f64,
+    /// How many people looked at the console, and what that cost.
+    pub(crate) viewers: Option<(u64, Seen)>,
 }
 
 impl Figures {
@@ -62,5 +66,8 @@ impl Figures {
         let tenths: Vec<String> = self.memory_mib.iter().map(|mib| format!("{mib:.0}")).collect();
         println!("  memory, tenths of it    {:>10} MiB", tenths.join(" "));
         println!("  written to disk         {:>10.2} MiB/1,000 calls", self.written_mib / thousands);
+        if let Some((viewers, seen)) = self.viewers {
+            seen.print(viewers);
+        }
     }
 }

@@ -6,15 +6,18 @@
 
 mod figures;
 mod limit;
+mod viewers;
 
 use std::cell::RefCell;
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use figures::Figures;
 use integration_tests::histogram::quantile;
 use integration_tests::process::{Memory, cpu, file_system, peak, times, written};
@@ -37,6 +40,8 @@ struct Options {
     rate: Option<u64>,
     /// People registered in Postgres before each load beside it.
     subscribers: u64,
+    /// People who look at the console's live pages during loads that are paced.
+    viewers: u64,
     /// Loads whose name holds this, and no others.
     only: String,
 }
@@ -144,6 +149,7 @@ fn options() -> Result<Options> {
         window: 1000,
         rate: None,
         subscribers: 0,
+        viewers: 0,
         only: String::new(),
     };
     let mut arguments = env::args().skip(1);
@@ -161,8 +167,9 @@ fn options() -> Result<Options> {
             "--window" => options.window = value,
             "--rate" => options.rate = Some(value),
             "--subscribers" => options.subscribers = value,
+            "--viewers" => options.viewers = value,
             _ => bail!(
-                "{name}: there are --seconds, --batch, --connections, --window, --rate, --subscribers and --only NAME"
+                "{name}: there are --seconds, --batch, --connections, --window, --rate, --subscribers, --viewers and --only NAME"
             ),
         }
     }
@@ -278,10 +285,10 @@ fn measure(
     let before = (cpu(gateway.id())?, cpu(smsc.child.id())?, database()?);
     let start = Instant::now();
     let memory = Memory::watch(gateway.id());
-    let report = calls(options, load, &gateway.calls_url())?;
+    let (report, viewers) = looked_at(options, load, gateway)?;
     let memory_mib = memory.tenths();
     let accepted = report["accepted"].as_u64().unwrap_or(0);
-    let mut figures = Figures { accepted, memory_mib, ..Figures::default() };
+    let mut figures = Figures { accepted, memory_mib, viewers, ..Figures::default() };
     wait::within(PATIENCE, "every accepted call is told, or its person was told of another", || {
         figures.told = gateway.metric("afterring_link_outcomes_total", &["\"accepted\""])?;
         let decided = |verdict| gateway.metric("afterring_decisions_total", &["\"call\"", verdict]);
@@ -304,6 +311,22 @@ fn measure(
         peak_mib: peak(gateway.id())?,
         written_mib: written(gateway.id())?,
         ..figures
+    })
+}
+
+/// Lets calls come, and meanwhile viewers, where they are wanted and the load is paced: flat out nobody could tell what they cost.
+fn looked_at(options: &Options, load: Load, gateway: &Gateway) -> Result<(Value, Option<(u64, viewers::Seen)>)> {
+    let url = gateway.calls_url();
+    if options.viewers == 0 || load.rate == 0 {
+        return Ok((calls(options, load, &url)?, None));
+    }
+    let (id, admin, stop) = (gateway.id(), gateway.admin_address(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let looking = scope.spawn(|| viewers::look(id, admin, options.viewers, &stop));
+        let report = calls(options, load, &url);
+        stop.store(true, Ordering::Relaxed);
+        let seen = looking.join().map_err(|_| anyhow!("the viewers panicked"))??;
+        Ok((report?, Some((options.viewers, seen))))
     })
 }
 
