@@ -242,7 +242,8 @@ impl Access {
     fn person(&self, headers: &HeaderMap, now: Timestamp) -> Option<Viewer> {
         let key = sessions::key(self.cookie(headers)?);
         // A page's live stream goes on where nobody sits: only what a person does keeps a session.
-        let session = if is_stream(headers) { self.sessions().look(&key, now) } else { self.sessions().find(&key, now) }?;
+        let session =
+            if is_stream(headers) { self.sessions().look(&key, now) } else { self.sessions().find(&key, now) }?;
         // The user may have another role by now, another password, or be gone.
         let user = self.user(&session.user).filter(|user| sessions::key(&user.password) == session.proof);
         let Some(user) = user else {

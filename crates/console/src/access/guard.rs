@@ -50,10 +50,12 @@ pub(crate) async fn recognise(State(access): State<Access>, request: Request, ne
         if foreign && !by_itself {
             return refused(&parts, StatusCode::FORBIDDEN, "a page of another site may not do that");
         }
-        let bytes = match gathered(body).await {
+        let bytes = match gathered(body, BODY_TIMEOUT).await {
             Ok(bytes) => bytes,
             // The rest of the body is of no use to anybody, and the connection with it.
-            Err((status, why)) => return ([(header::CONNECTION, "close")], refused(&parts, status, &why)).into_response(),
+            Err((status, why)) => {
+                return ([(header::CONNECTION, "close")], refused(&parts, status, &why)).into_response();
+            }
         };
         if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_form_token(viewer, &parts))
             && let Err(why) = check_form_token(viewer, &parts, &bytes)
@@ -139,11 +141,11 @@ fn needs_form_token(viewer: &Viewer, parts: &Parts) -> bool {
     }
 }
 
-/// The whole body, once it is there: what everything behind this reads has a bound in size and time. Or the status to refuse with, and why.
-async fn gathered(body: Body) -> Result<Bytes, (StatusCode, String)> {
+/// The whole body, once it is there: what everything behind this reads has a bound in size and time. Else the status to refuse with, and why.
+async fn gathered(body: Body, within: Duration) -> Result<Bytes, (StatusCode, String)> {
     let mut request = Request::new(body);
     DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
-    match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
+    match tokio::time::timeout(within, Bytes::from_request(request, &())).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             Err((rejection.status(), format!("the body has more than {BODY_LIMIT} bytes")))
@@ -195,4 +197,21 @@ fn refused(parts: &Parts, status: StatusCode, why: &str) -> Response {
 
 fn told(why: &str) -> axum::Json<serde_json::Value> {
     axum::Json(serde_json::json!({ "error": why }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_waited_for_no_longer_and_one_too_large_is_not_read() {
+        let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, Infallible>>());
+        let (status, _) = gathered(never, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        let (status, _) = gathered(Body::from(vec![0; BODY_LIMIT + 1]), BODY_TIMEOUT).await.unwrap_err();
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(gathered(Body::from("csrf=1"), BODY_TIMEOUT).await.unwrap(), "csrf=1");
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use super::Viewer;
 use super::door::Access;
 use super::sessions::SessionKey;
-use super::Viewer;
 
 /// A live stream's leave to go on; who comes again is looked at anew.
 pub(crate) struct Stay {

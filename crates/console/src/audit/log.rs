@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::read::{self, Cursor, Filter, Month, Page};
 use super::{Entry, masked};
+use crate::health::Check;
 
 /// Entries that wait for the disk: more are refused, and so is what they would tell of. All that wait share one sync.
 const WAITING: usize = 256;
@@ -153,6 +154,18 @@ impl Audit {
             return Err(AuditError::Refused("too many entries wait for the disk".to_owned()));
         }
         Ok(())
+    }
+
+    /// What readiness says of it. The gateway takes calls without it, so that it only degrades.
+    #[must_use]
+    pub fn check(&self) -> Check {
+        let degraded = self.failing.load(Ordering::Relaxed);
+        if degraded {
+            // Nobody may act for long: whether it goes again is found out by who looks.
+            drop(self.jobs.try_send(Job::Try(oneshot::channel().0)));
+        }
+        let detail = if degraded { "can't be written: actions are refused" } else { "is written" };
+        Check { name: "audit log", ok: true, degraded, detail: detail.to_owned() }
     }
 
     /// The newest entries before a place, the newest first.
@@ -418,6 +431,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("audit");
         let audit = open(&place);
+        assert!(!audit.check().degraded);
         // A file where the directory was: nobody can write there, whoever runs this test.
         fs::remove_dir(&place).unwrap();
         fs::write(&place, "").unwrap();
@@ -430,11 +444,13 @@ mod tests {
         });
         assert!(matches!(acted.await, Err(Failed::Audit(AuditError::Refused(_)))));
         assert!(matches!(audit.note_first(noted.clone()).await, Err(AuditError::Refused(_))));
+        assert!(audit.check().degraded && audit.check().ok);
         assert!(done.try_recv().is_err(), "it was done");
         fs::remove_file(&place).unwrap();
         fs::create_dir(&place).unwrap();
         let acted = audit.act::<_, Failed>(noted.clone(), async move { Ok((7, Some(noted))) });
         assert_eq!(acted.await, Ok(7));
+        assert!(!audit.check().degraded);
         assert_eq!(subjects(&audit, None, 10).await.0, ["b"]);
     }
 

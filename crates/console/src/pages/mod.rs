@@ -66,9 +66,7 @@ pub(crate) fn router(operators: Operators, samples: Samples, today: Today) -> Ro
         .merge(texts::routes())
         .merge(tail::routes())
         .merge(people::routes());
-    access::guarded(Permission::Read, pages)
-        .layer(axum::middleware::from_fn(guard::guard))
-        .with_state(console)
+    access::guarded(Permission::Read, pages).layer(axum::middleware::from_fn(guard::guard)).with_state(console)
 }
 
 /// The banner alone, for pages that have nothing else to tell live.
