@@ -152,7 +152,7 @@ impl Admin {
     #[must_use]
     pub fn operators(self: Arc<Self>, numbering: Numbering, door: Door) -> Operators {
         let Door { access, audit, handles } = door;
-        let handle = || Arc::clone(&self);
+        let (handle, noting) = (|| Arc::clone(&self), audit.clone());
         let (status, force, policy, metrics, ready) = (handle(), handle(), handle(), handle(), handle());
         let (reading, system, order_link, reload, log) = (handle(), handle(), handle(), handle(), handle());
         Operators {
@@ -168,7 +168,7 @@ impl Admin {
             reload: Arc::new(move || reload.reload()),
             log: Arc::new(move |wish| log.log(wish)),
             metrics: Arc::new(move || metrics.metrics()),
-            ready: Arc::new(move || ready.checks()),
+            ready: Arc::new(move || ready.checks().into_iter().chain([noting.check()]).collect()),
             clock: self.desk.clock,
             access,
             audit,

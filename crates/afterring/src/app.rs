@@ -200,6 +200,7 @@ impl Gateway {
         };
         let access = Access::open(plan.access, plan.clock)?;
         let audit_dir = dir.join("audit");
+        let told = audit_dir.join("users.json");
         let audit = Audit::open(audit_dir.clone(), evidence);
         let audit = audit.map_err(|source| StartError::Audit { dir: audit_dir, source })?;
         let key = dir.join("console.key");
@@ -265,7 +266,7 @@ impl Gateway {
                 tokio::spawn(due::prune(store.clone(), plan.clock)),
                 tokio::spawn(database.clone().run()),
                 tokio::spawn(running.log().clone().run(plan.clock)),
-                tokio::spawn(access.clone().follow(audit.clone())),
+                tokio::spawn(access.clone().follow(audit.clone(), told)),
                 tokio::spawn(audit.clone().upkeep(plan.clock)),
                 tokio::spawn(happening.run()),
             ],

@@ -25,7 +25,7 @@ pub(crate) mod words;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRef, State};
+use axum::extract::{FromRef, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -55,9 +55,6 @@ use crate::reading::Reading;
 use crate::samples::Samples;
 use crate::system::{LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
 use crate::today::Today;
-
-/// The largest body in bytes; every request here is a handful of short fields.
-const BODY_LIMIT: usize = 16 * 1024;
 
 /// What the binary hands in. Everything called here answers at once from what is known; only the store is waited for.
 #[derive(Clone)]
@@ -143,7 +140,6 @@ pub fn router(operators: Operators) -> Router {
         .merge(access::guarded(Permission::Read, description))
         .merge(routes)
         .merge(access::router())
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .method_not_allowed_fallback(async || Refusal::Method)
         .with_state(Api { operators, samples, today })
         .merge(pages)

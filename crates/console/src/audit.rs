@@ -6,7 +6,7 @@ mod read;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use log::{Audit, AuditError};
+pub use log::{Audit, AuditError, Tried};
 pub use read::{Cursor, Filter, Page};
 
 use crate::Viewer;

@@ -7,14 +7,18 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use console::access::{AccessSettings, Local, Network, Proxy, User, Users, hash_password};
-use console::{Access, Permission, Role, Scope, router};
-use model::{Secret, ShortNumber, Timestamp};
+use console::{Access, Audit, Permission, Role, Scope, router};
+use model::{Clock, Secret, ShortNumber, Timestamp};
 use routing::text::Texts;
 use routing::{Policy, Service};
 use store::{Embedded, EmbeddedSettings, HandOver};
-use support::{Answer, ask, get, post_form, serve};
+use support::{Answer, ask, get, open, post_form, read_until, serve};
+use tokio::io::AsyncReadExt as _;
 
 const PASSWORD: &str = "correct horse";
 
@@ -115,6 +119,10 @@ struct Gateway {
 
 /// Users of every role and tokens of every scope, all with one password.
 async fn gateway(change: impl FnOnce(&mut AccessSettings)) -> Gateway {
+    gateway_by(noon, change).await
+}
+
+async fn gateway_by(clock: Clock, change: impl FnOnce(&mut AccessSettings)) -> Gateway {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
     let password = hash_password(PASSWORD).unwrap();
@@ -131,11 +139,15 @@ async fn gateway(change: impl FnOnce(&mut AccessSettings)) -> Gateway {
         ..AccessSettings::none(Local::Loopback)
     };
     change(&mut settings);
-    let access = Access::open(settings, noon).unwrap();
-    let retention = std::time::Duration::from_secs(90 * 24 * 3600);
+    let access = Access::open(settings, clock).unwrap();
+    let retention = Duration::from_secs(90 * 24 * 3600);
     let store = Embedded::open(EmbeddedSettings::new(dir.path().join("store"), retention), noon()).unwrap();
     let mut operators = support::operators(HandOver::alone(store), policy(), noon);
     operators.access = access.clone();
+    operators.audit = Audit::open(dir.path().join("audit"), retention).unwrap();
+    operators.clock = clock;
+    let audit = operators.audit.clone();
+    operators.ready = Arc::new(move || vec![audit.check()]);
     let address = serve(router(operators)).await;
     Gateway { address, dir, access, tokens }
 }
@@ -358,19 +370,92 @@ async fn whoever_signs_out_or_is_removed_is_out_and_a_broken_file_changes_nothin
     let path = gateway.dir.path().join("users.json");
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    assert!(gateway.access.refresh().is_empty());
+    gateway.access.refresh();
     assert_eq!(ask(gateway.address, "GET", "/flow", &care, "").await.status, 200);
     std::fs::remove_file(&path).unwrap();
-    assert!(gateway.access.refresh().is_empty());
+    gateway.access.refresh();
     assert_eq!(ask(gateway.address, "GET", "/flow", &care, "").await.status, 200);
     let mut users: Users = serde_json::from_str(&whole).unwrap();
     users.users.retain(|user| user.role != Role::Care);
     users.tokens.retain(|token| token.scope != Scope::Read);
     users.write(&path).unwrap();
-    assert_eq!(gateway.access.refresh(), ["user care removed", "token read removed"]);
+    gateway.access.refresh();
     assert_eq!(ask(gateway.address, "GET", "/flow", &care, "").await.status, 303);
     let gone = authorized(&gateway.tokens["read"]);
     assert_eq!(ask(gateway.address, "GET", "/v1/status", &gone, "").await.status, 401);
+}
+
+/// Minutes after noon, by the clock of one test.
+static MINUTES: AtomicI64 = AtomicI64::new(0);
+
+fn later() -> Timestamp {
+    Timestamp::from_millis(noon().as_millis() + MINUTES.load(Ordering::Relaxed) * 60_000)
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_with_nobody_before_it_ends_with_its_sign_in() {
+    let gateway = gateway_by(later, |_| {}).await;
+    let cookie = sign_in(&gateway, "viewer").await;
+    let stream = format!("{cookie}accept: text/html, text/event-stream\r\n");
+    let mut page = open(gateway.address, "GET", "/live", &stream, "").await;
+    read_until(&mut page, "text/event-stream").await;
+    let mut tail = open(gateway.address, "GET", "/v1/tail", &stream, "").await;
+    read_until(&mut tail, "text/event-stream").await;
+    MINUTES.store(29, Ordering::Relaxed);
+    let mut again = open(gateway.address, "GET", "/live", &stream, "").await;
+    read_until(&mut again, "text/event-stream").await;
+    MINUTES.store(30, Ordering::Relaxed);
+    for stream in [&mut page, &mut tail, &mut again] {
+        // Until it is closed, which a stream whose sign-in lasts is not.
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+    assert_eq!(ask(gateway.address, "GET", "/live", &stream, "").await.status, 401);
+    let cookie = sign_in(&gateway, "viewer").await;
+    MINUTES.store(59, Ordering::Relaxed);
+    assert_eq!(ask(gateway.address, "GET", "/flow", &cookie, "").await.status, 200);
+    MINUTES.store(88, Ordering::Relaxed);
+    assert_eq!(ask(gateway.address, "GET", "/flow", &cookie, "").await.status, 200, "what a person does keeps it");
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nobody_from_reading_and_lets_nothing_be_done() {
+    let gateway = gateway(|_| {}).await;
+    let place = gateway.dir.path().join("audit");
+    // A file where the directory was: nobody can write there, whoever runs this test.
+    std::fs::remove_dir(&place).unwrap();
+    std::fs::write(&place, "").unwrap();
+    let wrong = post_form(gateway.address, "/login", "", "name=admin&password=wrong+horse").await;
+    assert_eq!(wrong.status, 401);
+    let cookie = sign_in(&gateway, "admin").await;
+    let page = ask(gateway.address, "GET", "/flow", &cookie, "").await;
+    assert_eq!(page.status, 200);
+    let (_, rest) = page.body.split_once("name=\"csrf\" value=\"").unwrap();
+    let headers = format!("{cookie}x-csrf-token: {}\r\n", rest.split('"').next().unwrap());
+    let unmasked = post_form(gateway.address, "/unmask", &headers, "reason=a+test").await;
+    assert_eq!((unmasked.status, unmasked.header("retry-after")), (503, Some("5")));
+    assert!(unmasked.body.starts_with("nothing was done"), "{}", unmasked.body);
+    assert_eq!(ask(gateway.address, "GET", "/v1/lists/consent", &headers, "").await.status, 403, "numbers are hidden");
+    let token = authorized("everything");
+    let path = "/v1/lists/consent/8613800000001";
+    assert_eq!(ask(gateway.address, "PUT", path, &token, "").await.status, 503);
+    let ready = get(gateway.address, "/readyz").await;
+    assert_eq!((ready.status, ready.body.contains("audit log: can't be written")), (200, true), "{}", ready.body);
+    assert_eq!(post_form(gateway.address, "/logout", &headers, "").await.status, 303);
+    std::fs::remove_file(&place).unwrap();
+    std::fs::create_dir(&place).unwrap();
+    let listed = ask(gateway.address, "GET", "/v1/lists/consent", &token, "").await;
+    assert_eq!(listed.json()["entries"].as_array().unwrap().len(), 0);
+    assert_eq!(ask(gateway.address, "PUT", path, &token, "").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_body_that_is_refused_ends_its_connection() {
+    let gateway = gateway(|_| {}).await;
+    let body = "x".repeat(20_000);
+    for (path, headers) in [("/login", String::new()), ("/v1/reload", authorized("everything"))] {
+        let answer = ask(gateway.address, "POST", path, &headers, &body).await;
+        assert_eq!((answer.status, answer.header("connection")), (413, Some("close")), "{path}");
+    }
 }
 
 #[tokio::test]

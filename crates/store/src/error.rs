@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why the store did not do what was asked. Nothing of it was applied.
+use crate::postgres::Class;
+
+/// Why the store did not do what was asked. Nothing of it was applied, but where that is left open ([`StoreError::leaves_open`]).
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// No room on the disk: the peer is told to come back, and the store goes on by itself once there is room.
@@ -93,6 +95,35 @@ impl StoreError {
     #[must_use]
     pub const fn is_disk(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Io(_))
+    }
+
+    /// Whether what was asked may have been done all the same: an answer of the database that was lost, or a later step that failed here after the
+    /// database had done the first.
+    #[must_use]
+    pub const fn leaves_open(&self) -> bool {
+        match self {
+            // Nothing was begun.
+            Self::Away | Self::Undecided | Self::Alone | Self::NeedsDatabase | Self::Url(_) => false,
+            Self::Shared(fault) => match fault.class {
+                // The server said no.
+                Class::ReadOnly | Class::Full | Class::Connections | Class::Denied | Class::Schema | Class::Poison => {
+                    false
+                }
+                Class::Away | Class::Silent | Class::Busy | Class::Other => true,
+            },
+            Self::Full(_)
+            | Self::Io(_)
+            | Self::InUse(_)
+            | Self::Directory { .. }
+            | Self::Newer { .. }
+            | Self::Unreadable { .. }
+            | Self::Database(_)
+            | Self::HasHistory
+            | Self::Older { .. }
+            | Self::NotLoaded
+            | Self::Random(_)
+            | Self::Closed => true,
+        }
     }
 }
 

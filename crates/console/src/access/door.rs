@@ -18,7 +18,6 @@ use super::proxy::Proxy;
 use super::sessions::{self, Session, SessionKey, Sessions};
 use super::users::{Stamp, Token, User, Users, UsersError, check_name, stamp};
 use super::{Permission, Role, Scope, Viewer, Who, password};
-use crate::audit::{Action, Audit, Entry};
 
 /// Passwords that are compared at one time: each takes a core and 19 MiB for a while, and the gateway has other work.
 const COMPARED: usize = 2;
@@ -26,8 +25,6 @@ const COMPARED: usize = 2;
 const WAITING: usize = 16;
 /// How long numbers are shown to a person who gave a reason.
 pub(super) const UNMASKED: Duration = Duration::from_secs(15 * 60);
-/// How often the file of users is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Who needs to show nothing, where nothing is set that anybody could show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,29 +73,29 @@ pub enum AccessError {
     FirstAdmin(String),
 }
 
-struct Known {
-    users: Users,
-    stamp: Stamp,
-    complaint: Option<UsersError>,
+pub(super) struct Known {
+    pub(super) users: Users,
+    pub(super) stamp: Stamp,
+    pub(super) complaint: Option<UsersError>,
 }
 
-struct Inside {
-    settings: AccessSettings,
+pub(super) struct Inside {
+    pub(super) settings: AccessSettings,
     clock: Clock,
     admin_token: Option<[u8; 32]>,
     first_admin: Option<User>,
-    known: ArcSwap<Known>,
+    pub(super) known: ArcSwap<Known>,
     sessions: Mutex<Sessions>,
     limiter: Mutex<Limiter>,
     comparing: Semaphore,
     waiting: Semaphore,
     /// Counts whenever somebody may see less than before.
-    turn: AtomicU64,
+    pub(super) turn: AtomicU64,
 }
 
 /// Tells who asks. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Access(Arc<Inside>);
+pub struct Access(pub(super) Arc<Inside>);
 
 /// A user, as pages list them.
 pub(crate) struct KnownUser {
@@ -181,54 +178,6 @@ impl Access {
         }))
     }
 
-    /// Takes changes of the file while the gateway runs, and notes them; what can't be used changes nothing. Never returns.
-    pub async fn follow(self, audit: Audit) {
-        let mut tick = tokio::time::interval(LOOK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let access = self.clone();
-            let changes = tokio::task::spawn_blocking(move || access.refresh()).await.unwrap_or_default();
-            for change in changes {
-                let entry = Entry::gateway(self.now(), Action::AccessChanged).detail(change);
-                if let Err(error) = audit.note(entry).await {
-                    tracing::error!(%error, "a change of users is missing in the audit log");
-                }
-            }
-        }
-    }
-
-    /// Reads the file anew if it has changed, and says in words what changed in it. Blocks on the disk.
-    pub fn refresh(&self) -> Vec<String> {
-        let Some(path) = &self.0.settings.users else { return Vec::new() };
-        let (before, stamp) = (self.0.known.load_full(), stamp(path));
-        if stamp == before.stamp && before.complaint.is_none() {
-            return Vec::new();
-        }
-        // Whoever removes the file by mistake must not open the door, nor shut it: taking somebody away is a change of the file.
-        let read = match stamp {
-            None if before.stamp.is_some() || before.complaint.is_some() => Err(UsersError::gone(path)),
-            _ => Users::read(path),
-        };
-        match read {
-            Ok(users) => {
-                tracing::info!(users = users.users.len(), tokens = users.tokens.len(), "users and tokens read anew");
-                let changes = users.differences(&before.users);
-                self.0.known.store(Arc::new(Known { users, stamp, complaint: None }));
-                self.0.turn.fetch_add(1, Ordering::Relaxed);
-                changes
-            }
-            Err(error) if before.complaint.as_ref() != Some(&error) => {
-                tracing::error!(%error, "the file of users can't be used: users and tokens stay as they were");
-                let Known { users, stamp, .. } = &*before;
-                let known = Known { users: users.clone(), stamp: *stamp, complaint: Some(error) };
-                self.0.known.store(Arc::new(known));
-                Vec::new()
-            }
-            Err(_) => Vec::new(),
-        }
-    }
-
     /// Whether a call may be reported with this token, or with none; `needed`: the calls API asks for one in any case.
     #[must_use]
     pub fn admits_calls(&self, shown: Option<&[u8]>, needed: bool) -> bool {
@@ -281,8 +230,7 @@ impl Access {
 
     fn program(&self, shown: &[u8]) -> Option<Viewer> {
         let digest = Sha256::digest(shown);
-        let viewer =
-            |name: &str, may| Viewer { who: Who::Token(name.to_owned()), may, unmasked_until: None, csrf: None };
+        let viewer = |name: &str, may| Viewer { who: Who::Token(name.to_owned()), may, ..Viewer::nobody() };
         if self.0.admin_token.is_some_and(|token| bool::from(token.ct_eq(digest.as_slice()))) {
             return Some(viewer("admin.token", ALL.to_vec()));
         }
@@ -293,7 +241,9 @@ impl Access {
 
     fn person(&self, headers: &HeaderMap, now: Timestamp) -> Option<Viewer> {
         let key = sessions::key(self.cookie(headers)?);
-        let session = self.sessions().find(&key, now)?;
+        // A page's live stream goes on where nobody sits: only what a person does keeps a session.
+        let session =
+            if is_stream(headers) { self.sessions().look(&key, now) } else { self.sessions().find(&key, now) }?;
         // The user may have another role by now, another password, or be gone.
         let user = self.user(&session.user).filter(|user| sessions::key(&user.password) == session.proof);
         let Some(user) = user else {
@@ -301,12 +251,13 @@ impl Access {
             return None;
         };
         let Session { csrf, unmasked_until, .. } = session;
-        Some(Viewer { who: Who::User(user.name), may: permitted(user.role), unmasked_until, csrf: Some(csrf) })
+        let (who, may) = (Who::User(user.name), permitted(user.role));
+        Some(Viewer { who, may, unmasked_until, csrf: Some(csrf), session: Some(key) })
     }
 
     /// Somebody who needs no sign-in here; no randomness, no form.
     fn standing(&self, who: Who, may: Vec<Permission>, now: Timestamp) -> Shown {
-        let mut viewer = Viewer { who, may, unmasked_until: None, csrf: None };
+        let mut viewer = Viewer { who, may, ..Viewer::nobody() };
         let Some(session) = self.sessions().standing(&viewer.name(), now) else { return Shown::Nothing };
         (viewer.csrf, viewer.unmasked_until) = (Some(session.csrf), session.unmasked_until);
         Shown::Viewer(viewer)
@@ -387,11 +338,6 @@ impl Access {
         }
     }
 
-    /// Changes whenever somebody may see less than before: streams end then, and who comes again is looked at anew.
-    pub(crate) fn turn(&self) -> u64 {
-        self.0.turn.load(Ordering::Relaxed)
-    }
-
     fn key_of(&self, viewer: &Viewer, headers: &HeaderMap) -> Option<SessionKey> {
         match &viewer.who {
             Who::User(_) => self.cookie(headers).map(sessions::key),
@@ -421,7 +367,7 @@ impl Access {
     }
 
     // What is behind these locks is whole between any two statements: a panic elsewhere leaves nothing half done.
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+    pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -434,6 +380,12 @@ const ALL: [Permission; 5] = Permission::ALL;
 
 fn permitted(role: Role) -> Vec<Permission> {
     ALL.into_iter().filter(|asked| role.may(*asked)).collect()
+}
+
+/// Whether a live stream is asked for, which pages do by themselves.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    let kinds = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok());
+    kinds.is_some_and(|kinds| kinds.contains("text/event-stream"))
 }
 
 /// The token of `Authorization: Bearer <token>`; the scheme's case doesn't matter (RFC 9110 §11.1).

@@ -1,21 +1,25 @@
 //! What stands before every route: who asks, whether another site makes them ask, and whether they may.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::door::{Access, Shown};
+use super::door::{Access, Shown, is_stream};
 use super::{Permission, Viewer, Who};
 
-/// The largest form that is looked into for its token.
-const FORM_LIMIT: usize = 64 * 1024;
+/// The largest body in bytes: a number and a reason, percent-encoded, or a registration.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a query value can't hold as it is.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'&').add(b'+').add(b'<').add(b'>').add(b'%');
@@ -41,17 +45,24 @@ pub(crate) async fn recognise(State(access): State<Access>, request: Request, ne
         Shown::Nothing => return nobody(&parts, "show who you are: a token (Authorization: Bearer …), or sign in"),
         Shown::WrongToken => return nobody(&parts, "this token is not known"),
     };
-    let by_itself = viewer.as_ref().is_some_and(|viewer| matches!(viewer.who, Who::Token(_)));
-    if !parts.method.is_safe() && !by_itself {
-        if foreign {
-            return forbidden(&parts, "a page of another site may not do that");
+    if !parts.method.is_safe() {
+        let by_itself = viewer.as_ref().is_some_and(|viewer| matches!(viewer.who, Who::Token(_)));
+        if foreign && !by_itself {
+            return refused(&parts, StatusCode::FORBIDDEN, "a page of another site may not do that");
         }
-        if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_form_token(viewer, &parts)) {
-            body = match with_form_token(viewer, &parts, body).await {
-                Ok(body) => body,
-                Err(why) => return forbidden(&parts, why),
-            };
+        let bytes = match gathered(body, BODY_TIMEOUT).await {
+            Ok(bytes) => bytes,
+            // The rest of the body is of no use to anybody, and the connection with it.
+            Err((status, why)) => {
+                return ([(header::CONNECTION, "close")], refused(&parts, status, &why)).into_response();
+            }
+        };
+        if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_form_token(viewer, &parts))
+            && let Err(why) = check_form_token(viewer, &parts, &bytes)
+        {
+            return refused(&parts, StatusCode::FORBIDDEN, why);
         }
+        body = Body::from(bytes);
     }
     if let Some(viewer) = &viewer {
         parts.extensions.insert(viewer.clone());
@@ -72,10 +83,11 @@ pub(crate) async fn guard(State(permission): State<Permission>, request: Request
         return nobody(&parts, "show who you are: a token (Authorization: Bearer …), or sign in");
     };
     if !viewer.may(permission) {
-        return forbidden(&parts, permission.lacking());
+        return refused(&parts, StatusCode::FORBIDDEN, permission.lacking());
     }
     if permission == Permission::SeeNumbers && !viewer.reads_numbers(*at) {
-        return forbidden(&parts, "numbers are hidden: say why you need them first (POST /unmask)");
+        let why = "numbers are hidden: say why you need them first (POST /unmask)";
+        return refused(&parts, StatusCode::FORBIDDEN, why);
     }
     next.run(Request::from_parts(parts, body)).await
 }
@@ -129,32 +141,41 @@ fn needs_form_token(viewer: &Viewer, parts: &Parts) -> bool {
     }
 }
 
-/// The body again, once the header `x-csrf-token` or the field `csrf` of the form is right.
-async fn with_form_token(viewer: &Viewer, parts: &Parts, body: Body) -> Result<Body, &'static str> {
+/// The whole body, once it is there: what everything behind this reads has a bound in size and time. Else the status to refuse with, and why.
+async fn gathered(body: Body, within: Duration) -> Result<Bytes, (StatusCode, String)> {
+    let mut request = Request::new(body);
+    DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
+    match tokio::time::timeout(within, Bytes::from_request(request, &())).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err((rejection.status(), format!("the body has more than {BODY_LIMIT} bytes")))
+        }
+        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "the body could not be read".to_owned())),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive".to_owned())),
+    }
+}
+
+/// Whether the header `x-csrf-token` or the field `csrf` of the form is right.
+fn check_form_token(viewer: &Viewer, parts: &Parts, body: &[u8]) -> Result<(), &'static str> {
     const WRONG: &str = "the form is too old, or none of ours: load the page again";
     let right = |given: &[u8]| viewer.csrf.as_ref().is_some_and(|token| token.as_bytes() == given);
     if let Some(given) = parts.headers.get("x-csrf-token") {
-        return if right(given.as_bytes()) { Ok(body) } else { Err(WRONG) };
+        return if right(given.as_bytes()) { Ok(()) } else { Err(WRONG) };
     }
     let kind = parts.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if !kind.starts_with(b"application/x-www-form-urlencoded") {
         return Err("the header x-csrf-token is missing");
     }
-    let bytes = axum::body::to_bytes(body, FORM_LIMIT).await.map_err(|_| "the form is too large, or was cut off")?;
-    let mut fields = bytes.split(|byte| *byte == b'&');
+    let mut fields = body.split(|byte| *byte == b'&');
     let given = fields.find_map(|field| field.strip_prefix(b"csrf="));
-    if given.is_some_and(right) { Ok(Body::from(bytes)) } else { Err(WRONG) }
+    if given.is_some_and(right) { Ok(()) } else { Err(WRONG) }
 }
 
 /// Nobody is known: programs are told to show a token, people are led to where they sign in.
 fn nobody(parts: &Parts, why: &str) -> Response {
     let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
     let by_form = parts.uri.query().is_some_and(|query| query.contains("format="));
-    let stream = parts
-        .headers
-        .get(header::ACCEPT)
-        .is_some_and(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/event-stream")));
-    if is_api(&parts.uri) || by_form || stream {
+    if is_api(&parts.uri) || by_form || is_stream(&parts.headers) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, r#"Bearer realm="afterring""#)], told(why))
             .into_response();
     }
@@ -167,13 +188,30 @@ fn nobody(parts: &Parts, why: &str) -> Response {
     Redirect::to(&login).into_response()
 }
 
-fn forbidden(parts: &Parts, why: &str) -> Response {
+fn refused(parts: &Parts, status: StatusCode, why: &str) -> Response {
     if is_api(&parts.uri) {
-        return (StatusCode::FORBIDDEN, told(why)).into_response();
+        return (status, told(why)).into_response();
     }
-    (StatusCode::FORBIDDEN, format!("{why}\n")).into_response()
+    (status, format!("{why}\n")).into_response()
 }
 
 fn told(why: &str) -> axum::Json<serde_json::Value> {
     axum::Json(serde_json::json!({ "error": why }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_waited_for_no_longer_and_one_too_large_is_not_read() {
+        let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, Infallible>>());
+        let (status, _) = gathered(never, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        let (status, _) = gathered(Body::from(vec![0; BODY_LIMIT + 1]), BODY_TIMEOUT).await.unwrap_err();
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(gathered(Body::from("csrf=1"), BODY_TIMEOUT).await.unwrap(), "csrf=1");
+    }
 }

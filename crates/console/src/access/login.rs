@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::door::SignInError;
 use super::{Permission, Viewer, guarded, password};
 use crate::api::{Api, Operators};
-use crate::audit::{Action, AuditError, Entry};
+use crate::audit::{Action, Entry, masked};
 use crate::{PageLanguage, reason};
 
 /// Nothing inline, nothing framed, nothing from elsewhere.
@@ -109,10 +109,8 @@ async fn sign_in(
         Err(SignInError::Wrong) => Some(Entry::by("nobody".to_owned(), at, Action::SignInFailed).about(who)),
         Err(SignInError::TooOften(_) | SignInError::Busy) => None,
     };
-    if let Some(entry) = entry
-        && let Err(error) = operators.audit.note(entry.detail(format!("from {}", address.to_canonical()))).await
-    {
-        return undone(&error);
+    if let Some(entry) = entry {
+        note(&operators, entry.detail(format!("from {}", address.to_canonical()))).await;
     }
     match signed_in {
         Ok(cookie) => (set_cookie(&operators, Some(&cookie)), Redirect::to(next)).into_response(),
@@ -134,9 +132,7 @@ async fn sign_in(
 
 async fn sign_out(State(operators): State<Operators>, viewer: Viewer, headers: HeaderMap) -> Response {
     operators.access.sign_out(&headers);
-    if let Err(error) = operators.audit.note(Entry::of(&viewer, (operators.clock)(), Action::SignedOut)).await {
-        return unwritten(&error);
-    }
+    note(&operators, Entry::of(&viewer, (operators.clock)(), Action::SignedOut)).await;
     (set_cookie(&operators, None), Redirect::to("/login")).into_response()
 }
 
@@ -162,9 +158,8 @@ async fn unmask(
     let at = (operators.clock)();
     let until = at + super::door::UNMASKED;
     let entry = Entry::of(&viewer, at, Action::NumbersShown).because(Some(reason)).until(until);
-    // Noted before they are shown: what was seen can't be unseen.
-    if let Err(error) = operators.audit.note(entry).await {
-        return undone(&error);
+    if let Err(error) = operators.audit.note_first(entry).await {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], format!("{error}\n")).into_response();
     }
     operators.access.unmask(&viewer, &headers, Some(until));
     Redirect::to(within(next.as_deref())).into_response()
@@ -190,16 +185,13 @@ fn set_cookie(operators: &Operators, value: Option<&str>) -> [(header::HeaderNam
     [(header::SET_COOKIE, operators.access.set_cookie(value))]
 }
 
-/// It was not done, for it can't be noted.
-fn undone(error: &AuditError) -> Response {
-    let why = match error {
-        AuditError::Refused(why) | AuditError::Unwritten(why) | AuditError::Unread(why) => why,
-    };
-    unwritten(&AuditError::Refused(why.clone()))
-}
-
-fn unwritten(error: &AuditError) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], format!("{error}\n")).into_response()
+/// Notes who came and went. Where that can't be noted the log says it, and nobody is kept out: what is wrong is to be seen on the pages.
+async fn note(operators: &Operators, entry: Entry) {
+    let (who, subject, detail) = (masked(&entry.who), entry.subject.as_deref().map(masked), entry.detail.clone());
+    let action = entry.action.as_str();
+    if let Err(error) = operators.audit.note(entry).await {
+        tracing::warn!(%error, who, action, subject, detail, "who came and went is missing in the audit log");
+    }
 }
 
 /// A place on this console; anything else is its first page.

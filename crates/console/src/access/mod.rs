@@ -1,12 +1,14 @@
 //! Who may see and do what: roles of people, scopes of programs, and what each permits.
 
 mod door;
+mod following;
 mod guard;
 mod limiter;
 mod login;
 mod password;
 mod proxy;
 mod sessions;
+mod stay;
 mod users;
 
 use model::Timestamp;
@@ -153,13 +155,15 @@ pub struct Viewer {
     pub unmasked_until: Option<Timestamp>,
     /// What forms must carry (field `csrf`); `None` where the request has no session.
     pub csrf: Option<String>,
+    /// The sign-in that this is part of.
+    session: Option<sessions::SessionKey>,
 }
 
 impl Viewer {
     /// Who may nothing.
     #[must_use]
     pub const fn nobody() -> Self {
-        Self { who: Who::Local, may: Vec::new(), unmasked_until: None, csrf: None }
+        Self { who: Who::Local, may: Vec::new(), unmasked_until: None, csrf: None, session: None }
     }
 
     /// Whether a person signed in here, and can sign out.

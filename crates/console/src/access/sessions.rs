@@ -14,6 +14,8 @@ pub(super) const LONGEST: Duration = Duration::from_secs(8 * 3600);
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Sessions at one time; the one that was idle for longest goes for a new one.
 const MOST: usize = 1_000;
+/// Sessions of one user: whoever signs in again and again pushes out nobody but themselves.
+const MOST_OF_USER: usize = 10;
 
 /// One person at one browser.
 #[derive(Clone, Debug)]
@@ -49,6 +51,10 @@ impl Sessions {
     /// Begins a session and gives what the cookie holds; `None` where the system has no randomness.
     pub(super) fn begin(&mut self, user: &str, proof: [u8; 32], now: Timestamp) -> Option<String> {
         let (cookie, csrf) = (random()?, random()?);
+        let own = self.0.values().filter(|session| session.user == user).count();
+        if own >= MOST_OF_USER {
+            self.drop_idle(|session| session.user == user);
+        }
         let user = user.to_owned();
         self.put(key(&cookie), Session { user, proof, csrf, unmasked_until: None, since: now, seen: now });
         Some(cookie)
@@ -69,14 +75,22 @@ impl Sessions {
         Some(session)
     }
 
-    /// The session of a cookie, if it lasts; it has been used now.
+    /// The session of a cookie, if it lasts; somebody has used it now.
     pub(super) fn find(&mut self, key: &SessionKey, now: Timestamp) -> Option<Session> {
-        let session = self.0.get_mut(key)?;
+        let found = self.look(key, now)?;
+        if let Some(session) = self.0.get_mut(key) {
+            session.seen = now;
+        }
+        Some(found)
+    }
+
+    /// The session of a cookie, if it lasts; nobody has used it.
+    pub(super) fn look(&mut self, key: &SessionKey, now: Timestamp) -> Option<Session> {
+        let session = self.0.get(key)?;
         if now.since(session.since) >= LONGEST || now.since(session.seen) >= IDLE {
             self.0.remove(key);
             return None;
         }
-        session.seen = now;
         Some(session.clone())
     }
 
@@ -92,12 +106,18 @@ impl Sessions {
     }
 
     fn put(&mut self, key: SessionKey, session: Session) {
-        if self.0.len() >= MOST
-            && let Some(idle) = self.0.iter().min_by_key(|(_, session)| session.seen).map(|(key, _)| *key)
-        {
-            self.0.remove(&idle);
+        if self.0.len() >= MOST {
+            self.drop_idle(|_| true);
         }
         self.0.insert(key, session);
+    }
+
+    /// Ends the one of these that was idle for longest.
+    fn drop_idle(&mut self, of: impl Fn(&Session) -> bool) {
+        let idle = self.0.iter().filter(|(_, session)| of(session)).min_by_key(|(_, session)| session.seen);
+        if let Some(key) = idle.map(|(key, _)| *key) {
+            self.0.remove(&key);
+        }
     }
 }
 
@@ -123,9 +143,39 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_is_only_looked_at_ends_like_one_that_nobody_uses() {
+        let mut sessions = Sessions::default();
+        let cookie = sessions.begin("anna", [1; 32], at(0)).unwrap();
+        assert!((1..30).all(|minute| sessions.look(&key(&cookie), at(minute)).is_some()));
+        assert!(sessions.look(&key(&cookie), at(30)).is_none());
+        assert!(sessions.0.is_empty());
+    }
+
+    #[test]
+    fn the_eleventh_session_of_a_user_ends_their_own_that_was_idle_for_longest_and_nobody_elses() {
+        let mut sessions = Sessions::default();
+        let bert = sessions.begin("bert", [2; 32], at(0)).unwrap();
+        let cookies: Vec<_> = (0..10).map(|n| sessions.begin("anna", [1; 32], at(n)).unwrap()).collect();
+        assert!(sessions.find(&key(&cookies[0]), at(10)).is_some());
+        drop(sessions.begin("anna", [1; 32], at(11)));
+        let lasting = |sessions: &mut Sessions, cookie: &String| sessions.look(&key(cookie), at(11)).is_some();
+        let left: Vec<bool> = cookies.iter().map(|cookie| lasting(&mut sessions, cookie)).collect();
+        let mut expected = vec![true; 10];
+        expected[1] = false;
+        assert_eq!(left, expected);
+        assert!(lasting(&mut sessions, &bert));
+        for _ in 0..1_000 {
+            drop(sessions.begin("anna", [1; 32], at(12)));
+        }
+        assert_eq!(sessions.0.len(), 11);
+        assert!(lasting(&mut sessions, &bert));
+    }
+
+    #[test]
     fn the_session_idle_for_longest_goes_for_the_thousand_and_first() {
         let mut sessions = Sessions::default();
-        let cookies: Vec<_> = (0..1_000).map(|n| sessions.begin("anna", [1; 32], at(n / 100)).unwrap()).collect();
+        let begun = (0..1_000).map(|n| sessions.begin(&format!("user{}", n % 100), [1; 32], at(n / 100)).unwrap());
+        let cookies: Vec<_> = begun.collect();
         assert!(sessions.find(&key(&cookies[0]), at(10)).is_some());
         drop(sessions.begin("bert", [1; 32], at(10)));
         assert_eq!(sessions.0.len(), 1_000);

@@ -149,19 +149,27 @@ impl Users {
         Ok(())
     }
 
+    /// The same with a digest in place of each secret: what is otherwise is still seen, and nobody can sign in with it.
+    pub(super) fn without_secrets(&self) -> Self {
+        let digest = |kept: &str| to_hex(&Sha256::digest(kept.as_bytes()));
+        let user = |user: &User| User { password: digest(&user.password), ..user.clone() };
+        let token = |token: &Token| Token { sha256: digest(&token.sha256), ..token.clone() };
+        Self { users: self.users.iter().map(user).collect(), tokens: self.tokens.iter().map(token).collect() }
+    }
+
     /// What is otherwise than before, in words.
     pub(super) fn differences(&self, before: &Self) -> Vec<String> {
         let mut said = Vec::new();
         for user in &self.users {
-            match before.user(&user.name) {
-                None => said.push(format!("user {} added as {}", user.name, user.role.as_str())),
-                Some(was) if was.role != user.role => {
-                    said.push(format!("user {} is {}, was {}", user.name, user.role.as_str(), was.role.as_str()));
-                }
-                Some(was) if was.password != user.password => {
-                    said.push(format!("user {} has another password", user.name));
-                }
-                Some(_) => {}
+            let Some(was) = before.user(&user.name) else {
+                said.push(format!("user {} added as {}", user.name, user.role.as_str()));
+                continue;
+            };
+            if was.role != user.role {
+                said.push(format!("user {} is {}, was {}", user.name, user.role.as_str(), was.role.as_str()));
+            }
+            if was.password != user.password {
+                said.push(format!("user {} has another password", user.name));
             }
         }
         let gone = before.users.iter().filter(|user| self.user(&user.name).is_none());

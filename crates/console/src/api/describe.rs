@@ -54,7 +54,7 @@ struct Common {
 }
 
 /// What may be answered to many calls alike.
-const COMMON: [Common; 6] = [
+const COMMON: [Common; 7] = [
     Common {
         status: "400",
         name: "Unread",
@@ -85,6 +85,13 @@ const COMMON: [Common; 6] = [
             let mut parameters = call.parameters.iter().flatten();
             parameters.any(|parameter| matches!(parameter, RefOr::T(named) if is_in_path(named)))
         },
+    },
+    Common {
+        status: "408",
+        name: "TooSlow",
+        says: "The body took longer than half a minute to arrive.",
+        header: None,
+        of: |call| call.request_body.is_some(),
     },
     Common {
         status: "413",

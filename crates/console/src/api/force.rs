@@ -103,12 +103,13 @@ pub(super) async fn force(
     let at = (operators.clock)();
     let until = at + lasting;
     let audit = operators.audit.clone();
+    let entry = Entry::of(&viewer, at, Action::DatabaseForced).because(Some(reason.clone())).until(until);
+    let tried = entry.clone();
     let forcing = async move {
         (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
-        let entry = Entry::of(&viewer, at, Action::DatabaseForced).because(Some(reason.clone())).until(until);
         Ok((Json(InForce { state: Forced::Abnormal, until, reason }), Some(entry)))
     };
-    audit.act(forcing).await
+    audit.act(tried, forcing).await
 }
 
 /// Leaves the state to the probe again.
@@ -128,11 +129,11 @@ pub(super) async fn lift(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let audit = operators.audit.clone();
-    let reason = reason::of_header(&headers);
+    let entry = Entry::of(&viewer, (operators.clock)(), Action::DatabaseLifted).because(reason::of_header(&headers));
+    let tried = entry.clone();
     let lifting = async move {
         (operators.force)(ForceRequest::Lift)?;
-        let entry = Entry::of(&viewer, (operators.clock)(), Action::DatabaseLifted).because(reason);
         Ok((StatusCode::NO_CONTENT, Some(entry)))
     };
-    audit.act(lifting).await
+    audit.act(tried, lifting).await
 }

@@ -160,11 +160,11 @@ async fn order(
     };
     let entry = Entry::of(viewer, (operators.clock)(), Action::LinkOrdered).about(link.clone());
     let entry = Entry { until, ..entry.because(Some(reason.clone())).detail(what) };
-    let audit = operators.audit.clone();
+    let (audit, tried) = (operators.audit.clone(), entry.clone());
     let ordering = async move {
         (operators.order_link)(system::LinkOrder { link: one, what: wish })?;
         tracing::info!(link, what, until = until.map(tracing::field::display), "a link was ordered");
         Ok((Json(Taken { link, what, until, reason }), Some(entry)))
     };
-    audit.act(ordering).await
+    audit.act(tried, ordering).await
 }

@@ -127,14 +127,15 @@ pub(super) async fn put(
 ) -> Result<StatusCode, Refusal> {
     let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
     let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let at = (operators.clock)();
+    let noted = Entry::of(&viewer, at, Action::Listed).about_number(number).detail(list.as_str()).because(reason);
+    let tried = noted.clone();
     let listing = async move {
-        let at = (operators.clock)();
         let entry = ListEntry { number, list, source: "api".to_owned(), at };
         let is_new = operators.store.put_listed(vec![entry]).await? > 0;
-        let noted = Entry::of(&viewer, at, Action::Listed).about_number(number).detail(list.as_str()).because(reason);
         Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, is_new.then_some(noted)))
     };
-    audit.act(listing).await
+    audit.act(tried, listing).await
 }
 
 /// Takes a number off a list.
@@ -153,14 +154,16 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Refusal> {
     let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
     let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let noted = Entry::of(&viewer, (operators.clock)(), Action::Unlisted).about_number(number);
+    let noted = noted.detail(list.as_str()).because(reason);
+    let tried = noted.clone();
     let taking_off = async move {
         if !operators.store.delete_listed(list, number).await? {
             return Err(Refusal::NotListed);
         }
-        let noted = Entry::of(&viewer, (operators.clock)(), Action::Unlisted).about_number(number);
-        Ok((StatusCode::NO_CONTENT, Some(noted.detail(list.as_str()).because(reason))))
+        Ok((StatusCode::NO_CONTENT, Some(noted)))
     };
-    audit.act(taking_off).await
+    audit.act(tried, taking_off).await
 }
 
 /// One campaign in one range.

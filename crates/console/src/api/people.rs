@@ -80,16 +80,13 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Json<Person>, Refusal> {
     let number = number(&operators.numbering, &text)?;
-    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
-    let exporting = async move {
-        let person = operators.store.person(number).await?;
-        if person.is_nobody() {
-            return Err(Refusal::NothingKnown);
-        }
-        let entry = Entry::of(&viewer, (operators.clock)(), Action::PersonExported).about_number(number);
-        Ok((Json(person), Some(entry.because(reason))))
-    };
-    audit.act(exporting).await
+    let person = operators.store.person(number).await?;
+    if person.is_nobody() {
+        return Err(Refusal::NothingKnown);
+    }
+    let entry = Entry::of(&viewer, (operators.clock)(), Action::PersonExported).about_number(number);
+    operators.audit.note_first(entry.because(reason::of_header(&headers))).await?;
+    Ok(Json(person))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -118,11 +115,12 @@ pub(super) async fn delete(
     let why_not = Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line: ?reason=…" };
     let reason = reason::read(&why.reason).ok_or(why_not)?;
     let audit = operators.audit.clone();
+    let at = (operators.clock)();
+    let entry = Entry::of(&viewer, at, Action::Erased).about_number(number).because(Some(reason.clone()));
+    let tried = entry.clone();
     let erasing = async move {
-        let at = (operators.clock)();
         let erased = operators.store.erase(number, &reason, at).await?;
-        let entry = Entry::of(&viewer, at, Action::Erased).about_number(number).because(Some(reason));
         Ok((Json(erased), Some(entry)))
     };
-    audit.act(erasing).await
+    audit.act(tried, erasing).await
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use store::StoreError;
 
 use super::force::ForceError;
-use crate::audit::AuditError;
+use crate::audit::{AuditError, Tried};
 use crate::system::OrderError;
 
 /// A fault of the caller, or of the gateway.
@@ -20,8 +20,6 @@ pub(crate) enum Refusal {
     Number(NumberError),
     #[error("{0}")]
     Body(serde_json::Error),
-    #[error("the body has more than {} bytes", super::BODY_LIMIT)]
-    TooLarge,
     /// A path or a query; the words say what is wrong.
     #[error("{0}")]
     Asked(String),
@@ -65,6 +63,12 @@ pub(crate) enum Refusal {
     Store(#[from] StoreError),
 }
 
+impl Tried for Refusal {
+    fn leaves_open(&self) -> bool {
+        matches!(self, Self::Store(error) if error.leaves_open())
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
@@ -77,7 +81,6 @@ impl IntoResponse for Refusal {
             | Self::Texts(_)
             | Self::Order(OrderError::Filter(_)) => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Nowhere
             | Self::NotRegistered
             | Self::NotListed
@@ -116,10 +119,7 @@ pub(super) fn number(numbering: &Numbering, text: &str) -> Result<Msisdn, Refusa
 
 /// A JSON body; none at all, or null, is an empty object.
 pub(super) fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
-    let bytes = bytes.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-        _ => Refusal::Unread,
-    })?;
+    let bytes = bytes.map_err(|_| Refusal::Unread)?;
     // Else an array would be taken for the fields in their order.
     if !matches!(bytes.trim_ascii_start().first(), None | Some(b'{' | b'n')) {
         return Err(Refusal::NoObject);

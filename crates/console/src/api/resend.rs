@@ -142,12 +142,12 @@ pub(super) async fn resend(
     let why = order::why(&why)?;
     let entry = Entry::of(&viewer, (operators.clock)(), Action::SentAgain).about_number(number).because(Some(why));
     let entry = entry.detail(format!("message {alert}"));
-    let audit = operators.audit.clone();
+    let (audit, tried) = (operators.audit.clone(), entry.clone());
     let sending = async move {
         let sent = send_again(&operators, number, AlertId(alert), viewer.name()).await?;
         Ok((sent, Some(entry)))
     };
-    let sent = audit.act::<_, Refusal>(sending).await?;
+    let sent = audit.act::<_, Refusal>(tried, sending).await?;
     Ok((StatusCode::ACCEPTED, Json(sent)))
 }
 
@@ -242,11 +242,11 @@ async fn noted_hold(
     let action = if until.is_some() { Action::Paused } else { Action::Resumed };
     let entry = Entry::of(viewer, (operators.clock)(), action).about_number(called).because(Some(why));
     let entry = Entry { until, ..entry };
-    let audit = operators.audit.clone();
+    let (audit, tried) = (operators.audit.clone(), entry.clone());
     let viewer = viewer.clone();
     let holding = async move {
         let shown = hold(&operators, called, until).await?.for_viewer(&viewer, (operators.clock)());
         Ok((Json(shown), Some(entry)))
     };
-    audit.act(holding).await
+    audit.act(tried, holding).await
 }

@@ -169,9 +169,11 @@ pub(super) async fn put(
 ) -> Result<Response, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let change: Change = body(bytes)?;
-    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let (audit, at) = (operators.audit.clone(), (operators.clock)());
+    let entry = Entry::of(&viewer, at, Action::RegistrationChanged).about_number(number);
+    let entry = entry.because(reason::of_header(&headers));
+    let tried = entry.clone();
     let changing = async move {
-        let at = (operators.clock)();
         let known = operators.store.subscriber(number).await?;
         let (status, action) = match known {
             Some(_) => (StatusCode::OK, Action::RegistrationChanged),
@@ -180,11 +182,11 @@ pub(super) async fn put(
         let mut subscriber = known.unwrap_or_else(|| Subscriber::new(number, at));
         change.apply(&mut subscriber, &operators.numbering)?;
         operators.store.put_subscriber(subscriber.clone()).await?;
-        let entry = Entry::of(&viewer, at, action).about_number(number).because(reason);
+        let entry = Entry { action, ..entry };
         let shown = SubscriberView::from(subscriber).for_viewer(&viewer, at);
         Ok(((status, Json(shown)).into_response(), Some(entry)))
     };
-    audit.act(changing).await
+    audit.act(tried, changing).await
 }
 
 /// One registered person.
@@ -216,13 +218,14 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let number = number(&operators.numbering, &text)?;
-    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
+    let entry = Entry::of(&viewer, (operators.clock)(), Action::Unregistered).about_number(number);
+    let entry = entry.because(reason::of_header(&headers));
+    let (audit, tried) = (operators.audit.clone(), entry.clone());
     let deleting = async move {
         if !operators.store.delete_subscriber(number).await? {
             return Err(Refusal::NotRegistered);
         }
-        let entry = Entry::of(&viewer, (operators.clock)(), Action::Unregistered).about_number(number).because(reason);
         Ok((StatusCode::NO_CONTENT, Some(entry)))
     };
-    audit.act(deleting).await
+    audit.act(tried, deleting).await
 }

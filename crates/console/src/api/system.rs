@@ -68,14 +68,16 @@ pub(super) async fn reload(
     let reason = reason.as_deref().map(why).transpose()?;
     tracing::info!("the settings are read anew, as was asked");
     let audit = operators.audit.clone();
+    let entry = Entry::of(&viewer, (operators.clock)(), Action::Reloaded).because(reason);
+    let tried = entry.clone();
     let reading = async move {
         // Files are read: on a thread that nobody else waits for.
         let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
         let view = read.map_err(|_| Refusal::Order(OrderError::Stopping))?;
-        let entry = Entry::of(&viewer, view.at, Action::Reloaded).because(reason).detail(view.summary());
+        let entry = Entry { at: view.at, ..entry.detail(view.summary()) };
         Ok::<_, Refusal>((view, Some(entry)))
     };
-    let view = audit.act(reading).await?;
+    let view = audit.act(tried, reading).await?;
     if view.faults.is_empty() {
         return Ok(Json(view).into_response());
     }
@@ -114,14 +116,15 @@ pub(super) async fn log(
     let at = (operators.clock)();
     let until = at + lasting;
     let audit = operators.audit.clone();
+    let entry = Entry::of(&viewer, at, Action::LogLevel).because(Some(reason)).until(until);
+    let tried = entry.clone();
     let logging = async move {
         let view = (operators.log)(Some(LogWish { filter, until }))?;
         tracing::info!(filter = view.filter, %until, "logging by another filter for a while");
-        let entry = Entry::of(&viewer, at, Action::LogLevel).because(Some(reason)).until(until);
         let entry = entry.detail(view.filter.clone());
         Ok((Json(view), Some(entry)))
     };
-    audit.act(logging).await
+    audit.act(tried, logging).await
 }
 
 /// Logs as the settings say again.
@@ -138,11 +141,12 @@ pub(super) async fn usual_log(
     headers: HeaderMap,
 ) -> Result<Json<LogView>, Refusal> {
     let audit = operators.audit.clone();
+    let entry = Entry::of(&viewer, (operators.clock)(), Action::LogLevel).because(of_header(&headers));
+    let tried = entry.clone();
     let ending = async move {
         let view = (operators.log)(None)?;
-        let entry = Entry::of(&viewer, (operators.clock)(), Action::LogLevel).because(of_header(&headers));
         let entry = entry.detail(view.filter.clone());
         Ok((Json(view), Some(entry)))
     };
-    audit.act(ending).await
+    audit.act(tried, ending).await
 }

@@ -112,8 +112,8 @@ async fn follow(
     viewer: Viewer,
     told: mpsc::Sender<Event>,
 ) {
-    let (access, began) = (operators.access.clone(), tokio::time::Instant::now());
-    let (turn, person) = (access.turn(), !matches!(viewer.who, Who::Token(_)));
+    let (stay, began) = (operators.access.stay(&viewer), tokio::time::Instant::now());
+    let person = !matches!(viewer.who, Who::Token(_));
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -126,7 +126,7 @@ async fn follow(
             },
             _ = tick.tick() => {
                 // Who comes again is looked at again.
-                if access.turn() != turn || (person && began.elapsed() >= LASTS) {
+                if !stay.lasts() || (person && began.elapsed() >= LASTS) {
                     return;
                 }
                 for event in events(&follower.look(), viewer.reads_numbers((operators.clock)())) {

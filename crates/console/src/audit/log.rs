@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::read::{self, Cursor, Filter, Month, Page};
 use super::{Entry, masked};
+use crate::health::Check;
 
 /// Entries that wait for the disk: more are refused, and so is what they would tell of. All that wait share one sync.
 const WAITING: usize = 256;
@@ -30,9 +31,18 @@ pub enum AuditError {
     /// It was done, and is not in the log.
     #[error("it was done, but the audit log could not be written: {0}")]
     Unwritten(String),
+    /// It was begun, and nobody knows how it ended.
+    #[error("it is not known whether it was done: {0}")]
+    Unknown(String),
     /// The log can't be read.
     #[error("the audit log can't be read: {0}")]
     Unread(String),
+}
+
+/// An error of something that was tried.
+pub trait Tried: std::fmt::Display + From<AuditError> {
+    /// Whether it may have been done all the same: its answer was lost.
+    fn leaves_open(&self) -> bool;
 }
 
 enum Job {
@@ -75,29 +85,61 @@ impl Audit {
         self.ask(|answer| Job::Note(entry, answer)).await.map_err(AuditError::Unwritten)
     }
 
+    /// Notes an entry before what it tells of is shown: what was seen can't be unseen.
+    ///
+    /// # Errors
+    /// When it is not on disk: nothing may be shown then.
+    pub async fn note_first(&self, entry: Entry) -> Result<(), AuditError> {
+        self.ask(|answer| Job::Note(entry, answer)).await.map_err(AuditError::Refused)
+    }
+
     /// Does something that must be noted: not where nothing can be noted, and to its end also when whoever asked has gone. The work says what is
-    /// to be noted; nothing where it changed nothing.
+    /// to be noted; nothing where it changed nothing. Where its error leaves open whether it was done, `tried` is noted with that.
     ///
     /// # Errors
     /// Those of the work, and when it can't be noted.
     pub async fn act<T, E>(
         &self,
+        tried: Entry,
         work: impl Future<Output = Result<(T, Option<Entry>), E>> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<AuditError> + Send + 'static,
+        E: Tried + Send + 'static,
     {
         let audit = self.clone();
         let done = tokio::spawn(async move {
             audit.ready().await?;
-            let (done, entry) = work.await?;
-            if let Some(entry) = entry {
-                audit.note(entry).await?;
+            match tokio::spawn(work).await {
+                Ok(Ok((done, entry))) => {
+                    if let Some(entry) = entry {
+                        audit.note(entry).await?;
+                    }
+                    Ok(done)
+                }
+                Ok(Err(error)) => {
+                    if error.leaves_open() {
+                        audit.note_doubt(tried, error.to_string()).await;
+                    }
+                    Err(error)
+                }
+                Err(panic) => {
+                    let error = AuditError::Unknown(panic.to_string());
+                    audit.note_doubt(tried, panic.to_string()).await;
+                    Err(error.into())
+                }
             }
-            Ok(done)
         });
-        done.await.unwrap_or_else(|panic| Err(AuditError::Unwritten(panic.to_string()).into()))
+        done.await.unwrap_or_else(|panic| Err(AuditError::Unknown(panic.to_string()).into()))
+    }
+
+    /// Notes that something was tried and nobody knows whether it was done.
+    async fn note_doubt(&self, tried: Entry, why: String) {
+        let before = tried.detail.as_ref().map(|detail| format!("{detail}; ")).unwrap_or_default();
+        let entry = tried.detail(format!("{before}it is not known whether it was done: {why}"));
+        if let Err(error) = self.note(entry).await {
+            tracing::error!(%error, "what was tried, and may have been done, is missing in the audit log");
+        }
     }
 
     /// Whether an entry could be noted now.
@@ -112,6 +154,18 @@ impl Audit {
             return Err(AuditError::Refused("too many entries wait for the disk".to_owned()));
         }
         Ok(())
+    }
+
+    /// What readiness says of it. The gateway takes calls without it, so that it only degrades.
+    #[must_use]
+    pub fn check(&self) -> Check {
+        let degraded = self.failing.load(Ordering::Relaxed);
+        if degraded {
+            // Nobody may act for long: whether it goes again is found out by who looks.
+            drop(self.jobs.try_send(Job::Try(oneshot::channel().0)));
+        }
+        let detail = if degraded { "can't be written: actions are refused" } else { "is written" };
+        Check { name: "audit log", ok: true, degraded, detail: detail.to_owned() }
     }
 
     /// The newest entries before a place, the newest first.
@@ -286,6 +340,22 @@ mod tests {
     use super::super::Action;
     use super::*;
 
+    #[derive(Debug, PartialEq, thiserror::Error)]
+    enum Failed {
+        #[error("refused")]
+        Refused,
+        #[error("no answer")]
+        Silent,
+        #[error(transparent)]
+        Audit(#[from] AuditError),
+    }
+
+    impl Tried for Failed {
+        fn leaves_open(&self) -> bool {
+            *self == Self::Silent
+        }
+    }
+
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
     }
@@ -361,23 +431,45 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("audit");
         let audit = open(&place);
+        assert!(!audit.check().degraded);
         // A file where the directory was: nobody can write there, whoever runs this test.
         fs::remove_dir(&place).unwrap();
         fs::write(&place, "").unwrap();
         assert!(matches!(audit.note(entry("2026-11-01T00:00:00Z", "a")).await, Err(AuditError::Unwritten(_))));
         let (sent, mut done) = oneshot::channel();
-        let acted = audit.act::<(), AuditError>(async move {
+        let noted = entry("2026-11-01T00:00:00Z", "b");
+        let acted = audit.act::<(), Failed>(noted.clone(), async move {
             sent.send(()).ok();
             Ok(((), None))
         });
-        assert!(matches!(acted.await, Err(AuditError::Refused(_))));
+        assert!(matches!(acted.await, Err(Failed::Audit(AuditError::Refused(_)))));
+        assert!(matches!(audit.note_first(noted.clone()).await, Err(AuditError::Refused(_))));
+        assert!(audit.check().degraded && audit.check().ok);
         assert!(done.try_recv().is_err(), "it was done");
         fs::remove_file(&place).unwrap();
         fs::create_dir(&place).unwrap();
-        let noted = entry("2026-11-01T00:00:00Z", "b");
-        let acted = audit.act::<_, AuditError>(async move { Ok((7, Some(noted))) });
+        let acted = audit.act::<_, Failed>(noted.clone(), async move { Ok((7, Some(noted))) });
         assert_eq!(acted.await, Ok(7));
+        assert!(!audit.check().degraded);
         assert_eq!(subjects(&audit, None, 10).await.0, ["b"]);
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_done_is_noted_with_that_and_what_was_refused_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let audit = open(dir.path());
+        let tried = |subject| entry("2026-11-01T00:00:00Z", subject).because(Some("ticket 7".to_owned()));
+        let refused = audit.act::<(), Failed>(tried("refused"), async { Err(Failed::Refused) }).await;
+        assert_eq!(refused, Err(Failed::Refused));
+        let silent = audit.act::<(), Failed>(tried("silent").detail("consent"), async { Err(Failed::Silent) }).await;
+        assert_eq!(silent, Err(Failed::Silent));
+        let died = audit.act::<(), Failed>(tried("died"), async { panic!("a fault of the program") }).await;
+        assert!(matches!(died, Err(Failed::Audit(AuditError::Unknown(_)))), "{died:?}");
+        let page = audit.newest(None, 10, Filter::default()).await.unwrap();
+        let [died, silent] = &page.entries[..] else { panic!("{:?}", page.entries) };
+        assert_eq!((died.subject.as_deref(), silent.subject.as_deref()), (Some("died"), Some("silent")));
+        assert_eq!((silent.who.as_str(), silent.reason.as_deref()), ("user:anna", Some("ticket 7")));
+        assert_eq!(silent.detail.as_deref(), Some("consent; it is not known whether it was done: no answer"));
     }
 
     #[tokio::test]

@@ -311,10 +311,11 @@ async fn lift(visit: Visit, Form(asked): Form<super::visit::Reasoned>) -> Result
 /// Does as ordered, and notes it.
 async fn order(visit: &Visit, request: ForceRequest, entry: Entry) -> Result<Response, Fault> {
     let force = Arc::clone(&visit.console.operators.force);
+    let tried = entry.clone();
     let ordering = async move {
         force(request).map_err(|error| Fault::Refused(error.to_string()))?;
         Ok(((), Some(entry)))
     };
-    visit.console.operators.audit.act::<(), Fault>(ordering).await?;
+    visit.console.operators.audit.act::<(), Fault>(tried, ordering).await?;
     Ok(Redirect::to("/database").into_response())
 }

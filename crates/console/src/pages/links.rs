@@ -290,10 +290,11 @@ async fn order(visit: Visit, Form(asked): Form<Ordered>) -> Result<Response, Fau
         entry = entry.until(until);
     }
     let order_link = Arc::clone(&visit.console.operators.order_link);
+    let tried = entry.clone();
     let ordering = async move {
         order_link(LinkOrder { link, what }).map_err(|error| Fault::Refused(error.to_string()))?;
         Ok(((), Some(entry)))
     };
-    visit.console.operators.audit.act::<(), Fault>(ordering).await?;
+    visit.console.operators.audit.act::<(), Fault>(tried, ordering).await?;
     Ok(Redirect::to("/links").into_response())
 }

@@ -41,10 +41,9 @@ pub(super) fn follow<T: Send + 'static, S: Send + 'static>(
     let clock = visit.console.operators.clock;
     let (mut visit, mut seen, mut state) = (visit, Frame::default(), state);
     let ends = tokio::time::Instant::now() + LASTS;
-    let access = visit.console.operators.access.clone();
-    let turn = access.turn();
+    let stay = visit.console.operators.access.stay(&visit.viewer);
     let changes = WatchStream::new(visit.console.samples.watch()).map(|_| None);
-    let changes = changes.take_while(move |_| tokio::time::Instant::now() < ends && access.turn() == turn);
+    let changes = changes.take_while(move |_| tokio::time::Instant::now() < ends && stay.lasts());
     // The stream ends with the changes, also where the feed goes on.
     let turns = changes.map(Some).chain(tokio_stream::once(None)).merge(feed.map(|item| Some(Some(item))));
     let messages = turns.map_while(|turn| turn).filter_map(move |item| {

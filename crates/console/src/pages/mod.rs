@@ -24,7 +24,6 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
@@ -35,9 +34,6 @@ use crate::samples::Samples;
 use crate::tail::Recent;
 use crate::today::Today;
 use crate::{Permission, access, guard};
-
-/// The largest form in bytes: a number and a reason, percent-encoded.
-const FORM_LIMIT: usize = 16 * 1024;
 
 /// What all pages share.
 pub(crate) struct Console {
@@ -70,10 +66,7 @@ pub(crate) fn router(operators: Operators, samples: Samples, today: Today) -> Ro
         .merge(texts::routes())
         .merge(tail::routes())
         .merge(people::routes());
-    access::guarded(Permission::Read, pages)
-        .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(axum::middleware::from_fn(guard::guard))
-        .with_state(console)
+    access::guarded(Permission::Read, pages).layer(axum::middleware::from_fn(guard::guard)).with_state(console)
 }
 
 /// The banner alone, for pages that have nothing else to tell live.

@@ -127,12 +127,13 @@ async fn reload(
     let reason = visit.reason(&asked.reason)?;
     let operators = console.operators.clone();
     let entry = Entry::of(&visit.viewer, visit.now, Action::Reloaded).because(Some(reason));
+    let tried = entry.clone();
     let reloading = async move {
         let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
         let view = read.map_err(|error| Fault::Refused(error.to_string()))?;
         Ok::<_, Fault>(((), Some(entry.detail(summary(&view)))))
     };
-    console.operators.audit.act(reloading).await?;
+    console.operators.audit.act(tried, reloading).await?;
     Ok(Redirect::to("/system?done=reload").into_response())
 }
 
@@ -185,12 +186,12 @@ async fn end_log(
 }
 
 async fn log_by(console: &Console, wish: Option<LogWish>, entry: Entry) -> Result<(), Fault> {
-    let operators = console.operators.clone();
+    let (operators, tried) = (console.operators.clone(), entry.clone());
     let logging = async move {
         let view = (operators.log)(wish).map_err(|error| Fault::Refused(error.to_string()))?;
         Ok::<_, Fault>(((), Some(entry.about(view.filter))))
     };
-    console.operators.audit.act(logging).await
+    console.operators.audit.act(tried, logging).await
 }
 
 /// Whether a row of a table says what is looked for, in any of its cells.

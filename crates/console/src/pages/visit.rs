@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::Console;
 use super::shell::{self, Screen};
 use super::table::Table;
-use crate::audit::AuditError;
+use crate::audit::{AuditError, Tried};
 use crate::masked::masked;
 use crate::samples::Span;
 use crate::zone;
@@ -308,6 +308,12 @@ impl Visit {
     /// When a template fails.
     pub(crate) fn banner(&self) -> Result<(String, String), askama::Error> {
         Ok(("banner".to_owned(), shell::banner(self)?))
+    }
+}
+
+impl Tried for Fault {
+    fn leaves_open(&self) -> bool {
+        matches!(self, Self::Store(error) if error.leaves_open())
     }
 }
 

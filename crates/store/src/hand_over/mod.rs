@@ -252,8 +252,8 @@ impl Shared {
         let session = self.connector.connect().await?;
         tokio::select! {
             answer = asked(&session) => answer,
-            () = self.health.closes() => Err(StoreError::Away),
-            () = tokio::time::sleep(APART) => Err(StoreError::Away),
+            () = self.health.closes() => Err(given_up().into()),
+            () = tokio::time::sleep(APART) => Err(Fault::silent(APART).into()),
         }
     }
 

@@ -208,13 +208,13 @@ pub(super) async fn act(
     };
     let entry = entry(&visit, &wish, number, reason);
     let operators = visit.console.operators.clone();
-    let audit = operators.audit.clone();
+    let (audit, tried) = (operators.audit.clone(), entry.clone());
     let performing = async move {
         let done = perform(&operators, number, wish, &entry).await?;
         let changed = done.is_ok_and(|done| done != Done::Unchanged);
         Ok((done, changed.then_some(entry)))
     };
-    let said = match audit.act::<_, Fault>(performing).await? {
+    let said = match audit.act::<_, Fault>(tried, performing).await? {
         Ok(done) => format!("done={}", done.as_str()),
         Err(refused) => format!("fault={}", refused.as_str()),
     };
@@ -235,10 +235,9 @@ pub(super) async fn export(
         let here = href(&visit, number);
         return Ok(Redirect::to(&format!("{here}?fault={}", Refused::Reason.as_str())).into_response());
     };
-    let operators = visit.console.operators.clone();
-    let (audit, entry) = (operators.audit.clone(), noted(&visit, Action::PersonExported, number, reason));
-    let reading = async move { Ok((operators.store.person(number).await?, Some(entry))) };
-    let person = audit.act::<_, Fault>(reading).await?;
+    let operators = &visit.console.operators;
+    let person = operators.store.person(number).await?;
+    operators.audit.note_first(noted(&visit, Action::PersonExported, number, reason)).await?;
     let headers = [(header::CONTENT_DISPOSITION, "attachment; filename=\"afterring-person.json\"")];
     Ok((headers, axum::Json(person)).into_response())
 }
