@@ -70,8 +70,14 @@ fn call(id: &str) -> Event {
 impl Gateway {
     /// Decides events, and tells the live tail.
     async fn decide(&self, events: Vec<Event>) -> Vec<Outcome> {
+        let wanted = events.len();
         self.store.local().append(events).await.unwrap();
-        let settled = self.store.settle(self.store.local().next(1_000).await, context()).await.unwrap();
+        // They may be handed out one by one.
+        let mut batch = Vec::new();
+        while batch.len() < wanted {
+            batch.extend(self.store.local().next(1_000).await);
+        }
+        let settled = self.store.settle(batch, context()).await.unwrap();
         drop(self.live.send(Arc::new(settled.outcomes.clone())));
         settled.outcomes
     }
