@@ -59,6 +59,7 @@ impl OnTerminal {
         }
     }
 
+    /// Waits for a word: between words the cursor only moves, and only what changed is drawn.
     fn wait_for(&mut self, what: &str) -> Result<()> {
         wait::until_true(what, || {
             self.look();
@@ -98,19 +99,20 @@ impl Drop for OnTerminal {
 fn top_shows_the_flow_follows_keys_and_gives_the_terminal_back() -> Result<()> {
     let world = World::new()?;
     let gateway = world.start()?;
-    for (size, keys) in [((80, 24), "q"), ((120, 40), "\x03"), ((40, 12), "q")] {
+    for (size, widest, last) in [((80, 24), "waiting", "q"), ((120, 40), "oldest", "\x03"), ((40, 12), "second", "q")] {
         let mut top = OnTerminal::start(&world, "top", size)?;
-        top.wait_for(WHOLE_SCREEN)?;
-        top.wait_for("since start").or_else(|error| if size.0 < 80 { top.wait_for("a second") } else { Err(error) })?;
-        top.wait_for("q ends")?;
+        for word in [WHOLE_SCREEN, widest, "sorts"] {
+            top.wait_for(word)?;
+        }
+        // The links, by rate.
         top.press("s")?;
-        top.wait_for("by rate")?;
-        top.press(keys)?;
+        top.wait_for("by")?;
+        top.press(last)?;
         top.ended()?;
     }
     // Whoever ends it from elsewhere leaves no broken terminal behind.
     let mut top = OnTerminal::start(&world, "top", (80, 24))?;
-    top.wait_for("q ends")?;
+    top.wait_for("sorts")?;
     kill_process(top.process()?, Signal::TERM)?;
     top.ended()?;
     gateway.stop()
@@ -121,13 +123,13 @@ fn top_outlives_the_gateway() -> Result<()> {
     let world = World::new()?;
     let gateway = world.start()?;
     let mut top = OnTerminal::start(&world, "top --interval 200ms", (120, 40))?;
-    top.wait_for("q ends")?;
+    top.wait_for("sorts")?;
     gateway.stop()?;
-    top.wait_for("stale, ")?;
+    top.wait_for("stale,")?;
     let gateway = world.start()?;
-    top.seen.clear();
-    // The line at the foot is that of the beginning again.
-    top.wait_for("q ends")?;
+    // Not said while it is stale.
+    top.press("p")?;
+    top.wait_for("paused,")?;
     top.press("q")?;
     top.ended()?;
     gateway.stop()

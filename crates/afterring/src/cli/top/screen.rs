@@ -63,10 +63,11 @@ impl Shown {
 
     fn take(&mut self, look: Look) {
         match look {
-            Ok(_) if self.paused => {}
             Ok(sample) => {
                 self.trouble = None;
-                self.before = self.newest.replace(sample);
+                if !self.paused {
+                    self.before = self.newest.replace(sample);
+                }
             }
             Err(why) => self.trouble = Some(why),
         }
