@@ -133,5 +133,6 @@ fn a_pooler_is_told_and_one_that_takes_transactions_apart_is_a_fault() {
         let (verdict, said) = pooler(mode);
         assert!(verdict == "ok" && said.starts_with("one stands between"), "{mode}: {verdict} {said}");
     }
-    assert_eq!(pooler("statement").0, "fault");
+    let (verdict, said) = pooler("statement");
+    assert_eq!(verdict, "fault", "{said}");
 }

@@ -34,7 +34,7 @@ const MARK: &str = "-c afterring.mark=1";
 const REFUSED_MARK: &str = "unsupported startup parameter";
 
 /// Who stands between us and the server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Pooler {
     /// Nobody who makes sessions of its own.
     None,
@@ -42,8 +42,8 @@ pub enum Pooler {
     Whole,
     /// A pooler that takes transactions apart: nothing is stored through it.
     TakesApart,
-    /// It could not be found out.
-    Unknown,
+    /// It could not be found out, and why.
+    Unknown(String),
 }
 
 /// What was found.
@@ -115,7 +115,8 @@ pub async fn examine(settings: &PostgresSettings, clock: Clock) -> Result<Examin
     let connected_in = begun.elapsed();
     let looked = tokio::time::timeout(LOOKING, look(&session, connected_in, clock));
     let found = looked.await.map_err(|_| Fault::silent(LOOKING))??;
-    let pooler = tokio::time::timeout(LOOKING, pooler(&connector, &session)).await.unwrap_or(Pooler::Unknown);
+    let pooler = tokio::time::timeout(LOOKING, pooler(&connector, &session)).await;
+    let pooler = pooler.unwrap_or_else(|_| Pooler::Unknown(Fault::silent(LOOKING).text));
     Ok(Examined { pooler, ..found })
 }
 
@@ -126,15 +127,20 @@ async fn pooler(connector: &Connector, session: &Client) -> Pooler {
         Ok(marked) => match rows(&marked, "select current_setting('afterring.mark', true)").await {
             Ok(said) if said.first().and_then(|row| row.get(0)) == Some("1") => return Pooler::None,
             Ok(_) => {}
-            Err(_) => return Pooler::Unknown,
+            Err(fault) => return Pooler::Unknown(fault.text),
         },
         Err(fault) if fault.text.contains(REFUSED_MARK) => {}
-        Err(_) => return Pooler::Unknown,
+        Err(fault) => return Pooler::Unknown(fault.text),
     }
     match session.batch_execute("begin").await {
         Ok(()) => Pooler::Whole,
         Err(error) if error.as_db_error().is_some() => Pooler::TakesApart,
-        Err(_) => Pooler::Unknown,
+        // A connection that is ended with a word may be gone before the word is read: then the next one is, too.
+        Err(_) => match connector.connect().await {
+            Ok(another) if another.batch_execute("begin").await.is_ok() => Pooler::Whole,
+            Ok(_) => Pooler::TakesApart,
+            Err(fault) => Pooler::Unknown(fault.text),
+        },
     }
 }
 
@@ -175,7 +181,7 @@ async fn look(client: &Client, connected_in: Duration, clock: Clock) -> Result<E
         tables: migrate::version(client).await?,
         needed: migrate::known(),
         standbys,
-        pooler: Pooler::Unknown,
+        pooler: Pooler::Unknown(String::new()),
     })
 }
 

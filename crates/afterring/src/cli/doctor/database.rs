@@ -45,7 +45,7 @@ pub(super) async fn look(database: Option<&PostgresSettings>, clock: Clock, repo
     report.tell(limits(&found, settings.timeout))?;
     report.tell(time(&found))?;
     report.tell(standbys(&found.standbys))?;
-    report.tell(pooler(found.pooler))
+    report.tell(pooler(&found.pooler))
 }
 
 const fn unreachable(class: Class) -> &'static str {
@@ -161,7 +161,7 @@ fn standbys(standbys: &[Standby]) -> Finding {
     Finding::ok(OF, "standbys", said)
 }
 
-fn pooler(pooler: Pooler) -> Finding {
+fn pooler(pooler: &Pooler) -> Finding {
     match pooler {
         Pooler::None => Finding::ok(OF, "pooler", "none: sessions are the server's own".to_owned()),
         Pooler::Whole => {
@@ -173,7 +173,7 @@ fn pooler(pooler: Pooler) -> Finding {
             let said = "one stands between and refuses transactions (PgBouncer's pool_mode = statement)".to_owned();
             Finding::fault(OF, "pooler", said, "Nothing is stored through it: set pool_mode = transaction or session.")
         }
-        Pooler::Unknown => Finding::unchecked(OF, "pooler", "a second connection with a mark did not come about"),
+        Pooler::Unknown(why) => Finding::unchecked(OF, "pooler", format!("a second connection did not say: {why}")),
     }
 }
 

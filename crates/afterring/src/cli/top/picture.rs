@@ -326,7 +326,7 @@ pub(super) mod tests {
         assert_eq!(of(40, "flow"), ("flow    state  a second  5 min".to_owned(), false));
         assert_eq!(
             of(80, "north/2"),
-            ("north/2  away   -         0/10            25         1  drain by order until 202…".to_owned(), true)
+            ("north/2  away   -              0/10       25         1  drain by order until 20…".to_owned(), true)
         );
         assert!(!of(80, "north/1").1);
     }
