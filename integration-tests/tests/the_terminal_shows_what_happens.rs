@@ -14,6 +14,9 @@ use serde_json::json;
 const WHOLE_SCREEN: &str = "\x1b[?1049h";
 const GIVEN_BACK: &str = "\x1b[?1049l";
 
+/// Pieces of output that wait to be looked at.
+const PIECES: usize = 64;
+
 /// A command on a terminal of its own: `script`, of util-linux.
 struct OnTerminal {
     script: Child,
@@ -41,7 +44,7 @@ impl OnTerminal {
             .spawn()
             .context("script")?;
         let mut output = script.stdout.take().context("no output")?;
-        let (pass_on, printed) = mpsc::channel();
+        let (pass_on, printed) = mpsc::sync_channel(PIECES);
         thread::spawn(move || {
             let mut piece = [0; 4_096];
             while let Ok(length @ 1..) = output.read(&mut piece) {
@@ -141,7 +144,7 @@ fn tail_prints_calls_and_ends_when_nobody_reads() -> Result<()> {
     let gateway = world.start()?;
     let mut tail = world.command(&["tail", "--event", "call"])?.stdout(Stdio::piped()).spawn()?;
     let mut output = BufReader::new(tail.stdout.take().context("no output")?);
-    let (pass_on, printed) = mpsc::channel();
+    let (pass_on, printed) = mpsc::sync_channel(PIECES);
     // One line is read, as `head -1` does.
     thread::spawn(move || {
         let mut line = String::new();

@@ -70,7 +70,8 @@ fn clock(synchronised: &str) -> Finding {
 /// What a command prints, without the end of its line; nothing when it is not there, fails, or takes too long.
 fn said_by(command: &[&str]) -> String {
     let Some((program, arguments)) = command.split_first() else { return String::new() };
-    let (done, awaited) = mpsc::channel();
+    // One answer, for which nobody may wait any more.
+    let (done, awaited) = mpsc::sync_channel(1);
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
     thread::spawn(move || done.send(command.output()));
