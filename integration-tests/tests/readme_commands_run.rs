@@ -1,4 +1,4 @@
-//! The README's commands, taken from the README, do what it says.
+//! The README's commands, taken from the README, do what it says; so do those of docs/api.md.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -10,8 +10,12 @@ use throwaway_postgres::{Cluster, sql};
 
 /// The shell blocks of the README, in order.
 fn blocks() -> Result<Vec<String>> {
-    let readme = fs::read_to_string(paths::root().join("README.md"))?;
-    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks_of("README.md")
+}
+
+fn blocks_of(document: &str) -> Result<Vec<String>> {
+    let text = fs::read_to_string(paths::root().join(document))?;
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     Ok(blocks.map(str::to_owned).collect())
 }
 
@@ -123,4 +127,56 @@ fn connect_your_smsc() -> Result<()> {
     ensure!(sms.text.contains("+8613911112222") && sms.text.starts_with("您有1个未接来电"), "{sms:?}");
     ensure!(printed.contains("detail"), "the decision is told:\n{printed}");
     Ok(())
+}
+
+/// What stands in for curl: prints what was answered and its status; what has no end (`-N`) is left once it has begun.
+const CURL: &str = r#"
+curl() {
+  if [[ " $* " != *" -N "* ]]; then command curl -sS -w '\nanswered %{http_code}\n' "$@"; return; fi
+  command curl -sS -i "$@" > begun &
+  until grep -q '^HTTP/' begun; do sleep 0.05; done
+  kill $! || true
+  sed -n 's/^HTTP[^ ]* \([0-9]*\).*/answered \1/p' begun
+}
+"#;
+
+#[test]
+fn examples_of_the_api() -> Result<()> {
+    let smsc = Smsc::start(Make::chosen()?)?;
+    let world = World::with(&smsc)?;
+    // Before the start: a running gateway takes a token only after a moment.
+    let made = world.output(&["tokens", "add", "test", "--scope", "operate"])?;
+    let made = String::from_utf8_lossy(&made.stdout);
+    let token = made.split_whitespace().find(|word| word.starts_with("aft_")).context("no token is printed")?;
+    let gateway = world.start()?;
+    let doors = world.doors();
+    let mut script = blocks_of("docs/api.md")?.join("\n");
+    let asked = script.lines().filter(|line| line.starts_with("curl ")).count();
+    ensure!(asked > 10, "docs/api.md has {asked} examples");
+    for (written, here) in [
+        ("http://127.0.0.1:8081", format!("http://127.0.0.1:{}", doors.admin)),
+        ("http://127.0.0.1:8080", format!("http://127.0.0.1:{}", doors.http)),
+        ("Bearer aft_…", format!("Bearer {token}")),
+        ("afterring tokens", format!("{} tokens", paths::afterring()?.display())),
+    ] {
+        ensure!(script.contains(written), "docs/api.md no longer says '{written}'");
+        script = script.replace(written, &here);
+    }
+    let script = format!("set -eu\n{CURL}{script}");
+    let settings = world.command(&[])?;
+    let settings = settings.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .envs(settings)
+        .current_dir(world.folder())
+        .stdin(Stdio::null())
+        .output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{script}\n{output:?}");
+    let answered: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("answered ")).collect();
+    let well = answered.len() == asked && answered.iter().all(|status| status.starts_with('2'));
+    ensure!(well, "{answered:?} of {asked}:\n{printed}");
+    gateway.stop()
 }

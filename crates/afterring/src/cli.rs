@@ -69,7 +69,10 @@ pub fn start(clock: Clock) -> Next {
     answer(std::env::args_os(), Sources::of_process, clock, &mut terminal).unwrap_or_else(|error| match error.kind() {
         // Whoever read our output has seen enough (`afterring config | head`).
         io::ErrorKind::BrokenPipe => Next::Exit(OK),
-        _ => Next::Exit(UNAVAILABLE),
+        _ => {
+            eprintln!("afterring: the terminal can't be used: {error}");
+            Next::Exit(UNAVAILABLE)
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use model::Timestamp;
 use serde_json::Value;
 use simulator::{Smsc, SmscOptions};
 use tempfile::TempDir;
-use throwaway_postgres::{Cluster, sql};
+use throwaway_postgres::{Bouncer, Cluster, sql};
 
 async fn smsc() -> Smsc {
     let accounts = vec![("ring".to_owned(), "s3cret".to_owned())];
@@ -72,7 +72,7 @@ fn what_could_not_be_looked_at_is_never_called_well() {
     assert_eq!(on(&found, "smsc", "north transceiver: connection").0, "fault");
     assert_eq!(on(&found, "smsc", "north transceiver: bind").0, "not_checked");
     assert_eq!(on(&found, "database", "").0, "fault");
-    for what in ["version", "tables", "rights", "safety", "time limits", "clock", "standbys"] {
+    for what in ["version", "tables", "rights", "safety", "time limits", "clock", "standbys", "pooler"] {
         assert_eq!(on(&found, "database", what), ("not_checked", "there is no connection"));
     }
     // Settings that can't be used are told, and what is left of them is looked at.
@@ -111,9 +111,28 @@ fn a_database_is_looked_into() {
         assert_eq!(on(&found, "database", what).0, verdict, "{what}");
     }
     assert_eq!(on(&found, "database", "standbys").1, "none is fed by this server");
+    assert_eq!(on(&found, "database", "pooler"), ("ok", "none: sessions are the server's own"));
     sql(&url, "do $$ begin execute format('alter role %I set role = weak', current_user); end $$");
     let (_, found) = doctor(&[("DATABASE__URL", &url)], &[]);
     let (verdict, which) = on(&found, "database", "rights");
     assert_eq!(verdict, "fault");
     assert!(which.contains("call_box") && which.contains("weak"), "{which}");
+}
+
+#[test]
+fn a_pooler_is_told_and_one_that_takes_transactions_apart_is_a_fault() {
+    let cluster = Cluster::start(&[]);
+    let pooler = |mode: &str| {
+        let bouncer = Bouncer::in_mode(&cluster, 3, mode);
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", bouncer.port());
+        let (_, found) = doctor(&[("DATABASE__URL", &url)], &[]);
+        let (verdict, said) = on(&found, "database", "pooler");
+        (verdict.to_owned(), said.to_owned())
+    };
+    for mode in ["session", "transaction"] {
+        let (verdict, said) = pooler(mode);
+        assert!(verdict == "ok" && said.starts_with("one stands between"), "{mode}: {verdict} {said}");
+    }
+    let (verdict, said) = pooler("statement");
+    assert_eq!(verdict, "fault", "{said}");
 }

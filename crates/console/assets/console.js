@@ -13,11 +13,20 @@
   };
   const short = (value) => (value == null ? "–" : value >= 100 || value === 0 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 
+  // A tick has as many digits as tell it from the next.
+  const ticked = (_, ticks) => {
+    const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+    return ticks.map((tick) => tick.toFixed(tick === 0 || step >= 1 ? 0 : step >= 0.1 ? 1 : 2));
+  };
+
+  // A line through one value is none: it is a point. Where nothing was measured around it, it would not be seen.
+  const alone = (plot, at) => plot.data[at].flatMap((v, i, all) => (v != null && all[i - 1] == null && all[i + 1] == null ? [i] : []));
+
   const series = (line, open) => ({
     label: line.title,
     stroke: resolved(`--line-${line.colour}`),
     width: 1.75,
-    points: { show: false },
+    points: { show: false, filter: alone, size: 5, fill: resolved(`--line-${line.colour}`) },
     spanGaps: false,
     // The last value is about a time that has not ended.
     dash: open ? [3, 4] : undefined,
@@ -28,6 +37,10 @@
     const last = values.length - 1;
     return [values.map((v, i) => (i === last && last > 0 ? null : v)), values.map((v, i) => (i >= last - 1 ? v : null))];
   };
+
+  // What is counted has no halves.
+  const WHOLE = Array.from({ length: 10 }, (_, digits) => [1, 2, 5].map((first) => first * 10 ** digits)).flat();
+  const counted = (unit) => unit !== "/s" && unit !== "ms";
 
   const draw = (place) => {
     const name = place.dataset.plot;
@@ -50,8 +63,10 @@
         legend: { show: false },
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
         cursor: { y: false },
+        // The last time stands under the end of its line.
+        padding: [8, 30, 0, 0],
         scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-        axes: [{ ...axis, size: 30, space: 84, values: clock }, { ...axis, size: 52, values: (_, ticks) => ticks.map(short) }],
+        axes: [{ ...axis, size: 30, space: 84, values: clock }, { ...axis, size: 52, values: ticked, ...(counted(numbers.unit) ? { incrs: WHOLE } : {}) }],
         series: [{}, ...numbers.lines.flatMap((line) => [series(line, false), series(line, true)])],
       }, data, place);
       plots.set(name, { plot, place, lines: numbers.lines.length });
@@ -72,6 +87,11 @@
     plots.clear();
     all();
   };
+
+  // On a phone the screens' names are a row that is longer than the page.
+  const screens = document.querySelector(".screens");
+  const here = screens?.querySelector("[aria-current]");
+  if (here) screens.scrollLeft = here.offsetLeft - (screens.clientWidth - here.offsetWidth) / 2;
 
   all();
   new MutationObserver((changes) => {

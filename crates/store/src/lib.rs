@@ -26,7 +26,7 @@ pub use hand_over::{HandOver, Step};
 pub use health::{DatabaseHealth, Seen};
 pub use owed::{Committed, Owed};
 pub use postgres::{
-    Bulk, Class, Everybody, Examined, Fault, Given, Imported, Migrated, PostgresSettings, Standby, UrlError, examine,
-    migrate_now,
+    Bulk, Class, Everybody, Examined, Fault, Given, Imported, Migrated, Pooler, PostgresSettings, Standby, UrlError,
+    examine, migrate_now,
 };
 pub use report::ReportRow;

@@ -1,4 +1,4 @@
-//! PgBouncer between clients and a cluster, handing out sessions for one transaction each.
+//! PgBouncer between clients and a cluster.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const START: Duration = Duration::from_secs(10);
 
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
-/// A PgBouncer in transaction mode. Ended when dropped.
+/// A PgBouncer. Ended when dropped.
 #[derive(Debug)]
 pub struct Bouncer {
     port: u16,
@@ -24,17 +24,27 @@ pub struct Bouncer {
 }
 
 impl Bouncer {
-    /// One before this cluster, with this many sessions to it. It asks a server that was away again after a second, not after 15.
+    /// One before this cluster, with this many sessions to it, handed out for one transaction each. It asks a server that was away again after a second,
+    /// not after 15.
     ///
     /// # Panics
     /// When it doesn't start.
     #[must_use]
     pub fn before(cluster: &Cluster, sessions: u32) -> Self {
+        Self::in_mode(cluster, sessions, "transaction")
+    }
+
+    /// The same, its sessions handed out for a `session`, a `transaction` or a `statement` each.
+    ///
+    /// # Panics
+    /// When it doesn't start.
+    #[must_use]
+    pub fn in_mode(cluster: &Cluster, sessions: u32, mode: &str) -> Self {
         let (directory, port) = (directory::make(), free_port());
         let (ini, users, log) = (directory.join("ini"), directory.join("users"), directory.join("log"));
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = trust\nauth_file = {}\nlogfile = {}\npool_mode = transaction\ndefault_pool_size = {sessions}\n\
+             auth_type = trust\nauth_file = {}\nlogfile = {}\npool_mode = {mode}\ndefault_pool_size = {sessions}\n\
              server_login_retry = 1\nignore_startup_parameters = extra_float_digits\n",
             cluster.port(),
             users.display(),

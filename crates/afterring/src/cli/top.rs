@@ -4,16 +4,19 @@ mod picture;
 mod screen;
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::picture::{Picture, Sort};
 use super::http::Peer;
-use super::{OK, Terminal, UNAVAILABLE, USAGE, told};
+use super::{OK, Terminal, UNAVAILABLE, USAGE, told, within};
 use crate::config::{self, Contact, Listener, Sources};
 
 /// How long the gateway may take to answer.
@@ -23,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LOOKS: usize = 2;
 
 pub(super) const HELP: &str = "\
-Keys: q or Ctrl-C ends, p pauses, s sorts the links otherwise (as set, by rate, by what is in flight, by state).
+Keys: q or Ctrl-C ends, p pauses, s sorts the links otherwise (as set, by rate, by what is in flight, by state), arrows move what is higher than the
+terminal; columns for which it is too narrow are left out.
 What the gateway showed last stays on the screen, with its age, while it does not answer; it goes on by itself.
 
 Examples:
@@ -74,11 +78,26 @@ pub(super) fn run(asked: &Top, sources: &Sources, terminal: &mut Terminal<'_>) -
     let (listener, interval) = (contact.admin, asked.interval);
     // A gateway that answers slowly must not make the keys slow.
     thread::spawn(move || watch(&listener, interval, &looks));
-    let mut display = ratatui::try_init()?;
-    let watched = screen::show(&mut display, &seen);
+    let ended = Arc::new(AtomicBool::new(false));
+    let told_to_end = Arc::clone(&ended);
+    thread::spawn(move || within(end_on_signal(&told_to_end)));
+    let watched = ratatui::try_init().and_then(|mut display| screen::show(&mut display, &seen, &ended));
     // The terminal is given back also when the screen could not be drawn.
     ratatui::restore();
     watched.map(|()| OK)
+}
+
+/// Whoever ends the process from elsewhere gets the terminal back as it was.
+async fn end_on_signal(ended: &AtomicBool) -> io::Result<()> {
+    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    ended.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// One picture, with the links' rates over one interval.

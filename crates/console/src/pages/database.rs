@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use model::Kind;
 use serde::Deserialize;
 
 use super::band::Band;
@@ -181,7 +182,7 @@ fn charts(visit: &Visit) -> [Chart; 3] {
             times: times.clone(),
             lines: vec![Line {
                 key: "fallback".to_owned(),
-                title: "fallback".to_owned(),
+                title: l.kind(Kind::Fallback).to_owned(),
                 colour: 4,
                 values: chart::rates(&readings, |reading| reading.total(Series::Fallback)),
             }],

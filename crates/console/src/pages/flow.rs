@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use model::Kind;
 
 use super::chart::{self, Chart, Line, age, short};
 use super::shell::Screen;
@@ -94,7 +95,6 @@ fn title(stage: &str, l: PageLanguage) -> &'static str {
     }
 }
 
-/// The kinds of messages keep their names in every language.
 fn part_title(part: &'static str, l: PageLanguage) -> &'static str {
     match part {
         "joined" => l.pick("joined", "合并"),
@@ -105,7 +105,10 @@ fn part_title(part: &'static str, l: PageLanguage) -> &'static str {
         "fetched" => l.pick("fetched", "查询"),
         "subscribed" => l.pick("subscribed", "开通"),
         "unsubscribed" => l.pick("unsubscribed", "退订"),
-        kind => kind,
+        "detail" => l.kind(Kind::Detail),
+        "teaser" => l.kind(Kind::Teaser),
+        "fallback" => l.kind(Kind::Fallback),
+        part => part,
     }
 }
 
@@ -187,9 +190,9 @@ fn charts(visit: &Visit) -> [Chart; 2] {
             times: times.clone(),
             lines: vec![
                 line("calls", l.pick("calls", "来电"), 1, Series::Calls),
-                line("detail", "detail", 2, Series::Detail),
-                line("teaser", "teaser", 3, Series::Teaser),
-                line("fallback", "fallback", 4, Series::Fallback),
+                line("detail", l.kind(Kind::Detail), 2, Series::Detail),
+                line("teaser", l.kind(Kind::Teaser), 3, Series::Teaser),
+                line("fallback", l.kind(Kind::Fallback), 4, Series::Fallback),
                 line("nothing", l.pick("nothing", "不发"), 5, Series::Nothing),
             ],
         },

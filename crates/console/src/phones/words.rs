@@ -94,7 +94,7 @@ static EN: Words = Words {
     call: "Call this phone",
     caller: "Who calls",
     withheld: "Number withheld",
-    reason: "Not answered because",
+    reason: "Missed because",
     decision: "What was decided",
     power: "Power",
     on: "On",

@@ -177,6 +177,16 @@ impl Connector {
         })
     }
 
+    /// The same servers, asked for sessions with these options besides those of the address: `-c name=value`.
+    pub(crate) fn with_options(&self, options: &str) -> Self {
+        let mut places = self.places.to_vec();
+        for Place { config, .. } in &mut places {
+            let all = config.get_options().map_or_else(|| options.to_owned(), |own| format!("{own} {options}"));
+            config.options(all);
+        }
+        Self { places: Arc::new(places), pool: Arc::default(), ..self.clone() }
+    }
+
     /// The newest timeline that was seen; 0: none yet.
     pub(crate) fn timeline(&self) -> u32 {
         self.seen.timeline()

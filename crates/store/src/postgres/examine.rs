@@ -27,6 +27,25 @@ const RIGHTS: &str = "select relname from pg_class where relnamespace = (select 
 const STANDBYS: &str = "select coalesce(application_name, ''), state, sync_state, \
     pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn)::bigint from pg_stat_replication order by application_name";
 
+/// A parameter of a session's start that every server takes, and that no pooler knows: PgBouncer refuses it, others forget it.
+const MARK: &str = "-c afterring.mark=1";
+
+/// How PgBouncer refuses a parameter that it does not know.
+const REFUSED_MARK: &str = "unsupported startup parameter";
+
+/// Who stands between us and the server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pooler {
+    /// Nobody who makes sessions of its own.
+    None,
+    /// A pooler that leaves each transaction to one session of the server.
+    Whole,
+    /// A pooler that takes transactions apart: nothing is stored through it.
+    TakesApart,
+    /// It could not be found out, and why.
+    Unknown(String),
+}
+
 /// What was found.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Examined {
@@ -70,6 +89,8 @@ pub struct Examined {
     pub needed: u32,
     /// The standbys that the server says it feeds.
     pub standbys: Vec<Standby>,
+    /// Who stands between us and it.
+    pub pooler: Pooler,
 }
 
 /// One that replicates.
@@ -93,7 +114,34 @@ pub async fn examine(settings: &PostgresSettings, clock: Clock) -> Result<Examin
     let session = connector.connect().await?;
     let connected_in = begun.elapsed();
     let looked = tokio::time::timeout(LOOKING, look(&session, connected_in, clock));
-    looked.await.map_err(|_| Fault::silent(LOOKING))?
+    let found = looked.await.map_err(|_| Fault::silent(LOOKING))??;
+    let pooler = tokio::time::timeout(LOOKING, pooler(&connector, &session)).await;
+    let pooler = pooler.unwrap_or_else(|_| Pooler::Unknown(Fault::silent(LOOKING).text));
+    Ok(Examined { pooler, ..found })
+}
+
+/// Who stands between us and the server, by what becomes of a mark. The last that is asked of this session: it
+/// ends within a transaction, or by the pooler.
+async fn pooler(connector: &Connector, session: &Client) -> Pooler {
+    match connector.with_options(MARK).connect().await {
+        Ok(marked) => match rows(&marked, "select current_setting('afterring.mark', true)").await {
+            Ok(said) if said.first().and_then(|row| row.get(0)) == Some("1") => return Pooler::None,
+            Ok(_) => {}
+            Err(fault) => return Pooler::Unknown(fault.text),
+        },
+        Err(fault) if fault.text.contains(REFUSED_MARK) => {}
+        Err(fault) => return Pooler::Unknown(fault.text),
+    }
+    match session.batch_execute("begin").await {
+        Ok(()) => Pooler::Whole,
+        Err(error) if error.as_db_error().is_some() => Pooler::TakesApart,
+        // A connection that is ended with a word may be gone before the word is read: then the next one is, too.
+        Err(_) => match connector.connect().await {
+            Ok(another) if another.batch_execute("begin").await.is_ok() => Pooler::Whole,
+            Ok(_) => Pooler::TakesApart,
+            Err(fault) => Pooler::Unknown(fault.text),
+        },
+    }
 }
 
 async fn look(client: &Client, connected_in: Duration, clock: Clock) -> Result<Examined, Fault> {
@@ -133,6 +181,7 @@ async fn look(client: &Client, connected_in: Duration, clock: Clock) -> Result<E
         tables: migrate::version(client).await?,
         needed: migrate::known(),
         standbys,
+        pooler: Pooler::Unknown(String::new()),
     })
 }
 

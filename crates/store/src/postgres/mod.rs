@@ -18,7 +18,7 @@ mod tls;
 
 pub use bulk::{Bulk, Everybody, Given, Imported};
 pub(crate) use connect::{Connector, Session, pool_fault};
-pub use examine::{Examined, Standby, examine};
+pub use examine::{Examined, Pooler, Standby, examine};
 pub use fault::{Class, Fault};
 pub use migrate::{Migrated, migrate_now};
 pub(crate) use probe::Probe;

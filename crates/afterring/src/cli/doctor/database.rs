@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use model::Clock;
-use store::{Class, Examined, PostgresSettings, Standby, examine};
+use store::{Class, Examined, Pooler, PostgresSettings, Standby, examine};
 
 use super::report::{Finding, Report};
 
@@ -24,7 +24,7 @@ pub(super) async fn look(database: Option<&PostgresSettings>, clock: Clock, repo
         Ok(found) => found,
         Err(fault) => {
             report.tell(Finding::fault(OF, "", fault.text.clone(), unreachable(fault.class)))?;
-            for what in ["version", "tables", "rights", "safety", "time limits", "clock", "standbys"] {
+            for what in ["version", "tables", "rights", "safety", "time limits", "clock", "standbys", "pooler"] {
                 report.tell(Finding::unchecked(OF, what, "there is no connection"))?;
             }
             return Ok(());
@@ -44,7 +44,8 @@ pub(super) async fn look(database: Option<&PostgresSettings>, clock: Clock, repo
     }
     report.tell(limits(&found, settings.timeout))?;
     report.tell(time(&found))?;
-    report.tell(standbys(&found.standbys))
+    report.tell(standbys(&found.standbys))?;
+    report.tell(pooler(&found.pooler))
 }
 
 const fn unreachable(class: Class) -> &'static str {
@@ -160,6 +161,22 @@ fn standbys(standbys: &[Standby]) -> Finding {
     Finding::ok(OF, "standbys", said)
 }
 
+fn pooler(pooler: &Pooler) -> Finding {
+    match pooler {
+        Pooler::None => Finding::ok(OF, "pooler", "none: sessions are the server's own".to_owned()),
+        Pooler::Whole => {
+            let said = "one stands between (PgBouncer or its like) and leaves transactions whole, which serves; PgBouncer's server_login_retry should be 1, \
+                        or it lengthens each outage by up to 15 s";
+            Finding::ok(OF, "pooler", said.to_owned())
+        }
+        Pooler::TakesApart => {
+            let said = "one stands between and refuses transactions (PgBouncer's pool_mode = statement)".to_owned();
+            Finding::fault(OF, "pooler", said, "Nothing is stored through it: set pool_mode = transaction or session.")
+        }
+        Pooler::Unknown(why) => Finding::unchecked(OF, "pooler", format!("a second connection did not say: {why}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +204,7 @@ mod tests {
             tables: 2,
             needed: 2,
             standbys: Vec::new(),
+            pooler: Pooler::None,
         }
     }
 

@@ -37,31 +37,38 @@ impl Sort {
 
 /// A table: its heads, then rows as long.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Table {
-    pub(super) heads: Vec<&'static str>,
-    pub(super) rows: Vec<Vec<String>>,
+struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
 }
 
 /// Everything that is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Picture {
     /// The database in a line, and whether it is as it should be.
-    pub(super) database: String,
-    pub(super) database_well: bool,
-    pub(super) flow: Table,
-    pub(super) links: Table,
+    database: String,
+    database_well: bool,
+    journal: String,
+    flow: Table,
+    /// Which of the stages wait too long.
+    stopped: Vec<bool>,
+    links: Table,
     /// Which of the links are not bound.
-    pub(super) away: Vec<bool>,
-    pub(super) ranges: Table,
+    away: Vec<bool>,
+    ranges: Table,
 }
 
 impl Picture {
     pub(super) fn of(now: &Sample, before: Option<&Sample>, sort: Sort) -> Self {
         let (links, away) = links(now, before, sort);
+        let (flow, stopped) = flow(&now.flow);
+        let database_of = &now.status["database"];
         Self {
-            database: database(&now.status),
-            database_well: word(&now.status["database"], "state") == "normal",
-            flow: flow(&now.flow),
+            database: database(database_of),
+            database_well: database_of["configured"] == false || word(database_of, "state") == "normal",
+            journal: format!("journal: {} to decide", number(&now.status["journal"], "pending")),
+            flow,
+            stopped,
             links,
             away,
             ranges: ranges(&now.ranges),
@@ -70,36 +77,67 @@ impl Picture {
 
     /// As plain text.
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{}\n", self.database);
-        for table in [&self.flow, &self.links, &self.ranges] {
-            text.push('\n');
-            write(table, &mut text);
-        }
-        text
+        let lines = self.lines(usize::MAX);
+        lines.into_iter().fold(String::new(), |text, (line, _)| text + &line + "\n")
+    }
+
+    /// Its lines, none longer than so many characters, each with whether somebody is to look at it.
+    pub(super) fn lines(&self, width: usize) -> Vec<(String, bool)> {
+        let head = [(cut(&self.database, width), !self.database_well), (cut(&self.journal, width), false)];
+        let tables = [(&self.flow, &self.stopped), (&self.links, &self.away), (&self.ranges, &Vec::new())];
+        let tables = tables.into_iter().flat_map(|(table, alarms)| {
+            // The heads come first.
+            let alarms = [false].into_iter().chain(alarms.iter().copied()).chain(std::iter::repeat(false));
+            let lines = table.lines(width).into_iter().zip(alarms);
+            [(String::new(), false)].into_iter().chain(lines).collect::<Vec<_>>()
+        });
+        head.into_iter().chain(tables).collect()
     }
 }
 
-/// Columns as wide as what is in them; numbers to the right.
-fn write(table: &Table, text: &mut String) {
-    let width = |column: usize| {
-        let cells = table.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(table.heads.get(column).map(|head| head.len())).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..table.heads.len()).map(width).collect();
-    let heads = table.heads.iter().map(|head| (*head).to_owned()).collect();
-    for row in [&heads].into_iter().chain(&table.rows) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let is_number = cell.starts_with(|first: char| first.is_ascii_digit());
-            let _ = if is_number { write!(line, "{cell:>width$}  ") } else { write!(line, "{cell:<width$}  ") };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
+impl Table {
+    /// Columns as wide as what is in them, numbers to the right. What has no room is left out from the right by whole columns; only of what is said in
+    /// the last one the beginning is shown.
+    fn lines(&self, width: usize) -> Vec<String> {
+        let heads = self.heads.iter().map(|head| (*head).to_owned()).collect();
+        let rows = || [&heads].into_iter().chain(&self.rows);
+        let widest = |column: usize| rows().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let widths: Vec<usize> = (0..self.heads.len()).map(|column| widest(column).unwrap_or(0)).collect();
+        let mut end = 0;
+        let fit = widths.iter().take_while(|width_of_it| {
+            let fits = end + **width_of_it <= width;
+            end += **width_of_it + GAP;
+            fits
+        });
+        let fit = match fit.count() {
+            fit if fit + 1 == widths.len() => widths.len(),
+            fit => fit,
+        };
+        rows().map(|row| cut(&aligned(row.iter().zip(&widths).take(fit)), width)).collect()
     }
 }
 
-fn database(status: &Value) -> String {
-    let database = &status["database"];
+/// Between two columns.
+const GAP: usize = 2;
+
+fn aligned<'a>(cells: impl Iterator<Item = (&'a String, &'a usize)>) -> String {
+    let mut line = String::new();
+    for (cell, width) in cells {
+        let is_number = cell.starts_with(|first: char| first.is_ascii_digit());
+        let _ = if is_number { write!(line, "{cell:>width$}  ") } else { write!(line, "{cell:<width$}  ") };
+    }
+    line.trim_end().to_owned()
+}
+
+/// So much of it as has room.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn database(database: &Value) -> String {
     let state = match (&database["configured"], word(database, "state")) {
         (Value::Bool(false), _) => "none".to_owned(),
         (_, state) => format!("{state} since {}", word(database, "since")),
@@ -113,30 +151,27 @@ fn database(status: &Value) -> String {
     if database["behind"] == true {
         line.push_str(", something waits to be handed over");
     }
-    let _ = write!(line, "; journal: {} to decide", number(&status["journal"], "pending"));
     line
 }
 
-fn flow(flow: &Value) -> Table {
+fn flow(flow: &Value) -> (Table, Vec<bool>) {
+    let stages = || flow["stages"].as_array().into_iter().flatten();
+    let stops = |stage: &Value| !matches!(stage["state"].as_str(), Some("flows" | "idle") | None);
     let row = |stage: &Value| {
-        let rate = stage["rate"].as_f64().map_or_else(unknown, |rate| format!("{rate:.1}"));
-        let state = match word(stage, "state") {
-            state if state == "flows" || state == "idle" => String::new(),
-            // That is what somebody looks for.
-            state => state.to_uppercase(),
-        };
+        let state = word(stage, "state");
         vec![
             word(stage, "id"),
-            rate,
+            // That is what somebody looks for.
+            if stops(stage) { state.to_uppercase() } else { state },
+            stage["rate"].as_f64().map_or_else(unknown, |rate| format!("{rate:.1}")),
             number(stage, "five_minutes").to_string(),
             number(stage, "total").to_string(),
             number(stage, "waiting").to_string(),
             word(stage, "waiting_since"),
-            state,
         ]
     };
-    let heads = vec!["flow", "a second", "5 minutes", "since start", "waiting", "the oldest since", ""];
-    Table { heads, rows: flow["stages"].as_array().into_iter().flatten().map(row).collect() }
+    let heads = vec!["flow", "state", "a second", "5 min", "since start", "waiting", "the oldest since"];
+    (Table { heads, rows: stages().map(row).collect() }, stages().map(stops).collect())
 }
 
 fn links(now: &Sample, before: Option<&Sample>, sort: Sort) -> (Table, Vec<bool>) {
@@ -263,9 +298,10 @@ pub(super) mod tests {
         let now = sample(then + Duration::from_secs(2), 100);
         let text = Picture::of(&now, Some(&sample(then, 50)), Sort::AsSet).text();
         for line in [
-            "database: normal since 2026-11-23T03:00:00.000Z; journal: 2 to decide",
-            "calls 12.3 300 4711 2 2026-11-23T03:59:00.000Z",
-            "alerts 0.0 300 4711 2 2026-11-23T03:59:00.000Z STUCK",
+            "database: normal since 2026-11-23T03:00:00.000Z",
+            "journal: 2 to decide",
+            "calls flows 12.3 300 4711 2 2026-11-23T03:59:00.000Z",
+            "alerts STUCK 0.0 300 4711 2 2026-11-23T03:59:00.000Z",
             "north/1  bound      25.0  3/10             25         1",
             "north/2  away        0.0  0/10             25         1  drain by order until 2026-11-23T04:10:00.000Z; \
              closed by us: drained by order at 2026-11-23T04:00:00.000Z",
@@ -274,6 +310,25 @@ pub(super) mod tests {
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(text.lines().any(|found| squeezed(found) == squeezed(line)), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_by_whole_columns_and_what_is_said_is_cut() {
+        let now = sample(Instant::now(), 100);
+        let lines = |width: usize| Picture::of(&now, None, Sort::AsSet).lines(width);
+        for width in [1, 12, 40, 80, 120] {
+            assert!(lines(width).iter().all(|(line, _)| line.chars().count() <= width), "{width}");
+        }
+        let of = |width: usize, begins: &str| {
+            lines(width).into_iter().find(|(line, _)| line.starts_with(begins)).unwrap_or_default()
+        };
+        assert_eq!(of(40, "alerts"), ("alerts  STUCK       0.0    300".to_owned(), true));
+        assert_eq!(of(40, "flow"), ("flow    state  a second  5 min".to_owned(), false));
+        assert_eq!(
+            of(80, "north/2"),
+            ("north/2  away   -              0/10       25         1  drain by order until 20…".to_owned(), true)
+        );
+        assert!(!of(80, "north/1").1);
     }
 
     #[test]

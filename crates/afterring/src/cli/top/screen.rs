@@ -1,6 +1,7 @@
 //! The screen: draws pictures as they come, and follows keys.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,10 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
-use ratatui::widgets::{Paragraph, Row, Table as Widget};
+use ratatui::widgets::{Paragraph, Wrap};
 use ratatui::{DefaultTerminal, Frame, Terminal};
 
-use super::picture::{Picture, Sort, Table};
+use super::picture::{Picture, Sort};
 use super::{Look, Sample, looks_within};
 
 /// How long a key may wait to be looked at.
@@ -29,13 +30,15 @@ struct Shown {
     trouble: Option<String>,
     sort: Sort,
     paused: bool,
+    /// How many lines have gone up and out of sight.
+    gone: usize,
 }
 
-/// Shows until a key ends it.
-pub(super) fn show(display: &mut DefaultTerminal, seen: &Receiver<Look>) -> io::Result<()> {
-    let mut shown = Shown { newest: None, before: None, trouble: None, sort: Sort::AsSet, paused: false };
-    loop {
-        draw(display, &shown)?;
+/// Shows until a key ends it, or `ended` says so.
+pub(super) fn show(display: &mut DefaultTerminal, seen: &Receiver<Look>, ended: &AtomicBool) -> io::Result<()> {
+    let mut shown = Shown::new();
+    while !ended.load(Ordering::Relaxed) {
+        draw(display, &mut shown)?;
         let Some(looks) = looks_within(seen, KEYS) else { return Ok(()) };
         looks.into_iter().for_each(|look| shown.take(look));
         while event::poll(Duration::ZERO)? {
@@ -46,19 +49,25 @@ pub(super) fn show(display: &mut DefaultTerminal, seen: &Receiver<Look>) -> io::
             }
         }
     }
+    Ok(())
 }
 
-fn draw<B: Backend<Error = io::Error>>(display: &mut Terminal<B>, shown: &Shown) -> io::Result<()> {
+fn draw<B: Backend<Error = io::Error>>(display: &mut Terminal<B>, shown: &mut Shown) -> io::Result<()> {
     display.draw(|frame| shown.draw(frame)).map(drop)
 }
 
 impl Shown {
+    const fn new() -> Self {
+        Self { newest: None, before: None, trouble: None, sort: Sort::AsSet, paused: false, gone: 0 }
+    }
+
     fn take(&mut self, look: Look) {
         match look {
-            Ok(_) if self.paused => {}
             Ok(sample) => {
                 self.trouble = None;
-                self.before = self.newest.replace(sample);
+                if !self.paused {
+                    self.before = self.newest.replace(sample);
+                }
             }
             Err(why) => self.trouble = Some(why),
         }
@@ -74,37 +83,33 @@ impl Shown {
             KeyCode::Char('q') | KeyCode::Esc => return true,
             KeyCode::Char('p' | ' ') => self.paused = !self.paused,
             KeyCode::Char('s') => self.sort = self.sort.next(),
+            KeyCode::Down => self.gone = self.gone.saturating_add(1),
+            KeyCode::Up => self.gone = self.gone.saturating_sub(1),
             _ => {}
         }
         false
     }
 
-    fn draw(&self, frame: &mut Frame<'_>) {
+    fn draw(&mut self, frame: &mut Frame<'_>) {
         let Some(newest) = &self.newest else {
             let why = self.trouble.as_deref().unwrap_or("asking the gateway");
-            frame.render_widget(Paragraph::new(format!("{why}\n\nq ends")), frame.area());
+            let said = Paragraph::new(format!("{why}\n\nq ends")).wrap(Wrap { trim: true });
+            frame.render_widget(said, frame.area());
             return;
         };
-        let picture = Picture::of(newest, self.before.as_ref(), self.sort);
-        let rows = |table: &Table| u16::try_from(table.rows.len() + 2).unwrap_or(u16::MAX);
-        let [head, flow, links, ranges, foot] = Layout::vertical([
-            Constraint::Length(2),
-            Constraint::Length(rows(&picture.flow)),
-            Constraint::Length(rows(&picture.links)),
-            Constraint::Fill(1),
-            Constraint::Length(1),
-        ])
-        .areas(frame.area());
-        let plain = Style::new();
         let alarm = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
-        let style = if picture.database_well { plain } else { alarm };
-        frame.render_widget(Paragraph::new(Line::styled(picture.database.clone(), style)), head);
-        frame.render_widget(widget(&picture.flow, |_| plain, [12, 9, 10, 12, 8, 25, 8]), flow);
-        let of_link = |row: usize| if picture.away.get(row) == Some(&true) { alarm } else { plain };
-        frame.render_widget(widget(&picture.links, of_link, [22, 11, 9, 11, 8, 9, 60]), links);
-        frame.render_widget(widget(&picture.ranges, |_| plain, [22, 10, 10, 6, 14]), ranges);
-        let (text, is_stale) = self.foot(Instant::now());
-        frame.render_widget(Paragraph::new(Line::styled(text, if is_stale { alarm } else { plain })), foot);
+        let styled = |(line, is_alarm)| Line::styled(line, if is_alarm { alarm } else { Style::new() });
+        let [body, foot] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
+        let lines = Picture::of(newest, self.before.as_ref(), self.sort).lines(usize::from(body.width));
+        let below = lines.len().saturating_sub(usize::from(body.height));
+        self.gone = self.gone.min(below);
+        let lines: Vec<Line<'_>> = lines.into_iter().skip(self.gone).map(styled).collect();
+        frame.render_widget(Paragraph::new(lines), body);
+        let (mut text, is_stale) = self.foot(Instant::now());
+        if below > 0 {
+            text = format!("↑↓ {} more  {text}", below - self.gone);
+        }
+        frame.render_widget(Paragraph::new(styled((text, is_stale))), foot);
     }
 
     /// The last line, and whether what is shown is old.
@@ -121,16 +126,6 @@ impl Shown {
     }
 }
 
-fn widget<const COLUMNS: usize>(
-    table: &Table,
-    style: impl Fn(usize) -> Style,
-    widths: [u16; COLUMNS],
-) -> Widget<'static> {
-    let heads = Row::new(table.heads.clone()).style(Style::new().add_modifier(Modifier::UNDERLINED));
-    let row = |(place, row): (usize, &Vec<String>)| Row::new(row.clone()).style(style(place));
-    Widget::new(table.rows.iter().enumerate().map(row), widths.map(Constraint::Max)).header(heads)
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -140,8 +135,12 @@ mod tests {
     use super::super::picture::tests::sample;
     use super::*;
 
-    fn screen(shown: &Shown) -> Result<String, Infallible> {
-        let mut display = Terminal::new(TestBackend::new(140, 30))?;
+    fn screen(shown: &mut Shown) -> Result<String, Infallible> {
+        screen_of(140, 30, shown)
+    }
+
+    fn screen_of(width: u16, height: u16, shown: &mut Shown) -> Result<String, Infallible> {
+        let mut display = Terminal::new(TestBackend::new(width, height))?;
         display.draw(|frame| shown.draw(frame))?;
         Ok(display.backend().to_string())
     }
@@ -152,27 +151,42 @@ mod tests {
 
     #[test]
     fn the_screen_shows_the_picture_goes_stale_and_resumes() {
-        let mut shown = Shown { newest: None, before: None, trouble: None, sort: Sort::AsSet, paused: false };
-        assert!(screen(&shown).unwrap().contains("asking the gateway"));
+        let mut shown = Shown::new();
+        assert!(screen(&mut shown).unwrap().contains("asking the gateway"));
         let now = Instant::now();
         shown.take(Ok(sample(now, 50)));
         shown.take(Ok(sample(now + Duration::from_secs(1), 100)));
-        let text = screen(&shown).unwrap();
+        let text = screen(&mut shown).unwrap();
         for part in
             ["database: normal", "calls", "12.3", "STUCK", "50.0", "north/1", "drain by order until", "25%", "q ends"]
         {
             assert!(text.contains(part), "{part}\n{text}");
         }
         shown.take(Err("no answer from http://127.0.0.1:8080".into()));
-        let text = screen(&shown).unwrap();
+        let text = screen(&mut shown).unwrap();
         assert!(text.contains("stale, ") && text.contains("no answer") && text.contains("north/1"), "{text}");
         shown.take(Ok(sample(now + Duration::from_secs(2), 100)));
-        assert!(!screen(&shown).unwrap().contains("stale"));
+        assert!(!screen(&mut shown).unwrap().contains("stale"));
+    }
+
+    #[test]
+    fn what_has_no_room_is_reached_by_keys() {
+        let mut shown = Shown::new();
+        shown.take(Ok(sample(Instant::now(), 50)));
+        let text = screen_of(40, 8, &mut shown).unwrap();
+        assert!(text.contains("database") && !text.contains("south/1") && text.contains("↑↓ 7 more"), "{text}");
+        for _ in 0..100 {
+            assert!(!shown.ends_by(key(KeyCode::Down, KeyModifiers::NONE)));
+        }
+        let text = screen_of(40, 8, &mut shown).unwrap();
+        assert!(!text.contains("database") && text.contains("25%") && text.contains("↑↓ 0 more"), "{text}");
+        assert!(!shown.ends_by(key(KeyCode::Up, KeyModifiers::NONE)));
+        assert!(screen_of(40, 8, &mut shown).unwrap().contains("↑↓ 1 more"));
     }
 
     #[test]
     fn keys_pause_sort_and_end() {
-        let mut shown = Shown { newest: None, before: None, trouble: None, sort: Sort::AsSet, paused: false };
+        let mut shown = Shown::new();
         assert!(!shown.ends_by(key(KeyCode::Char('p'), KeyModifiers::NONE)));
         shown.take(Ok(sample(Instant::now(), 1)));
         assert!(shown.newest.is_none(), "paused");
