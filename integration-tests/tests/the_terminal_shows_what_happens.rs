@@ -1,5 +1,6 @@
 //! `afterring top` on a terminal, which it gives back however it ends, and `afterring tail` in a pipe.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -118,7 +119,19 @@ fn top_shows_the_flow_follows_keys_and_gives_the_terminal_back() -> Result<()> {
     top.wait_for("sorts")?;
     kill_process(top.process()?, Signal::TERM)?;
     top.ended()?;
+    // Nor does it go on where its terminal is gone.
+    let mut top = OnTerminal::start(&world, "top", (80, 24))?;
+    top.wait_for("sorts")?;
+    let process = top.process()?;
+    drop(top);
+    wait::until_true("its end without a terminal", || Ok(!runs(process)))?;
     gateway.stop()
+}
+
+/// Whether a process runs; one that has ended may wait for somebody who asks how.
+fn runs(process: Pid) -> bool {
+    let state = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    state.is_ok_and(|state| !state.contains(") Z "))
 }
 
 #[test]

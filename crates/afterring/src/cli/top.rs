@@ -3,6 +3,7 @@
 mod picture;
 mod screen;
 
+use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,9 @@ use self::picture::{Picture, Sort};
 use super::http::Peer;
 use super::{OK, Terminal, UNAVAILABLE, USAGE, told, within};
 use crate::config::{self, Contact, Listener, Sources};
+
+/// How long the screen has to end by itself.
+const GONE: Duration = Duration::from_secs(1);
 
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -88,7 +92,7 @@ pub(super) fn run(asked: &Top, sources: &Sources, terminal: &mut Terminal<'_>) -
 }
 
 /// Whoever ends the process from elsewhere gets the terminal back as it was.
-async fn end_on_signal(ended: &AtomicBool) -> io::Result<()> {
+async fn end_on_signal(ended: &AtomicBool) -> io::Result<Infallible> {
     let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -97,7 +101,10 @@ async fn end_on_signal(ended: &AtomicBool) -> io::Result<()> {
         _ = interrupt.recv() => {}
     }
     ended.store(true, Ordering::Relaxed);
-    Ok(())
+    // Who reads the keys of a terminal that is gone reads nothing, again and again, and never looks whether it is to end.
+    // There is no terminal to be given back then.
+    tokio::time::sleep(GONE).await;
+    std::process::exit(OK.into())
 }
 
 /// One picture, with the links' rates over one interval.
