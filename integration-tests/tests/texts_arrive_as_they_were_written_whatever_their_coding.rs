@@ -80,7 +80,12 @@ fn play(row: &Row, language: &str) -> Result<()> {
     gateway.subscribe(SUBSCRIBER)?;
     let call =
         |n: u64| json!({ "id": n.to_string(), "caller": (8_613_911_110_000 + n).to_string(), "called": SUBSCRIBER });
+    // None is told before all are decided.
+    let order = |what: &str, wish: Value| gateway.admin("POST", &format!("/v1/links/all/{what}"), &wish);
+    order("drain", json!({ "for": "1h", "reason": "test" }))?;
     gateway.take(&(0..9).map(call).collect::<Value>())?;
+    gateway.wait_decided()?;
+    order("rebind", json!({ "reason": "test" }))?;
     gateway.wait_alerts(SUBSCRIBER, &["delivered"])?;
     let written = gateway.alerts(SUBSCRIBER)?[0]["text"].clone();
     let shown = simulator.inbox(SUBSCRIBER)?;
