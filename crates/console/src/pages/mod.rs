@@ -33,6 +33,7 @@ use self::visit::Visit;
 use crate::api::Operators;
 use crate::samples::Samples;
 use crate::tail::Recent;
+use crate::report::Reports;
 use crate::today::Today;
 use crate::{Permission, access, guard};
 
@@ -47,6 +48,8 @@ pub(crate) struct Console {
     pub(crate) samples: Samples,
     /// What was counted today.
     pub(crate) today: Today,
+    /// Where reports are made.
+    pub(crate) reports: Reports,
     /// What was decided lately.
     pub(crate) recent: Recent,
     /// Places for live streams.
@@ -54,10 +57,10 @@ pub(crate) struct Console {
 }
 
 /// Every page, each under the address of its screen ([`shell::Screen::path`]).
-pub(crate) fn router(operators: Operators, samples: Samples, today: Today) -> Router {
+pub(crate) fn router(operators: Operators, samples: Samples, today: Today, reports: Reports) -> Router {
     let recent = Recent::begin(&operators.live, operators.clock);
     let places = Arc::new(Semaphore::new(live::VIEWERS));
-    let console = Arc::new(Console { operators, samples, today, recent, places });
+    let console = Arc::new(Console { operators, samples, today, reports, recent, places });
     let pages = Router::new()
         .route("/", get(async || Redirect::to("/flow")))
         .route("/live", get(banner))
