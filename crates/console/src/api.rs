@@ -41,11 +41,11 @@ use utoipa_axum::routes;
 
 pub use self::force::{ForceError, ForceRequest};
 pub(crate) use self::refusal::Refusal;
+use self::view::Extent;
 pub use self::view::{
     AnswerView, ChangeView, ClosedView, DatabaseStatus, JournalView, LinkView, OrderedView, RangeView, SipPeerView,
     SipView, SpanView, Status, TermsView,
 };
-use self::view::Extent;
 pub(crate) use self::view::{maybe_rfc3339, range_views, rfc3339};
 use crate::access::{self, Access, Permission};
 use crate::audit::Audit;
@@ -53,8 +53,8 @@ use crate::handles::Handles;
 use crate::health::{self, Check};
 use crate::pages;
 use crate::reading::Reading;
-use crate::samples::Samples;
 use crate::report::Reports;
+use crate::samples::Samples;
 use crate::system::{LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
 use crate::today::Today;
 

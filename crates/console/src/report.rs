@@ -31,7 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where reports are made: few at once, and off the threads that answer everybody else. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Reports(Arc<Semaphore>);
+pub(crate) struct Reports {
+    turns: Arc<Semaphore>,
+    patience: Duration,
+}
 
 /// Too many reports are being made.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +43,7 @@ pub(crate) struct Busy;
 
 impl Default for Reports {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), patience: PATIENCE }
     }
 }
 
@@ -64,7 +67,7 @@ impl Reports {
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, Busy> {
-        let turn = timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await;
+        let turn = timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or(Busy)
     }
 }
@@ -327,22 +330,18 @@ mod tests {
         ReportRow { day: Day(day), range: RangeName(range.to_owned()), event, verdict, why, count }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn few_reports_are_made_at_once_and_the_next_waits_its_time_and_is_refused() {
+    #[tokio::test]
+    async fn few_reports_are_made_at_once_and_the_next_waits_and_is_refused() {
         let reports = Reports::default();
         let mut turns = Vec::new();
         for _ in 0..AT_ONCE {
             turns.push(reports.turn().await.unwrap());
         }
-        assert!(reports.turn().await.is_err());
-        let (_, next) = tokio::join!(
-            async {
-                tokio::time::sleep(PATIENCE / 2).await;
-                turns.pop()
-            },
-            reports.turn()
-        );
+        let impatient = Reports { patience: Duration::ZERO, ..reports.clone() };
+        assert!(impatient.turn().await.is_err());
+        let (next, _) = tokio::join!(reports.turn(), async { drop(turns.pop()) });
         assert!(next.is_ok(), "who waits is served once one is done");
+        assert!(impatient.turn().await.is_err(), "one for one");
     }
 
     #[test]

@@ -303,10 +303,15 @@ async fn a_lost_message_that_is_sent_again_is_told_by_no_later_alert_and_not_twi
     gateway.decide_after(30).await;
     let timeline = gateway.store.timeline(Msisdn::international(ANNA).unwrap(), 10).await.unwrap();
     let alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
-    let mut told: Vec<_> = alerts.map(|alert| (alert.id, alert.told.iter().map(|one| one.count).sum::<u32>())).collect();
+    let mut told: Vec<_> =
+        alerts.map(|alert| (alert.id, alert.told.iter().map(|one| one.count).sum::<u32>())).collect();
     told.sort_unstable();
     told.dedup();
-    assert_eq!(told.iter().map(|(_, calls)| *calls).collect::<Vec<_>>(), [1, 1, 1], "the lost one, it again, the next call");
+    assert_eq!(
+        told.iter().map(|(_, calls)| *calls).collect::<Vec<_>>(),
+        [1, 1, 1],
+        "the lost one, it again, the next call"
+    );
     let (answer, ()) = tokio::join!(gateway.post(&path, &wish), gateway.decide_after(40));
     assert_eq!(answer.status, 409, "{}", answer.body);
     assert!(answer.json()["error"].as_str().unwrap().contains("told twice"), "{}", answer.body);

@@ -288,7 +288,9 @@ impl CallBox {
         let mut untold = self.untold.clone();
         for tally in told {
             let Some(place) = untold.iter().position(|known| known.caller == tally.caller) else { return false };
-            let Some(known) = untold.get_mut(place).filter(|known| known.last_at >= tally.last_at) else { return false };
+            let Some(known) = untold.get_mut(place).filter(|known| known.last_at >= tally.last_at) else {
+                return false;
+            };
             let Some(left) = known.count.checked_sub(tally.count) else { return false };
             known.count = left;
             if left == 0 {

@@ -53,7 +53,9 @@ pub(crate) enum Refusal {
     TextGone,
     #[error("this message has not left yet, and will by itself")]
     OnItsWay,
-    #[error("a later message tells what this one said: sent again, it would be told twice. Send that one again, if need be")]
+    #[error(
+        "a later message tells what this one said: sent again, it would be told twice. Send that one again, if need be"
+    )]
     ToldSince,
     #[error("the store is busy: ask again")]
     Busy,
@@ -93,9 +95,7 @@ impl IntoResponse for Refusal {
             | Self::TextGone
             | Self::OnItsWay
             | Self::ToldSince
-            | Self::Force(ForceError::NotConfigured) => {
-                StatusCode::CONFLICT
-            }
+            | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
             Self::Busy
             | Self::Reports(_)
             | Self::Force(ForceError::Stopping)

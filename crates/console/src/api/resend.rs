@@ -68,7 +68,9 @@ pub(crate) async fn send_again(
 ) -> Result<SentAgain, Refusal> {
     let timeline = operators.store.timeline(called, MOST).await?;
     let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
-    let earlier = alerts.find(|known| known.id == alert && known.to == called).ok_or_else(|| operators.missing(Refusal::NoSuchMessage))?;
+    let earlier = alerts
+        .find(|known| known.id == alert && known.to == called)
+        .ok_or_else(|| operators.missing(Refusal::NoSuchMessage))?;
     // It goes by itself: sent again, it would be told twice.
     if matches!(earlier.state, AlertState::Queued { .. } | AlertState::Sending { .. }) {
         return Err(Refusal::OnItsWay);

@@ -215,6 +215,9 @@ pub struct ClosedView {
     pub why: String,
     /// The same as one word of those that metrics have: `peer_closed`, `no_enquire_answer`, `ordered`, …
     pub word: &'static str,
+    /// What else there is to say: a `command_status`, a length in octets, what the network or the machine says, why there was no TLS, or what was ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Who ended it: `us`, `peer` or `network`.
     pub by: &'static str,
 }

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use super::band::Band;
 use super::chart::{self, Chart, Line};
 use super::shell::Screen;
-use super::table::{Cell, Column, Table, Tone};
+use super::table::{Cell, Column, Table, Tone, shown_time};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, history, live};
-use crate::api::LinkView;
+use crate::api::{ClosedView, LinkView};
 use crate::audit::{Action, Entry};
 use crate::flow::{LATELY, NOW};
 use crate::reading::{LinkReading, Reading};
@@ -139,7 +139,7 @@ fn table(visit: &Visit, links: &[LinkView]) -> Table {
             link.since.map_or(Cell::Empty, Cell::Time),
             link.ordered.map_or(Cell::Empty, |ordered| Cell::Time(ordered.until)),
             link.last_closed.as_ref().map_or(Cell::Empty, |closed| Cell::Text(by(closed.by, l).to_owned())),
-            Cell::maybe(link.last_closed.as_ref().map(|closed| format!("{} at {}", closed.why, closed.at))),
+            Cell::maybe(link.last_closed.as_ref().map(|closed| ended(visit, closed))),
             Cell::Text(link.bind.to_owned()),
             Cell::Text(format!("{} / {}", link.in_flight, link.window)),
             Cell::Figure(rate.unwrap_or(0.0), 1),
@@ -181,6 +181,15 @@ fn columns(l: PageLanguage) -> Vec<Column> {
         Column::figures("in_doubt", l.pick("In doubt", "无应答")),
         Column::figures("disconnects", l.pick("Sessions ended", "会话中断")),
     ]
+}
+
+/// Why a connection ended, and when.
+fn ended(visit: &Visit, closed: &ClosedView) -> String {
+    let (why, at) = (visit.l.link_end(closed), shown_time(closed.at, &visit.zone));
+    match visit.l {
+        PageLanguage::En => format!("{why} at {at}"),
+        PageLanguage::Zh => format!("{at} {why}"),
+    }
 }
 
 /// Who ended a session.

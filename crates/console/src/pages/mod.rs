@@ -31,9 +31,9 @@ use tokio::sync::Semaphore;
 
 use self::visit::Visit;
 use crate::api::Operators;
+use crate::report::Reports;
 use crate::samples::Samples;
 use crate::tail::Recent;
-use crate::report::Reports;
 use crate::today::Today;
 use crate::{Permission, access, guard};
 

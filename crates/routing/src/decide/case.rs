@@ -7,8 +7,8 @@ use model::{Address, AlertId, Kind, Msisdn, Reply, ShortNumber, Timestamp};
 use crate::parts;
 use crate::text::{Reader, Say};
 use crate::{
-    Again, Alert, AlertState, CallBox, Calls, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range,
-    ReplyVerdict, Resend, Subscriber, SubscriberStatus, Tally, Verdict, View,
+    Again, Alert, AlertState, CallBox, Calls, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy,
+    Range, ReplyVerdict, Resend, Subscriber, SubscriberStatus, Tally, Verdict, View,
 };
 
 /// The least time until a box is looked at again: bounds what one box can cost, whatever the limits are set to.

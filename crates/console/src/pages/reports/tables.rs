@@ -17,8 +17,7 @@ pub(super) fn wanted(visit: &Visit, period: &Period, counted: Vec<ReportRow>) ->
     let (l, from, to) = (visit.l, period.from, period.to);
     let named = visit.table.as_deref();
     let with_rows = named == Some("rows") || (named.is_none() && visit.form == Form::Json);
-    let view =
-        if with_rows { ReportView::of(from, to, counted) } else { ReportView::table_of(from, to, &counted) };
+    let view = if with_rows { ReportView::of(from, to, counted) } else { ReportView::table_of(from, to, &counted) };
     let tables = match (named, visit.form) {
         (Some("report"), _) | (None, Form::Html | Form::Csv) => vec![lines(l, &view)],
         (Some("days"), _) => vec![by_day(l, &view)],
