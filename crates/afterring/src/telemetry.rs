@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use console::{LogView, OrderError};
 use model::{Clock, Timestamp};
-use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -15,6 +14,27 @@ use crate::config::LogFormat;
 
 /// How late a filter that was ordered for a time may end.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Reads a log filter: levels, and `target=level` for parts of the program, separated by commas. What the library would take for the name of a part that is
+/// nowhere, such as `warn*`, is refused: it would log nothing, or everything of nobody.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    let wrong = text.split(',').map(str::trim).find(|one| !is_directive(one));
+    if let Some(one) = wrong {
+        return Err(format!("'{one}' is neither a level (off, error, warn, info, debug, trace) nor target=level"));
+    }
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
+/// Whether this is a level, or a level of one part of the program.
+fn is_directive(one: &str) -> bool {
+    let (target, level) = one.rsplit_once('=').unwrap_or(("afterring", one));
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | ':');
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    !target.is_empty() && target.chars().all(is_name) && levels.iter().any(|word| level.eq_ignore_ascii_case(word))
+}
 
 /// What is logged: by the settings, or for a while by another filter. Cheap to clone.
 #[derive(Clone)]
@@ -38,8 +58,8 @@ impl Logging {
     ///
     /// # Errors
     /// When the filter is not one.
-    pub fn start(filter: &str, format: LogFormat) -> Result<Self, ParseError> {
-        let (layer, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
+    pub fn start(filter: &str, format: LogFormat) -> Result<Self, String> {
+        let (layer, handle) = reload::Layer::new(self::filter(filter)?);
         let json = match format {
             LogFormat::Auto => !std::io::stderr().is_terminal(),
             LogFormat::Json => true,
@@ -77,7 +97,7 @@ impl Logging {
     /// # Errors
     /// When it is no filter, or another part of this process holds the log.
     pub fn order(&self, filter: &str, until: Timestamp) -> Result<LogView, OrderError> {
-        let parsed = EnvFilter::try_new(filter).map_err(|error| OrderError::Filter(error.to_string()))?;
+        let parsed = self::filter(filter).map_err(OrderError::Filter)?;
         let mut wishes = self.wishes();
         let handle = self.0.filter.as_ref();
         if handle.is_none_or(|handle| handle.reload(parsed).is_err()) {
@@ -122,7 +142,7 @@ impl Logging {
 
     /// Settings are checked before they come here, so that this is a filter.
     fn apply(&self, filter: &str) {
-        if let (Some(handle), Ok(filter)) = (&self.0.filter, EnvFilter::try_new(filter)) {
+        if let (Some(handle), Ok(filter)) = (&self.0.filter, self::filter(filter)) {
             drop(handle.reload(filter));
         }
     }

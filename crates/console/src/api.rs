@@ -32,8 +32,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use model::{Clock, Numbering};
-use routing::Policy;
-use store::{HandOver, Outcome, Store as _};
+use routing::{Condition, Policy};
+use store::{HandOver, Outcome, Store as _, StoreError};
 use tokio::sync::broadcast;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,6 +41,7 @@ use utoipa_axum::routes;
 
 pub use self::force::{ForceError, ForceRequest};
 pub(crate) use self::refusal::Refusal;
+use self::view::Extent;
 pub use self::view::{
     AnswerView, ChangeView, ClosedView, DatabaseStatus, JournalView, LinkView, OrderedView, RangeView, SipPeerView,
     SipView, SpanView, Status, TermsView,
@@ -52,6 +53,7 @@ use crate::handles::Handles;
 use crate::health::{self, Check};
 use crate::pages;
 use crate::reading::Reading;
+use crate::report::Reports;
 use crate::samples::Samples;
 use crate::system::{LinkOrder, LogView, LogWish, OrderError, ReloadView, SystemView};
 use crate::today::Today;
@@ -95,12 +97,26 @@ pub struct Operators {
     pub handles: Handles,
 }
 
+impl Operators {
+    /// Whether what the database keeps can't be read now, so that less is known here than there is.
+    pub(crate) fn knows_less(&self) -> bool {
+        let database = (self.status)().database;
+        database.configured && (database.behind || database.state == Condition::Abnormal)
+    }
+
+    /// What is said where nothing was found: that there is nothing only where all could be looked at.
+    pub(crate) fn missing(&self, nothing: Refusal) -> Refusal {
+        if self.knows_less() { Refusal::Store(StoreError::Away) } else { nothing }
+    }
+}
+
 /// What handlers are given.
 #[derive(Clone)]
 pub(crate) struct Api {
     operators: Operators,
     samples: Samples,
     today: Today,
+    reports: Reports,
 }
 
 impl FromRef<Api> for Operators {
@@ -121,6 +137,12 @@ impl FromRef<Api> for Today {
     }
 }
 
+impl FromRef<Api> for Reports {
+    fn from_ref(api: &Api) -> Self {
+        api.reports.clone()
+    }
+}
+
 /// The API under `/v1/`, of which `/openapi.json` tells every call and answer; health and metrics (`/livez`, `/readyz`, `/metrics`), for everybody; and
 /// the pages.
 pub fn router(operators: Operators) -> Router {
@@ -128,7 +150,8 @@ pub fn router(operators: Operators) -> Router {
     tokio::spawn(samples.clone().read(Arc::clone(&operators.reading)));
     let today = Today::default();
     tokio::spawn(today.clone().read(operators.clone()));
-    let pages = pages::router(operators.clone(), samples.clone(), today.clone());
+    let reports = Reports::default();
+    let pages = pages::router(operators.clone(), samples.clone(), today.clone(), reports.clone());
     let access = operators.access.clone();
     let (routes, description) = described().split_for_parts();
     let description = Bytes::from(describe::document(description).to_json().unwrap_or_default());
@@ -141,7 +164,7 @@ pub fn router(operators: Operators) -> Router {
         .merge(routes)
         .merge(access::router())
         .method_not_allowed_fallback(async || Refusal::Method)
-        .with_state(Api { operators, samples, today })
+        .with_state(Api { operators, samples, today, reports })
         .merge(pages)
         .merge(crate::assets())
         .fallback(nowhere)
@@ -204,7 +227,7 @@ fn people() -> OpenApiRouter<Api> {
 /// For those who may change people.
 fn changing() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
-        .routes(routes!(subscribers::put, subscribers::delete))
+        .routes(routes!(subscribers::put, subscribers::patch, subscribers::delete))
         .routes(routes!(resend::resend))
         .routes(routes!(resend::pause))
         .routes(routes!(resend::resume))
@@ -246,6 +269,8 @@ async fn metrics(State(operators): State<Operators>) -> Response {
 struct RangesView {
     /// Every range once, by its lowest number.
     ranges: Vec<RangeView>,
+    #[serde(flatten)]
+    extent: Extent,
 }
 
 /// The ranges, their quotas, and how much of them is used.
@@ -253,5 +278,5 @@ struct RangesView {
 async fn ranges(State(operators): State<Operators>) -> Result<Json<RangesView>, Refusal> {
     let usage = operators.store.usage().await?;
     let ranges = view::range_views(&(operators.policy)().ranges, &usage, (operators.clock)());
-    Ok(Json(RangesView { ranges }))
+    Ok(Json(RangesView { ranges, extent: Extent::of(&operators) }))
 }

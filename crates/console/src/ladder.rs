@@ -33,8 +33,10 @@ pub enum Between {
 pub enum Value {
     /// A closed word.
     Word(&'static str),
-    /// A text: what was sent or written, or an id.
+    /// A text: what was sent or written, or an id that others made of what they liked: pages mask numbers in it.
     Text(String),
+    /// What an SMSC calls a message, or what the settings call something: never a person's number, however many digits it has.
+    Name(String),
     /// A count or code.
     Count(i64),
     /// Somebody's number: pages mask it.
@@ -47,7 +49,7 @@ impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Word(word) => serializer.serialize_str(word),
-            Self::Text(text) => serializer.serialize_str(text),
+            Self::Text(text) | Self::Name(text) => serializer.serialize_str(text),
             Self::Count(count) => serializer.serialize_i64(*count),
             Self::Phone(number) => serializer.collect_str(&format_args!("+{}", number.reveal())),
             Self::Time(at) => serializer.collect_str(at),
@@ -260,7 +262,7 @@ fn written(alert: &Alert) -> Values {
         ("originator", originator),
     ]);
     if let Some(campaign) = &alert.campaign {
-        facts.insert("campaign", Value::Text(campaign.0.clone()));
+        facts.insert("campaign", Value::Name(campaign.0.clone()));
     }
     facts
 }
@@ -300,7 +302,7 @@ fn step_facts(what: StepWhat) -> Values {
         StepWhat::PutOff { status } => Values::from([("status", Value::Count(status.into()))]),
         StepWhat::InDoubt(why) => Values::from([("why", Value::Word(no_answer(why)))]),
         StepWhat::Accepted { smsc, ids } => {
-            Values::from([("smsc", Value::Text(smsc.0)), ("message_ids", Value::Text(ids.join(" ")))])
+            Values::from([("smsc", Value::Name(smsc.0)), ("message_ids", Value::Name(ids.join(" ")))])
         }
         StepWhat::UpdateAsked { attempt, mode } => {
             Values::from([("attempt", Value::Count(attempt.into())), ("mode", Value::Word(mode_word(mode)))])
@@ -332,7 +334,7 @@ fn step_facts(what: StepWhat) -> Values {
 fn updated(outcome: UpdateOutcome) -> Values {
     let mut facts = Values::from([("outcome", Value::Word(outcome.as_str()))]);
     match outcome {
-        UpdateOutcome::Replaced { message_id: Some(id) } => drop(facts.insert("message_id", Value::Text(id))),
+        UpdateOutcome::Replaced { message_id: Some(id) } => drop(facts.insert("message_id", Value::Name(id))),
         UpdateOutcome::TooLate { status } => drop(facts.insert("status", Value::Count(status.into()))),
         UpdateOutcome::InDoubt(why) => drop(facts.insert("why", Value::Word(no_answer(why)))),
         UpdateOutcome::Replaced { message_id: None }

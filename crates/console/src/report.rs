@@ -13,11 +13,64 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Day, Kind};
 use serde::Serialize;
-use store::ReportRow;
+use store::{HandOver, ReportRow, Store as _, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use utoipa::ToSchema;
+
+/// Reports that are made at once: a year of hundreds of ranges takes seconds and hundreds of megabytes.
+const AT_ONCE: usize = 2;
+
+/// How long a report waits for those before it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where reports are made: few at once, and off the threads that answer everybody else. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    turns: Arc<Semaphore>,
+    patience: Duration,
+}
+
+/// Too many reports are being made.
+#[derive(Debug, thiserror::Error)]
+#[error("as many reports are being made as may be at once: ask again, or for fewer days")]
+pub(crate) struct Busy;
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), patience: PATIENCE }
+    }
+}
+
+impl Reports {
+    /// Reads what was counted on these days, the last included, and makes something of it.
+    pub(crate) async fn make<T: Send + 'static>(
+        &self,
+        store: &HandOver,
+        (from, to): (Day, Day),
+        make: impl FnOnce(Result<Vec<ReportRow>, StoreError>) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let turn = self.turn().await?;
+        let counted = store.report(from, to).await;
+        let making = tokio::task::spawn_blocking(move || {
+            let made = make(counted);
+            drop(turn);
+            made
+        });
+        // Nothing comes of it where the program is stopping.
+        making.await.map_err(|_| Busy)
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Busy> {
+        let turn = timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or(Busy)
+    }
+}
 
 /// What one line counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, ToSchema)]
@@ -198,15 +251,22 @@ impl ReportView {
     /// Of the store's rows.
     #[must_use]
     pub fn of(from: Day, to: Day, rows: Vec<ReportRow>) -> Self {
+        let table = Self::table_of(from, to, &rows);
+        Self { rows: rows.into_iter().map(RowView::from).collect(), ..table }
+    }
+
+    /// The same without the rows.
+    #[must_use]
+    pub fn table_of(from: Day, to: Day, rows: &[ReportRow]) -> Self {
         let (mut lines, mut totals) = (BTreeMap::<_, Figures>::new(), Figures::default());
-        for row in &rows {
+        for row in rows {
             totals.add(row);
             lines.entry((row.day, row.range.0.clone(), kind_of(row))).or_default().add(row);
         }
         // What only was looked at, and came to nothing, fills no line.
         lines.retain(|_, figures| *figures != Figures::default());
         let table = lines.into_iter().map(|((day, range, kind), figures)| Line { day, range, kind, figures }).collect();
-        Self { from, to, rows: rows.into_iter().map(RowView::from).collect(), table, totals }
+        Self { from, to, rows: Vec::new(), table, totals }
     }
 
     /// The table as CSV, its last line the totals.
@@ -221,17 +281,17 @@ impl ReportView {
         values(&mut csv, &self.totals);
         csv
     }
+}
 
-    /// The rows as CSV.
-    #[must_use]
-    pub fn rows_csv(&self) -> String {
-        let mut csv = "day,range,event,verdict,why,count\r\n".to_owned();
-        for RowView { day, range, event, verdict, why, count } in &self.rows {
-            // Names of ranges and words have nothing in them that would have to be quoted.
-            let _ = write!(csv, "{day},{range},{event},{verdict},{why},{count}\r\n");
-        }
-        csv
+/// Rows of the store as CSV.
+#[must_use]
+pub fn rows_csv(rows: &[ReportRow]) -> String {
+    let mut csv = "day,range,event,verdict,why,count\r\n".to_owned();
+    for ReportRow { day, range, event, verdict, why, count } in rows {
+        // Names of ranges and words have nothing in them that would have to be quoted.
+        let _ = write!(csv, "{day},{},{event},{verdict},{why},{count}\r\n", range.0);
     }
+    csv
 }
 
 fn values(csv: &mut String, figures: &Figures) {
@@ -270,6 +330,20 @@ mod tests {
         ReportRow { day: Day(day), range: RangeName(range.to_owned()), event, verdict, why, count }
     }
 
+    #[tokio::test]
+    async fn few_reports_are_made_at_once_and_the_next_waits_and_is_refused() {
+        let reports = Reports::default();
+        let mut turns = Vec::new();
+        for _ in 0..AT_ONCE {
+            turns.push(reports.turn().await.unwrap());
+        }
+        let impatient = Reports { patience: Duration::ZERO, ..reports.clone() };
+        assert!(impatient.turn().await.is_err());
+        let (next, _) = tokio::join!(reports.turn(), async { drop(turns.pop()) });
+        assert!(next.is_ok(), "who waits is served once one is done");
+        assert!(impatient.turn().await.is_err(), "one for one");
+    }
+
     #[test]
     fn every_call_is_in_one_column_of_its_line_and_all_lines_together_are_the_totals() {
         let rows = vec![
@@ -286,6 +360,7 @@ mod tests {
             row(20_001, "south", ["due", "nothing", "no_change"], 1),
         ];
         let view = ReportView::of(Day(20_000), Day(20_001), rows.clone());
+        assert_eq!(rows_csv(&rows).lines().nth(1), Some("2024-10-04,,call,nothing,outside_ranges,5"));
         let line = |line: &Line| (line.day.0, line.range.clone(), line.kind, line.figures.calls, line.figures.replies);
         assert_eq!(
             view.table.iter().map(line).collect::<Vec<_>>(),

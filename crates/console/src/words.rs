@@ -4,6 +4,7 @@ use model::{Kind, NoAnswer, Reason, ReceiptState, Source, SubmitOutcome, UpdateO
 use routing::{AlertState, EvidenceOf, FailedWhy, HeldWhy, List, NothingWhy, ReplyVerdict, SubscriberStatus, Verdict};
 
 use crate::PageLanguage;
+use crate::api::ClosedView;
 use crate::pages::table::Tone;
 
 /// What events are called in addresses and JSON ([`routing::Event::as_str`]), and on pages in both languages.
@@ -29,7 +30,87 @@ pub(crate) const VERDICTS: [(&str, &str, &str); 6] = [
     ("alert", "an SMS moved on", "短信状态更新"),
 ];
 
+/// Why a link ended, by the word that metrics have for it, in Chinese; in English the SMSC's side of the program says it whole.
+pub const LINK_ENDS: [(&str, &str); 16] = [
+    ("connect_failed", "无法连接"),
+    ("connect_timeout", "连接超时"),
+    ("tls", "TLS 未建立"),
+    ("unlistenable", "无法监听 outbind"),
+    ("settings", "设置无法使用"),
+    ("bind_refused", "绑定被拒绝"),
+    ("bind_timeout", "绑定未在时限内应答"),
+    ("peer_closed", "短信中心关闭了连接"),
+    ("broken", "连接中断"),
+    ("framing", "短信中心发来长度错误的 PDU"),
+    ("no_enquire_answer", "enquire_link 未在时限内应答"),
+    ("no_submit_answer", "长时间没有提交得到应答"),
+    ("peer_unbound", "短信中心解除了绑定"),
+    ("not_bound", "短信中心称链路未绑定"),
+    ("drained", "网关停止"),
+    ("ordered", "人工指令"),
+];
+
+/// What else is said of that where it is of a closed list, in Chinese: why there was no TLS, and what was ordered.
+pub const LINK_END_DETAILS: [(&str, &str); 9] = [
+    ("files", "本方证书文件无法使用"),
+    ("untrusted", "短信中心的证书不受信任"),
+    ("wrong_name", "短信中心的证书属于其他名称"),
+    ("expired", "短信中心的证书已过期"),
+    ("refused", "短信中心拒绝：可能需要本方证书"),
+    ("not_spoken", "短信中心不支持 TLS"),
+    ("drain", "排空"),
+    ("unbind", "解除绑定"),
+    ("rebind", "重新绑定"),
+];
+
+/// Who noticed that the database's state changes, and what ([`routing::Why::words`]), in Chinese; in English the words themselves say it.
+const CHANGES: [(&str, &str); 19] = [
+    ("start", "启动"),
+    ("probe", "探测"),
+    ("traffic", "业务语句"),
+    ("hand_over", "移交"),
+    ("operator", "操作员"),
+    ("not_yet_reached", "尚未连接"),
+    ("answered", "恢复应答"),
+    ("drained", "已全部移交"),
+    ("forced", "人工设定"),
+    ("lifted", "解除设定"),
+    ("time_over", "设定到期"),
+    ("gone", "拒绝或断开连接"),
+    ("silent", "无应答"),
+    ("read_only", "只读"),
+    ("full", "磁盘或内存用尽"),
+    ("connections", "连接数用尽"),
+    ("denied", "拒绝登录"),
+    ("schema", "表结构不符"),
+    ("other", "其他故障"),
+];
+
 impl PageLanguage {
+    /// Why the database's state changed.
+    pub(crate) fn change(self, who: &str, what: &str) -> String {
+        let word = |word| CHANGES.iter().find(|(name, _)| *name == word).map_or(word, |(_, zh)| *zh);
+        match self {
+            Self::En => format!("{who}: {what}"),
+            Self::Zh => format!("{}：{}", word(who), word(what)),
+        }
+    }
+
+    /// Why a link ended.
+    pub(crate) fn link_end(self, closed: &ClosedView) -> String {
+        if self == Self::En {
+            return closed.why.clone();
+        }
+        let of =
+            |list: &[(&str, &'static str)], word: &str| list.iter().find(|(name, _)| *name == word).map(|(_, zh)| *zh);
+        let why = of(&LINK_ENDS, closed.word).unwrap_or(&closed.why);
+        match closed.detail.as_deref() {
+            // A status, or what the machine or the network says, is in its own words.
+            Some(detail) => format!("{why}（{}）", of(&LINK_END_DETAILS, detail).unwrap_or(detail)),
+            None => why.to_owned(),
+        }
+    }
+
     /// What an event is called.
     pub(crate) fn event(self, word: &str) -> &'static str {
         let found = EVENTS.iter().find(|(name, ..)| *name == word);
@@ -296,6 +377,41 @@ impl PageLanguage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_database_and_the_links_change_for_reasons_that_have_chinese_words() {
+        use routing::{Trouble, Why};
+        let troubles = Trouble::ALL.into_iter().flat_map(|trouble| [Why::Probe(trouble), Why::Traffic(trouble)]);
+        let others = [
+            Why::NotYetReached,
+            Why::ProbeAnswered,
+            Why::TrafficAnswered,
+            Why::Drained,
+            Why::Forced,
+            Why::Lifted,
+            Why::TimeOver,
+        ];
+        for (who, what) in troubles.chain(others).map(Why::words) {
+            let words = PageLanguage::Zh.change(who, what);
+            assert!(!words.contains(|letter: char| letter.is_ascii()), "{who} {what}: {words}");
+        }
+        let closed = |word, detail: Option<&str>| ClosedView {
+            at: model::Timestamp::from_millis(0),
+            why: "in English".to_owned(),
+            word,
+            detail: detail.map(str::to_owned),
+            by: "peer",
+        };
+        for (word, detail, zh) in [
+            ("peer_closed", None, "短信中心关闭了连接"),
+            ("bind_refused", Some("ESME_RINVPASWD"), "绑定被拒绝（ESME_RINVPASWD）"),
+            ("tls", Some("expired"), "TLS 未建立（短信中心的证书已过期）"),
+        ] {
+            let closed = closed(word, detail);
+            assert_eq!(PageLanguage::Zh.link_end(&closed), zh);
+            assert_eq!(PageLanguage::En.link_end(&closed), "in English");
+        }
+    }
 
     #[test]
     fn a_reason_stands_alone() {

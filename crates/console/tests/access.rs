@@ -88,6 +88,7 @@ const ROUTES: &[(&str, &str, For)] = &[
     ("GET", "/v1/audit", Those(Read)),
     ("GET", "/v1/subscribers/{number}", Those(SeeNumbers)),
     ("PUT", "/v1/subscribers/{number}", Those(ChangePeople)),
+    ("PATCH", "/v1/subscribers/{number}", Those(ChangePeople)),
     ("DELETE", "/v1/subscribers/{number}", Those(ChangePeople)),
     ("GET", "/v1/subscribers/{number}/timeline", Those(SeeNumbers)),
     ("GET", "/v1/lists/{list}", Those(SeeNumbers)),

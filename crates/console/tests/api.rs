@@ -63,6 +63,7 @@ fn status() -> Status {
                 at: noon(),
                 why: "closed by the SMSC".into(),
                 word: "peer_closed",
+                detail: None,
                 by: "peer",
             }),
             round_trip_us: Some(1_200),

@@ -6,6 +6,7 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use console::router;
@@ -52,6 +53,8 @@ struct Gateway {
     address: SocketAddr,
     store: HandOver,
     live: broadcast::Sender<Arc<Vec<Outcome>>>,
+    /// Whether the gateway takes its database for away.
+    away: Arc<AtomicBool>,
     _dir: tempfile::TempDir,
 }
 
@@ -60,15 +63,28 @@ impl Gateway {
         let dir = tempfile::tempdir().unwrap();
         let settings = EmbeddedSettings::new(dir.path().to_owned(), Duration::from_secs(86_400));
         let store = HandOver::alone(Embedded::open(settings, noon()).unwrap());
-        let operators = support::operators(store.clone(), policy(), noon);
-        let live = operators.live.clone();
-        Self { address: serve(router(operators)).await, store, live, _dir: dir }
+        let mut operators = support::operators(store.clone(), policy(), noon);
+        let (live, away) = (operators.live.clone(), Arc::new(AtomicBool::new(false)));
+        let (usual, is_away) = (Arc::clone(&operators.status), Arc::clone(&away));
+        operators.status = Arc::new(move || {
+            let mut status = usual();
+            status.database.configured = true;
+            status.database.behind = is_away.load(Ordering::SeqCst);
+            status
+        });
+        Self { address: serve(router(operators)).await, store, live, away, _dir: dir }
     }
 
     /// Decides the next journaled events, as the pump does, and tells everyone.
     async fn decide(&self) {
+        self.decide_after(0).await;
+    }
+
+    /// The same so many minutes after noon.
+    async fn decide_after(&self, minutes: u64) {
         let batch = self.store.local().next(100).await;
-        let settled = self.store.settle(batch, context()).await.unwrap();
+        let now = noon() + Duration::from_secs(60 * minutes);
+        let settled = self.store.settle(batch, Context { now, ..context() }).await.unwrap();
         drop(self.live.send(Arc::new(settled.outcomes)));
     }
 
@@ -233,4 +249,93 @@ async fn what_a_pause_holds_is_told_when_it_is_ended() {
     }
     let answer = gateway.post("/v1/subscribers/+8613800000002/pause", &json!({ "for": "8h", "reason": "x" })).await;
     assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
+async fn who_unregisters_is_not_registered_again_by_a_change() {
+    let gateway = Gateway::start().await;
+    let path = format!("/v1/subscribers/{ANNA}");
+    let patch = async |body: &str| ask(gateway.address, "PATCH", &path, "", body).await;
+    let unknown = patch(r#"{"status":"suspended"}"#).await;
+    assert_eq!((unknown.status, unknown.json()["error"].as_str()), (404, Some("this number is not registered")));
+    ask(gateway.address, "PUT", &path, "", r#"{"language":"en"}"#).await;
+    gateway.post(&format!("{path}/pause"), &json!({ "for": "8h", "reason": "on holiday" })).await;
+    let changed = patch(r#"{"status":"suspended","language":null}"#).await.json();
+    assert_eq!(
+        (&changed["status"], &changed["language"], &changed["paused_until"]),
+        (&json!("suspended"), &json!(null), &json!("2026-11-23T12:00:00.000Z")),
+        "what is not named stays"
+    );
+    let anna = Msisdn::international(ANNA).unwrap();
+    assert!(gateway.store.delete_subscriber(anna).await.unwrap());
+    for (path, body) in [("/pause", json!({ "for": "1h", "reason": "x" })), ("/resume", json!({ "reason": "x" }))] {
+        assert_eq!(gateway.post(&format!("/v1/subscribers/{ANNA}{path}"), &body).await.status, 404);
+    }
+    assert_eq!(patch(r#"{"language":"en"}"#).await.status, 404);
+    assert_eq!(gateway.store.subscriber(anna).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_lost_message_that_is_sent_again_is_told_by_no_later_alert_and_not_twice() {
+    let gateway = Gateway::start().await;
+    ask(gateway.address, "PUT", &format!("/v1/subscribers/{ANNA}"), "", "{}").await;
+    gateway.happen(call("c1", ANNA)).await;
+    let submit = gateway.store.lease(1, &context()).await.unwrap().remove(0);
+    let smsc = SmscName("north".to_owned());
+    let outcome = SubmitOutcome::Accepted { smsc: smsc.clone(), message_ids: vec!["71".to_owned()] };
+    gateway.happen(Event::Submitted { alert: submit.alert, attempt: submit.attempt, outcome }).await;
+    let receipt = Receipt {
+        smsc,
+        message_id: "71".to_owned(),
+        id_form: None,
+        state: ReceiptState::Expired,
+        handset: None,
+        error: "000".to_owned(),
+        at: noon(),
+    };
+    gateway.store.local().append(vec![Event::Receipt(receipt)]).await.unwrap();
+    gateway.decide_after(1).await;
+    let path = format!("/v1/subscribers/{ANNA}/resend");
+    let wish = json!({ "alert": submit.alert.0, "reason": "her phone was off" });
+    let (answer, ()) = tokio::join!(gateway.post(&path, &wish), gateway.decide_after(2));
+    assert_eq!((answer.status, &answer.json()["what"]), (202, &json!("send")));
+    gateway.store.local().append(vec![call("c2", ANNA)]).await.unwrap();
+    gateway.decide_after(30).await;
+    let timeline = gateway.store.timeline(Msisdn::international(ANNA).unwrap(), 10).await.unwrap();
+    let alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
+    let mut told: Vec<_> =
+        alerts.map(|alert| (alert.id, alert.told.iter().map(|one| one.count).sum::<u32>())).collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(
+        told.iter().map(|(_, calls)| *calls).collect::<Vec<_>>(),
+        [1, 1, 1],
+        "the lost one, it again, the next call"
+    );
+    let (answer, ()) = tokio::join!(gateway.post(&path, &wish), gateway.decide_after(40));
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(answer.json()["error"].as_str().unwrap().contains("told twice"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn what_is_not_all_there_is_says_so() {
+    let gateway = Gateway::start().await;
+    gateway.a_whole_way().await;
+    let paths = [
+        format!("/v1/subscribers/{ANNA}/timeline"),
+        format!("/v1/subscribers/{ANNA}/calls/1"),
+        "/v1/ranges".to_owned(),
+    ];
+    for (away, complete) in [(false, true), (true, false)] {
+        gateway.away.store(away, Ordering::SeqCst);
+        for path in &paths {
+            let answer = get(gateway.address, path).await.json();
+            assert_eq!(answer["complete"], json!(complete), "{path}");
+            assert_eq!(answer["missing"].is_string(), away, "{path}");
+        }
+        for path in ["/timeline", "", "/calls/1"] {
+            let answer = get(gateway.address, &format!("/v1/subscribers/+8613800000009{path}")).await;
+            assert_eq!(answer.status, if away { 503 } else { 404 }, "{path}: nobody knows that there is nothing");
+        }
+    }
 }

@@ -18,6 +18,8 @@ use store::{Context, Embedded, EmbeddedSettings, HandOver, Outcome, Store as _};
 use support::{Answer, get, open, post_form, read_until, serve};
 use tokio::sync::broadcast;
 
+/// What the SMSC calls the message: digits, as many as a number has.
+const MESSAGE_ID: &str = "4711000012345";
 const CALLED: &str = "8613700000001";
 const CALLER: &str = "8613711112222";
 
@@ -88,7 +90,7 @@ impl Gateway {
         let taken = |attempt, alert| Event::Submitted {
             alert,
             attempt,
-            outcome: SubmitOutcome::Accepted { smsc: SmscName("north".into()), message_ids: vec!["a1".into()] },
+            outcome: SubmitOutcome::Accepted { smsc: SmscName("north".into()), message_ids: vec![MESSAGE_ID.into()] },
         };
         self.decide(submits.iter().map(|submit| taken(submit.attempt, submit.alert)).collect()).await;
     }
@@ -156,6 +158,8 @@ async fn no_page_and_no_file_and_no_address_holds_a_number() {
             assert!(!plain.contains(digits) && !path.contains(digits), "{path}: {}", answer.body);
         }
     }
+    let page = gateway.page(&format!("{here}/calls/{seq}")).await.body;
+    assert!(page.contains(MESSAGE_ID), "what the SMSC calls a message is no number of a person: {page}");
     let page = gateway.page(&here).await.body;
     assert!(page.contains("86*********01") && page.contains("86*********22"), "{page}");
     assert!(page.contains("1 call today: it was alerted at 04:00 (at the SMSC, not on the phone yet)."), "{page}");

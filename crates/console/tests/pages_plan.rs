@@ -102,8 +102,9 @@ fn same(json: &Value, csv: &str) -> bool {
 async fn every_table_says_the_same_as_a_page_as_csv_and_as_json() {
     let gateway = gateway(|operators| {
         operators.system = Arc::new(|| system(Vec::new(), None));
-        operators.ready =
-            Arc::new(|| vec![console::Check { name: "smsc", ok: true, degraded: true, detail: "a".into() }]);
+        operators.ready = Arc::new(|| {
+            vec![console::Check { name: "smsc", ok: true, degraded: true, found: console::Found::Terms("a".into()) }]
+        });
     })
     .await;
     gateway.missed("8613900000001", 1).await;

@@ -22,7 +22,7 @@ pub const MAX_ASKED: usize = 5;
 /// the others are made good by the next copy, which is refused or not sent.
 pub const MAX_HEARD: usize = 5;
 
-/// Messages that were sent again lately and are remembered; more in so short a time are bounded by the day's number.
+/// Messages that were sent again and are remembered; more in so short a time are bounded by the day's number.
 pub const MAX_RESENT: usize = 8;
 
 /// A message that was sent again.
@@ -32,6 +32,9 @@ pub struct Resent {
     pub of: AlertId,
     /// When.
     pub at: Timestamp,
+    /// Whether the newer message answers for the calls since: what becomes of this one says nothing of them any more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tells: bool,
 }
 
 /// One caller's calls that belong together in a text.
@@ -208,7 +211,7 @@ pub struct CallBox {
     /// Texts lately that changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub futile: Option<Futile>,
-    /// Messages that an operator sent again within the last minute, at most [`MAX_RESENT`].
+    /// Messages that an operator sent again within the last minute, or of whose calls the newer message answers, at most [`MAX_RESENT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resent: Vec<Resent>,
     /// When to look at this box again.
@@ -278,6 +281,25 @@ impl CallBox {
         for tally in told {
             self.merge(tally.clone());
         }
+    }
+
+    /// Takes these calls out of those not yet told, if all of them are there; whether they were.
+    pub fn take_out(&mut self, told: &[Tally], more: u32) -> bool {
+        let mut untold = self.untold.clone();
+        for tally in told {
+            let Some(place) = untold.iter().position(|known| known.caller == tally.caller) else { return false };
+            let Some(known) = untold.get_mut(place).filter(|known| known.last_at >= tally.last_at) else {
+                return false;
+            };
+            let Some(left) = known.count.checked_sub(tally.count) else { return false };
+            known.count = left;
+            if left == 0 {
+                untold.remove(place);
+            }
+        }
+        let Some(left) = self.more.checked_sub(more) else { return false };
+        (self.untold, self.more) = (untold, left);
+        true
     }
 
     /// Hands over all calls not yet told, the last caller first.

@@ -3,7 +3,7 @@
 use model::{Address, AlertId, Kind, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome, Timestamp, UpdateOutcome};
 use serde::{Deserialize, Serialize};
 
-use crate::Word;
+use crate::{Tally, Word};
 
 /// An operator sends a message to a person again, as it was.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -24,6 +24,15 @@ pub struct Resend {
     pub source: Address,
     /// What it says.
     pub text: String,
+    /// The calls it told, the last caller first; none where it certainly arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Tally>,
+    /// Calls it told of as a number only; none where it certainly arrived.
+    #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
+    pub more: u32,
+    /// Since when it is known not to have arrived, so that the next alert would tell its calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<Timestamp>,
 }
 
 /// Something that happened, about one called person.

@@ -54,5 +54,5 @@ pub use privacy::{
     Question, Reachable,
 };
 pub use range::{Range, RangeError, RangeName, Ranges, Terms};
-pub use subscriber::{Subscriber, SubscriberStatus};
+pub use subscriber::{Subscriber, SubscriberChange, SubscriberStatus};
 pub use word::{Saying, Word};

@@ -61,3 +61,40 @@ impl Subscriber {
         }
     }
 }
+
+/// What is set of a registration; a field that is `None` stays as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SubscriberChange {
+    /// Whether they are served.
+    pub status: Option<SubscriberStatus>,
+    /// The language they read; `Some(None)`: as is usual. So are the others.
+    pub language: Option<Option<Language>>,
+    /// Their time zone (IANA name).
+    pub time_zone: Option<Option<String>>,
+    /// How they read a clock.
+    pub clock: Option<Option<ClockFace>>,
+    /// When nothing is told.
+    pub quiet: Option<Option<DayWindow>>,
+    /// Who gets a copy.
+    pub copy_to: Option<Option<Msisdn>>,
+    /// Until when alerts are held.
+    pub paused_until: Option<Option<Timestamp>>,
+}
+
+impl SubscriberChange {
+    /// The registration with this set.
+    #[must_use]
+    pub fn of(self, before: Subscriber) -> Subscriber {
+        Subscriber {
+            number: before.number,
+            status: self.status.unwrap_or(before.status),
+            language: self.language.unwrap_or(before.language),
+            time_zone: self.time_zone.unwrap_or(before.time_zone),
+            clock: self.clock.unwrap_or(before.clock),
+            quiet: self.quiet.unwrap_or(before.quiet),
+            copy_to: self.copy_to.unwrap_or(before.copy_to),
+            paused_until: self.paused_until.unwrap_or(before.paused_until),
+            since: before.since,
+        }
+    }
+}

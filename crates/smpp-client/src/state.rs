@@ -263,6 +263,26 @@ impl Why {
         Self::WORDS.get(self.place()).copied().unwrap_or_default()
     }
 
+    /// What there is to say beside the word: a status, a length, what the network or the machine says; a word for why there was no TLS, or what was ordered.
+    #[must_use]
+    pub fn detail(self) -> Option<String> {
+        match self {
+            Self::ConnectFailed(kind) | Self::Unlistenable(kind) | Self::Broken(kind) => Some(kind.to_string()),
+            Self::Tls(fault) => Some(fault.as_str().to_owned()),
+            Self::Settings(error) => Some(error.to_string()),
+            Self::BindRefused { status } | Self::NotBound { status } => Some(Status(status).to_string()),
+            Self::Framing { length } => Some(length.to_string()),
+            Self::Ordered(what) => Some(what.as_str().to_owned()),
+            Self::ConnectTimeout
+            | Self::BindTimeout
+            | Self::PeerClosed
+            | Self::NoEnquireAnswer
+            | Self::NoSubmitAnswer
+            | Self::PeerUnbound
+            | Self::Drained => None,
+        }
+    }
+
     /// Who ended it.
     #[must_use]
     pub const fn by(self) -> By {
@@ -328,6 +348,25 @@ pub enum TlsFault {
     Refused,
     /// The SMSC does not speak it, or no version of it that is safe.
     NotSpoken,
+}
+
+impl TlsFault {
+    /// Every case.
+    pub const ALL: [Self; 6] =
+        [Self::Files, Self::Untrusted, Self::WrongName, Self::Expired, Self::Refused, Self::NotSpoken];
+
+    /// The word used in documents and calls.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Untrusted => "untrusted",
+            Self::WrongName => "wrong_name",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+            Self::NotSpoken => "not_spoken",
+        }
+    }
 }
 
 impl fmt::Display for TlsFault {

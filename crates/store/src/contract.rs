@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use model::{AlertId, Day, IdForm, MissedCall, Msisdn, SmscName, Submit, Timestamp, UpdateOrder};
 use routing::{
     Alert, CallBox, CampaignName, Charge, Conversion, Database, Event, Evidence, Fact, List, Listed, Policy, Range,
-    RangeName, Subscriber, Verdict, View,
+    RangeName, Subscriber, SubscriberChange, Verdict, View,
 };
 use serde::{Deserialize, Serialize};
 
@@ -416,6 +416,17 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn put_subscriber(&self, subscriber: Subscriber) -> impl Future<Output = Result<(), StoreError>> + Send {
         self.put_subscribers(vec![subscriber])
     }
+
+    /// Changes one subscriber, and nobody who is not registered at this moment: what else is set meanwhile stays, and who unregisters meanwhile stays
+    /// unregistered. The registration as it is now; `None`: the number is not registered.
+    ///
+    /// # Errors
+    /// When nothing could be committed.
+    fn change_subscriber(
+        &self,
+        number: Msisdn,
+        change: SubscriberChange,
+    ) -> impl Future<Output = Result<Option<Subscriber>, StoreError>> + Send;
 
     /// Unregisters; whether the number was registered.
     ///

@@ -135,6 +135,9 @@ async fn said_again(store: &HandOver) {
             kind: first.kind,
             source: first.source.clone(),
             text: text.to_owned(),
+            told: Vec::new(),
+            more: 0,
+            lost_at: None,
         })
     };
     let settled = happen(store, Database::Normal, vec![wanted("as it was")]).await;

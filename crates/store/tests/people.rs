@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Msisdn, Secret, Timestamp};
-use routing::{Condition, Database, Event, List, Subscriber};
+use routing::{Condition, Database, Event, List, Subscriber, SubscriberChange, SubscriberStatus};
 use rusqlite::Connection;
 use store::{
     Context, DatabaseHealth, Embedded, EmbeddedSettings, Erased, HandOver, ListEntry, PostgresSettings, Retention,
@@ -441,5 +441,109 @@ async fn a_list_that_is_changed_in_the_database_reaches_teasers_that_are_queued(
     assert_eq!(left.iter().map(|submit| submit.destination).collect::<Vec<_>>(), [other]);
     sql(&url, &format!("delete from listed where number = {}", listed.as_u64()));
     assert_eq!(due().await, [], "nothing is queued any more");
+    node.stop().await;
+}
+
+/// Changes somebody again and again until they are not registered.
+async fn change_until_gone(store: &impl Store, number: Msisdn) -> usize {
+    let mut times = 0;
+    loop {
+        let status = if times % 2 == 0 { SubscriberStatus::Suspended } else { SubscriberStatus::Active };
+        let change = SubscriberChange { status: Some(status), ..SubscriberChange::default() };
+        match store.change_subscriber(number, change).await.unwrap() {
+            Some(changed) => assert_eq!((changed.number, changed.status), (number, status)),
+            None => return times,
+        }
+        times += 1;
+    }
+}
+
+/// What every store does with changes of one registration.
+async fn changes(store: &impl Store, number: Msisdn) {
+    let everything = SubscriberChange {
+        status: Some(SubscriberStatus::Suspended),
+        language: Some("en".parse().ok()),
+        time_zone: Some(Some("Asia/Tokyo".to_owned())),
+        clock: Some(routing::ClockFace::parse("12")),
+        quiet: Some(routing::DayWindow::parse("22-7").ok()),
+        copy_to: Some(Some(prospect(1))),
+        paused_until: Some(Some(now() + support::DAY)),
+    };
+    assert_eq!(store.change_subscriber(number, everything.clone()).await.unwrap(), None, "it registers nobody");
+    assert_eq!(store.subscriber(number).await.unwrap(), None);
+    let registered = Subscriber::new(number, now());
+    store.put_subscriber(registered.clone()).await.unwrap();
+    let expected = everything.clone().of(registered.clone());
+    assert_eq!(store.change_subscriber(number, everything).await.unwrap(), Some(expected.clone()));
+    assert_eq!(store.subscriber(number).await.unwrap(), Some(expected.clone()));
+    let pause_ends = SubscriberChange { paused_until: Some(None), ..SubscriberChange::default() };
+    let expected = Subscriber { paused_until: None, ..expected };
+    assert_eq!(store.change_subscriber(number, pause_ends).await.unwrap(), Some(expected.clone()), "all else stays");
+    let as_usual = SubscriberChange {
+        status: Some(SubscriberStatus::Active),
+        language: Some(None),
+        time_zone: Some(None),
+        clock: Some(None),
+        quiet: Some(None),
+        copy_to: Some(None),
+        paused_until: None,
+    };
+    assert_eq!(store.change_subscriber(number, as_usual).await.unwrap(), Some(registered.clone()));
+    assert_eq!(store.subscriber(number).await.unwrap(), Some(registered));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_while_they_are_changed_is_not_registered_again_in_the_local_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    changes(&store, subscriber(1)).await;
+    for n in 2..6 {
+        register(&store, [subscriber(n)]).await;
+        let stop = async {
+            tokio::task::yield_now().await;
+            verdicts(&happen(&store, vec![reply(subscriber(n), "QX")]).await)
+        };
+        let (_, said) = tokio::join!(change_until_gone(&store, subscriber(n)), stop);
+        assert_eq!(said, ["reply unsubscribed"]);
+        assert_eq!(store.subscriber(subscriber(n)).await.unwrap(), None);
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stops_while_they_are_changed_is_not_registered_again_in_the_database() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    migrate_now(&database(&url, "migrates")).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start(dir.path(), &url, "one").await;
+    changes(&node.store, subscriber(1)).await;
+    for n in 2..6 {
+        node.store.put_subscriber(Subscriber::new(subscriber(n), clock())).await.unwrap();
+        let stop = node.happen(vec![reply(subscriber(n), "QX")]);
+        let (_, said) = tokio::join!(change_until_gone(&node.store, subscriber(n)), stop);
+        assert_eq!(said, ["reply unsubscribed"]);
+        assert_eq!(node.store.subscriber(subscriber(n)).await.unwrap(), None);
+        assert_eq!(node.store.local().subscriber(subscriber(n)).await.unwrap(), None, "nor here");
+        assert!(!rows(&url, subscriber(n)).split(' ').any(|table| table == "subscriber"));
+    }
+    // A row that a STOP is deleting at this moment is waited for, and not written again.
+    node.store.put_subscriber(Subscriber::new(subscriber(7), clock())).await.unwrap();
+    let change = SubscriberChange { status: Some(SubscriberStatus::Suspended), ..SubscriberChange::default() };
+    let deleting = format!(
+        "begin; delete from subscriber where number = {}; select pg_sleep(0.5); commit",
+        subscriber(7).as_u64()
+    );
+    let stop = tokio::task::spawn_blocking(move || sql(&url, &deleting));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let changed = loop {
+        // Who waits too long for the row is told to ask again, and nothing is written.
+        if let Ok(changed) = node.store.change_subscriber(subscriber(7), change.clone()).await {
+            break changed;
+        }
+    };
+    assert_eq!(changed, None);
+    stop.await.unwrap();
+    assert_eq!(node.store.subscriber(subscriber(7)).await.unwrap(), None);
     node.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use console::{AnswerView, Check, ClosedView, LinkOrder, LinkView, LinkWish, OrderError, OrderedView};
+use console::{AnswerView, Check, ClosedView, Found, LinkOrder, LinkView, LinkWish, OrderError, OrderedView};
 use smpp_client::{Closed, LinkState, LinkStatus, Links, NotOrdered};
 
 /// Hands an operator's order to the links.
@@ -47,7 +47,7 @@ pub(super) fn view(link: &LinkStatus) -> LinkView {
 
 fn closed(closed: Closed) -> ClosedView {
     let Closed { at, why } = closed;
-    ClosedView { at, why: why.to_string(), word: why.as_str(), by: why.by().as_str() }
+    ClosedView { at, why: why.to_string(), word: why.as_str(), detail: why.detail(), by: why.by().as_str() }
 }
 
 /// A link among the checks of `/readyz?verbose`. One that is down never makes the gateway unready by itself: alerts wait, or take another link.
@@ -75,7 +75,7 @@ pub(super) fn check(link: &LinkStatus) -> Check {
     if let Some(AnswerView { p99_ms: Some(p99), .. }) = view(link).answers {
         detail = format!("{detail}; 99 of 100 answers within {p99} ms");
     }
-    Check { name: "link", ok: true, degraded: !bound, detail }
+    Check { name: "link", ok: true, degraded: !bound, found: Found::Terms(detail) }
 }
 
 fn counts(link: &LinkStatus) -> BTreeMap<&'static str, u64> {
@@ -124,7 +124,7 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use model::{LinkName, SmscName, Timestamp};
-    use smpp_client::{Abilities, Ability, AnswerSeconds, Bind, Closed, LinkCounts, Ordered, Why};
+    use smpp_client::{Abilities, Ability, AnswerSeconds, Bind, Closed, LinkCounts, Ordered, TlsFault, Why};
 
     fn link() -> LinkStatus {
         LinkStatus {
@@ -155,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn pages_have_chinese_words_for_every_end_of_a_link() {
+        let names = |list: &[(&'static str, &str)]| list.iter().map(|(word, _)| *word).collect::<Vec<_>>();
+        assert_eq!(names(&console::LINK_ENDS), Why::WORDS);
+        let ordered = [Ordered::Drain, Ordered::Unbind, Ordered::Rebind].map(Ordered::as_str);
+        let details: Vec<_> = TlsFault::ALL.map(TlsFault::as_str).into_iter().chain(ordered).collect();
+        assert_eq!(names(&console::LINK_END_DETAILS), details);
+    }
+
+    #[test]
     fn a_bound_link_says_how_fast_it_is() {
         let view = view(&link());
         assert_eq!((view.bind, view.detail, view.slowed_to, view.throttled_ms), ("transmitter", None, Some(25), 1500));
@@ -167,7 +176,7 @@ mod tests {
         let check = check(&link());
         let expected = "n/tx1 (transmitter): bound since 1970-01-01T00:00:00.000Z; 3 of 10 submits unanswered; throttled by the SMSC; \
                         slowed to 25 a second, as the SMSC asked; 99 of 100 answers within 10 ms";
-        assert_eq!((check.detail.as_str(), check.degraded), (expected, false));
+        assert_eq!((check.found, check.degraded), (Found::Terms(expected.to_owned()), false));
     }
 
     #[test]
@@ -182,7 +191,7 @@ mod tests {
             answer_seconds: AnswerSeconds { bounds: &[1.0], bounds_ms: &[1_000], counts: vec![0, 0], sum: 0.0 },
             ..link()
         };
-        let detail = check(&down).detail;
+        let detail = check(&down).found.words(console::PageLanguage::En);
         assert!(
             detail.contains("next attempt at 1970-01-01T00:00:01.000Z") && detail.contains("ESME_RINVPASWD"),
             "{detail}"
@@ -202,7 +211,8 @@ mod tests {
         };
         let check = check(&away);
         let expected = "away by order until 1970-01-01T00:01:00.000Z; drained by order at 1970-01-01T00:00:00.000Z";
-        assert!(check.detail.contains(expected), "{}", check.detail);
+        let found = check.found.words(console::PageLanguage::En);
+        assert!(found.contains(expected), "{found}");
         assert!(check.ok && check.degraded);
         assert_eq!(view(&away).ordered, Some(OrderedView { what: "drain", until }));
     }

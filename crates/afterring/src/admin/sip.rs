@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use console::{Check, SipPeerView, SipView};
+use console::{Check, Found, SipPeerView, SipView};
 use ingress::sip::{Listen, Meter, PeerStatus};
 
 use super::link::answers;
@@ -50,7 +50,7 @@ pub(super) fn check(door: &SipDoor) -> Check {
     if status.strangers > 0 {
         detail = format!("{detail}; {} times somebody sent who is no peer", status.strangers);
     }
-    Check { name: "sip", ok: true, degraded: false, detail }
+    Check { name: "sip", ok: true, degraded: false, found: Found::Terms(detail) }
 }
 
 /// What a peer sent: `msc: 120 calls accepted, 3 refused`.
@@ -78,7 +78,7 @@ mod tests {
         let door = SipDoor { listens, meter: Arc::new(Meter::new(&SipSettings::new(numbering))) };
         let check = check(&door);
         assert_eq!((check.name, check.ok), ("sip", true));
-        assert_eq!(check.detail, "listens on udp://127.0.0.1:5060; local: no calls yet");
+        assert_eq!(check.found, Found::Terms("listens on udp://127.0.0.1:5060; local: no calls yet".to_owned()));
         let view = view(&door);
         assert_eq!(
             (view.listens, view.peers[0].counts["accepted"], view.answers),

@@ -458,10 +458,8 @@ fn traces(reader: &mut Reader) -> Option<Option<TraceSettings>> {
 }
 
 fn log(reader: &mut Reader) -> Option<LogSettings> {
-    let filter = reader.text("log.filter", |text| match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err("not a filter".into()),
-    });
+    let filter =
+        reader.text("log.filter", |text| crate::telemetry::filter(text).map(|_| text.to_owned()).map_err(Into::into));
     let words = [("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)];
     let format = reader.text("log.format", |text| form::choice(text, &words));
     Some(LogSettings { filter: filter?, format: format? })

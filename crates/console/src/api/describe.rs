@@ -159,8 +159,13 @@ fn response(common: &Common) -> Response {
 
 /// The calls of one path, by method.
 fn calls(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    let methods =
-        [("get", &mut item.get), ("put", &mut item.put), ("post", &mut item.post), ("delete", &mut item.delete)];
+    let methods = [
+        ("get", &mut item.get),
+        ("put", &mut item.put),
+        ("post", &mut item.post),
+        ("patch", &mut item.patch),
+        ("delete", &mut item.delete),
+    ];
     methods.into_iter().filter_map(|(method, call)| call.as_mut().map(|call| (method, call)))
 }
 

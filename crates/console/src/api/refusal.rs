@@ -51,8 +51,14 @@ pub(crate) enum Refusal {
     TextGone,
     #[error("this message has not left yet, and will by itself")]
     OnItsWay,
+    #[error(
+        "a later message tells what this one said: sent again, it would be told twice. Send that one again, if need be"
+    )]
+    ToldSince,
     #[error("the store is busy: ask again")]
     Busy,
+    #[error(transparent)]
+    Reports(#[from] crate::report::Busy),
     #[error(transparent)]
     Force(#[from] ForceError),
     #[error(transparent)]
@@ -88,10 +94,13 @@ impl IntoResponse for Refusal {
             | Self::NoSuchCall
             | Self::NoSuchMessage
             | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
-            Self::NotAgain | Self::TextGone | Self::OnItsWay | Self::Force(ForceError::NotConfigured) => {
-                StatusCode::CONFLICT
-            }
+            Self::NotAgain
+            | Self::TextGone
+            | Self::OnItsWay
+            | Self::ToldSince
+            | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
             Self::Busy
+            | Self::Reports(_)
             | Self::Force(ForceError::Stopping)
             | Self::Order(OrderError::Stopping)
             | Self::Audit(_)
@@ -103,6 +112,7 @@ impl IntoResponse for Refusal {
         let body = Json(serde_json::json!({ "error": self.to_string() }));
         match self {
             Self::Busy
+            | Self::Reports(_)
             | Self::Store(_)
             | Self::Force(ForceError::Stopping)
             | Self::Order(OrderError::Stopping)

@@ -6,13 +6,13 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use model::Day;
 use serde::Deserialize;
-use store::Store as _;
+use store::ReportRow;
 use utoipa::IntoParams;
 
 use super::asked::Query;
 use super::refusal::Refusal;
 use super::{Operators, words};
-use crate::report::ReportView;
+use crate::report::{ReportView, Reports, rows_csv};
 
 /// Days in one answer: a year.
 const DAYS: i32 = 366;
@@ -63,20 +63,25 @@ impl Asked {
     params(Asked),
     responses((status = 200, content((ReportView = "application/json"), (String = "text/csv"))))
 )]
-pub(super) async fn get(State(operators): State<Operators>, Query(asked): Query<Asked>) -> Result<Response, Refusal> {
+pub(super) async fn get(
+    State(operators): State<Operators>,
+    State(reports): State<Reports>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Refusal> {
     let today = Day::of((operators.clock)(), &(operators.policy)().time_zone);
     let (from, to) = asked.days(today)?;
     let (format, table) = (asked.format.as_deref().unwrap_or("json"), asked.table.as_deref().unwrap_or("table"));
-    let csv = match (format, table) {
-        ("json", "table" | "rows") => None,
-        ("csv", "table") => Some(ReportView::table_csv as fn(&ReportView) -> String),
-        ("csv", "rows") => Some(ReportView::rows_csv as fn(&ReportView) -> String),
+    let answer: fn(Day, Day, Vec<ReportRow>) -> Response = match (format, table) {
+        ("json", "table" | "rows") => |from, to, rows| Json(ReportView::of(from, to, rows)).into_response(),
+        ("csv", "table") => |from, to, rows| csv(ReportView::table_of(from, to, &rows).table_csv()),
+        ("csv", "rows") => |_, _, rows| csv(rows_csv(&rows)),
         ("json" | "csv", _) => return Err(Refusal::Field { field: "table", why: "table or rows is expected" }),
         _ => return Err(Refusal::Field { field: "format", why: "json or csv is expected" }),
     };
-    let view = ReportView::of(from, to, operators.store.report(from, to).await?);
-    Ok(match csv {
-        None => Json(view).into_response(),
-        Some(csv) => ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv(&view)).into_response(),
-    })
+    let made = reports.make(&operators.store, (from, to), move |counted| counted.map(|rows| answer(from, to, rows)));
+    Ok(made.await??)
+}
+
+fn csv(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response()
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use model::{AlertId, Kind, Msisdn, Timestamp};
-use routing::{AlertState, Event, Resend};
+use routing::{AlertState, Event, NothingWhy, Resend, SubscriberChange, Verdict};
 use serde::{Deserialize, Serialize};
 use store::{Outcome, Seq, Store as _};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -68,7 +68,9 @@ pub(crate) async fn send_again(
 ) -> Result<SentAgain, Refusal> {
     let timeline = operators.store.timeline(called, MOST).await?;
     let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
-    let earlier = alerts.find(|known| known.id == alert && known.to == called).ok_or(Refusal::NoSuchMessage)?;
+    let earlier = alerts
+        .find(|known| known.id == alert && known.to == called)
+        .ok_or_else(|| operators.missing(Refusal::NoSuchMessage))?;
     // It goes by itself: sent again, it would be told twice.
     if matches!(earlier.state, AlertState::Queued { .. } | AlertState::Sending { .. }) {
         return Err(Refusal::OnItsWay);
@@ -78,6 +80,18 @@ pub(crate) async fn send_again(
         Kind::Detail | Kind::Fallback | Kind::Notice if earlier.text.is_empty() => return Err(Refusal::TextGone),
         Kind::Detail | Kind::Fallback | Kind::Notice => {}
     }
+    let (told, more, lost_at) = match earlier.state {
+        // A newer alert tells its calls.
+        AlertState::Superseded { .. } => return Err(Refusal::ToldSince),
+        AlertState::Delivered { .. } => (Vec::new(), 0, None),
+        AlertState::Undelivered { at } | AlertState::Expired { at } | AlertState::Failed { at, .. } => {
+            (earlier.told.clone(), earlier.more, Some(at))
+        }
+        AlertState::Queued { .. }
+        | AlertState::Sending { .. }
+        | AlertState::InDoubt { .. }
+        | AlertState::Accepted { .. } => (earlier.told.clone(), earlier.more, None),
+    };
     let wanted = Resend {
         called,
         at: (operators.clock)(),
@@ -87,12 +101,18 @@ pub(crate) async fn send_again(
         kind: earlier.kind,
         source: earlier.source.clone(),
         text: earlier.text.clone(),
+        told,
+        more,
+        lost_at,
     };
     // Before it is journaled: the decision may be taken at once.
     let mut live = operators.live.subscribe();
     let seq = operators.store.local().append(vec![Event::Resend(wanted)]).await?.through;
     let decided = timeout(PATIENCE, outcome(&mut live, seq)).await.ok().flatten();
     Ok(match decided {
+        Some(outcome) if outcome.verdict == Verdict::Nothing(NothingWhy::NothingToTell) => {
+            return Err(Refusal::ToldSince);
+        }
         Some(outcome) => {
             let (what, why) = outcome.verdict.words();
             let made = outcome.alerts.iter().find(|made| made.again.as_ref().is_some_and(|again| again.of == alert));
@@ -128,7 +148,7 @@ async fn outcome(live: &mut broadcast::Receiver<std::sync::Arc<Vec<Outcome>>>, s
     request_body = AskedAgain,
     responses(
         (status = 202, description = "It will be decided, or was.", body = SentAgain),
-        (status = 409, description = "This message is never sent again, or what it said is no longer kept.", body = Fault),
+        (status = 409, description = "This message is never sent again, or not now; or what it said is no longer kept; or a later message tells its calls.", body = Fault),
     )
 )]
 pub(super) async fn resend(
@@ -225,9 +245,8 @@ pub(crate) async fn hold(
     called: Msisdn,
     until: Option<Timestamp>,
 ) -> Result<SubscriberView, Refusal> {
-    let mut subscriber = operators.store.subscriber(called).await?.ok_or(Refusal::NotRegistered)?;
-    subscriber.paused_until = until;
-    operators.store.put_subscriber(subscriber.clone()).await?;
+    let change = SubscriberChange { paused_until: Some(until), ..SubscriberChange::default() };
+    let subscriber = operators.store.change_subscriber(called, change).await?.ok_or(Refusal::NotRegistered)?;
     operators.store.local().append(vec![Event::Due { called }]).await?;
     Ok(SubscriberView::from(subscriber))
 }

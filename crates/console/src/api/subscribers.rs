@@ -1,4 +1,4 @@
-//! `PUT`, `GET` and `DELETE /v1/subscribers/{number}`.
+//! `PUT`, `PATCH`, `GET` and `DELETE /v1/subscribers/{number}`.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use model::{Language, Numbering, Timestamp};
-use routing::{ClockFace, DayWindow, Subscriber, SubscriberStatus};
+use model::{Language, Msisdn, Numbering, Timestamp};
+use routing::{ClockFace, DayWindow, Subscriber, SubscriberChange, SubscriberStatus};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::Store as _;
 use utoipa::ToSchema;
 
 use super::asked::Path;
-use super::describe::{Because, Number};
+use super::describe::{Because, Fault, Number};
 use super::refusal::{Refusal, body, number};
 use super::view::{maybe_rfc3339, rfc3339};
 use super::{Operators, words};
@@ -112,43 +112,40 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 }
 
 impl Change {
-    fn apply(self, subscriber: &mut Subscriber, numbering: &Numbering) -> Result<(), Refusal> {
-        if let Some(status) = self.status {
-            subscriber.status = status;
+    /// What is to be set of this number's registration.
+    fn read(self, number: Msisdn, numbering: &Numbering) -> Result<SubscriberChange, Refusal> {
+        let field = |field, why| Refusal::Field { field, why };
+        let Self { status, language, time_zone, clock, quiet, copy_to } = self;
+        let language = read(language, |text| {
+            text.parse::<Language>().map_err(|_| field("language", "not a language tag like zh-CN or en"))
+        })?;
+        let time_zone = read(time_zone, |name| {
+            let known = routing::text::is_time_zone(&name);
+            known.then_some(name).ok_or(field("time_zone", "not a time zone like Asia/Shanghai"))
+        })?;
+        let clock = read(clock, |word| ClockFace::parse(&word).ok_or(field("clock", "neither 12 nor 24")))?;
+        let quiet = read(quiet, |text| {
+            DayWindow::parse(&text).map_err(|_| field("quiet", "not a window of the day like 22:00-07:00"))
+        })?;
+        let copy_to = read(copy_to, |text| {
+            numbering.normalise(&text).map_err(|_| field("copy_to", "not a number as your network writes it"))
+        })?;
+        if copy_to == Some(Some(number)) {
+            return Err(field("copy_to", "the number itself"));
         }
-        if let Some(language) = self.language {
-            let parsed = language.map(|text| text.parse::<Language>()).transpose();
-            subscriber.language =
-                parsed.map_err(|_| Refusal::Field { field: "language", why: "not a language tag like zh-CN or en" })?;
-        }
-        if let Some(time_zone) = self.time_zone {
-            if time_zone.as_deref().is_some_and(|name| !routing::text::is_time_zone(name)) {
-                return Err(Refusal::Field { field: "time_zone", why: "not a time zone like Asia/Shanghai" });
-            }
-            subscriber.time_zone = time_zone;
-        }
-        if let Some(clock) = self.clock {
-            let face = |word: String| ClockFace::parse(&word).ok_or("neither 12 nor 24");
-            subscriber.clock = clock.map(face).transpose().map_err(|why| Refusal::Field { field: "clock", why })?;
-        }
-        if let Some(quiet) = self.quiet {
-            let window = quiet.map(|text| DayWindow::parse(&text)).transpose();
-            subscriber.quiet = window
-                .map_err(|_| Refusal::Field { field: "quiet", why: "not a window of the day like 22:00-07:00" })?;
-        }
-        if let Some(copy_to) = self.copy_to {
-            let number = copy_to.map(|text| numbering.normalise(&text)).transpose();
-            subscriber.copy_to = number
-                .map_err(|_| Refusal::Field { field: "copy_to", why: "not a number as your network writes it" })?;
-            if subscriber.copy_to == Some(subscriber.number) {
-                return Err(Refusal::Field { field: "copy_to", why: "the number itself" });
-            }
-        }
-        Ok(())
+        Ok(SubscriberChange { status, language, time_zone, clock, quiet, copy_to, paused_until: None })
     }
 }
 
-/// Registers, or changes a registration. Two changes of one number at the same time: the later wins whole.
+/// Reads a field that is given and not null.
+fn read<T>(
+    given: Option<Option<String>>,
+    parse: impl FnOnce(String) -> Result<T, Refusal>,
+) -> Result<Option<Option<T>>, Refusal> {
+    given.map(|text| text.map(parse).transpose()).transpose()
+}
+
+/// Registers, or changes a registration: each field that is given, and no other.
 #[utoipa::path(
     put,
     path = "/v1/subscribers/{number}",
@@ -168,23 +165,56 @@ pub(super) async fn put(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let number = number(&operators.numbering, &text)?;
-    let change: Change = body(bytes)?;
+    let change = body::<Change>(bytes)?.read(number, &operators.numbering)?;
+    let (audit, at) = (operators.audit.clone(), (operators.clock)());
+    let entry = Entry::of(&viewer, at, Action::RegistrationChanged).about_number(number);
+    let entry = entry.because(reason::of_header(&headers));
+    let tried = entry.clone();
+    let putting = async move {
+        let changed = operators.store.change_subscriber(number, change.clone()).await?;
+        let (status, action, subscriber) = match changed {
+            Some(changed) => (StatusCode::OK, Action::RegistrationChanged, changed),
+            None => {
+                let registered = change.of(Subscriber::new(number, at));
+                operators.store.put_subscriber(registered.clone()).await?;
+                (StatusCode::CREATED, Action::Registered, registered)
+            }
+        };
+        let entry = Entry { action, ..entry };
+        let shown = SubscriberView::from(subscriber).for_viewer(&viewer, at);
+        Ok(((status, Json(shown)).into_response(), Some(entry)))
+    };
+    audit.act(tried, putting).await
+}
+
+/// Changes a registration, and registers nobody: who unregisters at the same moment stays unregistered.
+#[utoipa::path(
+    patch,
+    path = "/v1/subscribers/{number}",
+    tag = "people",
+    params(Number, Because),
+    request_body = Change,
+    responses(
+        (status = 200, description = "Changed.", body = SubscriberView),
+        (status = 404, description = "Not registered, or no longer.", body = Fault),
+    )
+)]
+pub(super) async fn patch(
+    State(operators): State<Operators>,
+    viewer: Viewer,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Json<SubscriberView>, Refusal> {
+    let number = number(&operators.numbering, &text)?;
+    let change = body::<Change>(bytes)?.read(number, &operators.numbering)?;
     let (audit, at) = (operators.audit.clone(), (operators.clock)());
     let entry = Entry::of(&viewer, at, Action::RegistrationChanged).about_number(number);
     let entry = entry.because(reason::of_header(&headers));
     let tried = entry.clone();
     let changing = async move {
-        let known = operators.store.subscriber(number).await?;
-        let (status, action) = match known {
-            Some(_) => (StatusCode::OK, Action::RegistrationChanged),
-            None => (StatusCode::CREATED, Action::Registered),
-        };
-        let mut subscriber = known.unwrap_or_else(|| Subscriber::new(number, at));
-        change.apply(&mut subscriber, &operators.numbering)?;
-        operators.store.put_subscriber(subscriber.clone()).await?;
-        let entry = Entry { action, ..entry };
-        let shown = SubscriberView::from(subscriber).for_viewer(&viewer, at);
-        Ok(((status, Json(shown)).into_response(), Some(entry)))
+        let changed = operators.store.change_subscriber(number, change).await?.ok_or(Refusal::NotRegistered)?;
+        Ok((Json(SubscriberView::from(changed).for_viewer(&viewer, at)), Some(entry)))
     };
     audit.act(tried, changing).await
 }
@@ -199,7 +229,8 @@ pub(super) async fn put(
 )]
 pub(super) async fn get(State(operators): State<Operators>, Path(text): Path<String>) -> Result<Response, Refusal> {
     let number = number(&operators.numbering, &text)?;
-    let subscriber = operators.store.subscriber(number).await?.ok_or(Refusal::NotRegistered)?;
+    let found = operators.store.subscriber(number).await?;
+    let subscriber = found.ok_or_else(|| operators.missing(Refusal::NotRegistered))?;
     Ok(Json(SubscriberView::from(subscriber)).into_response())
 }
 

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::asked::{Path, Query};
 use super::describe::Number;
 use super::refusal::{Refusal, number};
-use super::view::rfc3339;
+use super::view::{Extent, rfc3339};
 use super::{Operators, words};
 use crate::ladder::{Rung, stepped};
 
@@ -34,10 +34,12 @@ pub(super) struct Asked {
 pub(super) struct Timeline {
     /// Whose, with `+`.
     number: String,
-    /// Whether they are registered.
+    /// Whether they are registered; where the answer is not complete, whether this node is sure of it.
     registered: bool,
     /// The oldest of them first.
     entries: Vec<Entry>,
+    #[serde(flatten)]
+    extent: Extent,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -175,10 +177,11 @@ pub(super) async fn timeline(
     let registered = operators.store.subscriber(number).await?.is_some();
     let entries = operators.store.timeline(number, limit).await?;
     if entries.is_empty() && !registered {
-        return Err(Refusal::NothingKnown);
+        return Err(operators.missing(Refusal::NothingKnown));
     }
     let entries = entries.into_iter().map(Entry::from).collect();
-    Ok(Json(Timeline { number: format!("+{}", number.reveal()), registered, entries }))
+    let extent = Extent::of(&operators);
+    Ok(Json(Timeline { number: format!("+{}", number.reveal()), registered, entries, extent }))
 }
 
 impl From<TimelineEntry> for Entry {

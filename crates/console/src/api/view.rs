@@ -7,7 +7,7 @@ use routing::{Change, ClockFace, Condition, Range, RangeName, Ranges, Terms};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::words;
+use super::{Operators, words};
 
 /// Writes a time as RFC 3339 in UTC.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -20,6 +20,25 @@ pub(crate) fn maybe_rfc3339<S: Serializer>(at: &Option<Timestamp>, serializer: S
     match at {
         Some(at) => serializer.collect_str(at),
         None => serializer.serialize_none(),
+    }
+}
+
+/// Whether an answer holds all there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct Extent {
+    /// Whether this is all that is kept; else `missing` says what isn't here. Ask again later.
+    complete: bool,
+    /// What is missing, and why; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'static str>,
+}
+
+impl Extent {
+    /// Of what was read from the store just now.
+    pub(crate) fn of(operators: &Operators) -> Self {
+        let less = operators.knows_less();
+        let why = "the database is away, or does not have yet what this node decided without it: only what this node knows is here";
+        Self { complete: !less, missing: less.then_some(why) }
     }
 }
 
@@ -196,6 +215,9 @@ pub struct ClosedView {
     pub why: String,
     /// The same as one word of those that metrics have: `peer_closed`, `no_enquire_answer`, `ordered`, …
     pub word: &'static str,
+    /// What else there is to say: a `command_status`, a length in octets, what the network or the machine says, why there was no TLS, or what was ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Who ended it: `us`, `peer` or `network`.
     pub by: &'static str,
 }

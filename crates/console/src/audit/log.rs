@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::read::{self, Cursor, Filter, Month, Page};
 use super::{Entry, masked};
-use crate::health::Check;
+use crate::health::{Check, Found};
 
 /// Entries that wait for the disk: more are refused, and so is what they would tell of. All that wait share one sync.
 const WAITING: usize = 256;
@@ -164,8 +164,8 @@ impl Audit {
             // Nobody may act for long: whether it goes again is found out by who looks.
             drop(self.jobs.try_send(Job::Try(oneshot::channel().0)));
         }
-        let detail = if degraded { "can't be written: actions are refused" } else { "is written" };
-        Check { name: "audit log", ok: true, degraded, detail: detail.to_owned() }
+        let found = Found::Audit { writes: !degraded };
+        Check { name: "audit log", ok: true, degraded, found }
     }
 
     /// The newest entries before a place, the newest first.

@@ -265,7 +265,7 @@ fn outage_table(visit: &Visit, database: &DatabaseStatus) -> Table {
                 .until
                 .map_or_else(|| Cell::State("now", l.pick("still", "持续中").to_owned(), Tone::Bad), Cell::Time),
             Cell::Text(age(lasted)),
-            Cell::Text(format!("{}: {}", outage.who, outage.why)),
+            Cell::Text(l.change(outage.who, outage.why)),
             outage.fallbacks.map_or(Cell::Empty, Cell::Count),
         ];
         (outage.from.as_millis().to_string(), cells)

@@ -139,7 +139,7 @@ fn table(visit: &Visit, links: &[LinkView]) -> Table {
             link.since.map_or(Cell::Empty, Cell::Time),
             link.ordered.map_or(Cell::Empty, |ordered| Cell::Time(ordered.until)),
             link.last_closed.as_ref().map_or(Cell::Empty, |closed| Cell::Text(by(closed.by, l).to_owned())),
-            Cell::maybe(link.last_closed.as_ref().map(|closed| closed.why.clone())),
+            Cell::maybe(link.last_closed.as_ref().map(|closed| l.link_end(closed))),
             link.last_closed.as_ref().map_or(Cell::Empty, |closed| Cell::Time(closed.at)),
             Cell::Text(link.bind.to_owned()),
             Cell::Text(format!("{} / {}", link.in_flight, link.window)),

@@ -30,6 +30,7 @@ use tokio::sync::Semaphore;
 
 use self::visit::Visit;
 use crate::api::Operators;
+use crate::report::Reports;
 use crate::samples::Samples;
 use crate::tail::Recent;
 use crate::today::Today;
@@ -43,6 +44,8 @@ pub(crate) struct Console {
     pub(crate) samples: Samples,
     /// What was counted today.
     pub(crate) today: Today,
+    /// Where reports are made.
+    pub(crate) reports: Reports,
     /// What was decided lately.
     pub(crate) recent: Recent,
     /// Places for live streams.
@@ -50,10 +53,10 @@ pub(crate) struct Console {
 }
 
 /// Every page, each under the address of its screen ([`shell::Screen::path`]).
-pub(crate) fn router(operators: Operators, samples: Samples, today: Today) -> Router {
+pub(crate) fn router(operators: Operators, samples: Samples, today: Today, reports: Reports) -> Router {
     let recent = Recent::begin(&operators.live, operators.clock);
     let places = Arc::new(Semaphore::new(live::VIEWERS));
-    let console = Arc::new(Console { operators, samples, today, recent, places });
+    let console = Arc::new(Console { operators, samples, today, reports, recent, places });
     let pages = Router::new()
         .route("/", get(async || Redirect::to("/flow")))
         .route("/live", get(banner))

@@ -3,6 +3,7 @@
 mod period;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -11,7 +12,8 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use model::Day;
-use store::{ReportRow, Store as _};
+use routing::RangeName;
+use store::{ReportRow, StoreError};
 
 use self::period::Period;
 use super::Console;
@@ -61,31 +63,39 @@ struct Page<'a> {
 }
 
 async fn page(State(console): State<Arc<Console>>, visit: Visit) -> Result<Response, Fault> {
-    let policy = (console.operators.policy)();
-    let today = Day::of(visit.now, &policy.time_zone);
+    let today = Day::of(visit.now, &(console.operators.policy)().time_zone);
     let period = Period::of(&visit, today);
-    let counted = console.operators.store.report(period.from, period.to).await;
+    let days = (period.from, period.to);
+    let made = console.reports.make(&console.operators.store, days, move |counted| made(&visit, &period, counted));
+    made.await?
+}
+
+/// The answer of what was counted.
+fn made(visit: &Visit, period: &Period, counted: Result<Vec<ReportRow>, StoreError>) -> Result<Response, Fault> {
+    let console = &visit.console;
+    let policy = (console.operators.policy)();
     let (rows, fault) = match counted {
         Ok(rows) => (rows, None),
         // A page can say that nothing is known; figures for programs can't.
         Err(error) if visit.form == Form::Html && visit.table.is_none() => (Vec::new(), Some(error.to_string())),
         Err(error) => return Err(error.into()),
     };
-    let mut ranges: Vec<String> = policy.ranges.iter().map(|range| range.name.0.clone()).collect();
-    ranges.extend(rows.iter().map(|row| row.range.0.clone()).filter(|name| !name.is_empty()));
-    ranges.sort();
-    ranges.dedup();
+    let mut ranges: BTreeSet<String> = policy.ranges.iter().map(|range| range.name.0.clone()).collect();
+    for RangeName(name) in rows.iter().map(|row| &row.range) {
+        if !name.is_empty() && !ranges.contains(name) {
+            ranges.insert(name.clone());
+        }
+    }
     let range = visit.asked("range").unwrap_or("");
-    let view = ReportView::of(period.from, period.to, of_range(rows, range));
-    let tables = tables::all(visit.l, &view);
+    let (view, tables) = tables::wanted(visit, period, of_range(rows, range));
     visit.answer(Screen::Reports, &tables, || {
         let newest = console.samples.newest();
         let page = Page {
-            v: &visit,
+            v: visit,
             l: visit.l,
-            period: &period,
+            period,
             zone: &policy.time_zone,
-            ranges,
+            ranges: ranges.into_iter().collect(),
             range,
             nowhere: NOWHERE,
             totals: view.totals,

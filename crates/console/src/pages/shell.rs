@@ -165,7 +165,7 @@ pub(super) fn banner(v: &Visit) -> Result<String, askama::Error> {
         notes.push(Note {
             id: check.name.into(),
             tone: Tone::Bad,
-            text: check.detail.clone(),
+            text: check.found.words(l),
             href: Screen::Flow.path(),
         });
     }

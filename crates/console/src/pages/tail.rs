@@ -1,6 +1,6 @@
 //! The live tail: calls and what was decided of them, as it happens.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use askama::Template;
@@ -195,8 +195,21 @@ fn table(visit: &Visit, rows: &mut dyn Iterator<Item = &Shown>) -> Table {
             Column::words("kind", l.pick("SMS", "短信类型")),
             Column::words("range", l.pick("Range", "号段")),
         ],
-        rows: rows.map(|shown| row(visit, shown)).collect(),
+        rows: each_by_its_own_id(rows.map(|shown| row(visit, shown)).collect()),
     }
+}
+
+/// The same rows, the newest first, no two with one id: what an event did twice is numbered from the oldest on, so that a row keeps its id while others come.
+fn each_by_its_own_id<T>(mut rows: Vec<(String, T)>) -> Vec<(String, T)> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for (id, _) in rows.iter_mut().rev() {
+        let times = seen.entry(id.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            id.push_str(&format!("-{times}"));
+        }
+    }
+    rows
 }
 
 fn row(visit: &Visit, shown: &Shown) -> (String, Vec<Cell>) {
@@ -219,7 +232,7 @@ fn row(visit: &Visit, shown: &Shown) -> (String, Vec<Cell>) {
         shown.kind.map_or(Cell::Empty, |kind| Cell::State(kind.as_str(), l.kind(kind).to_owned(), Tone::Plain)),
         Cell::maybe(shown.range.as_ref().map(|range| range.0.clone())),
     ];
-    // A receipt that came before its answer is decided twice.
+    // A receipt that came before its answer is decided twice, and may come to the same.
     (format!("{}-{what}-{why}", shown.seq), cells)
 }
 
@@ -257,4 +270,21 @@ fn fields(visit: &Visit) -> Vec<Field> {
         field("kind", l.pick("SMS", "短信类型"), one(kinds)),
         field("range", l.pick("Range", "号段"), one(ranges)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_rows_have_one_id_and_a_row_keeps_its_own_while_others_come() {
+        let ids = |rows: &[&str]| -> Vec<String> {
+            let rows = rows.iter().map(|id| ((*id).to_owned(), ())).collect();
+            each_by_its_own_id(rows).into_iter().map(|(id, ())| id).collect()
+        };
+        let before = ids(&["7-alert-", "6-call-", "7-alert-"]);
+        assert_eq!(before, ["7-alert--2", "6-call-", "7-alert-"]);
+        let after = ids(&["7-alert-", "7-alert-", "6-call-", "7-alert-"]);
+        assert_eq!((after[0].as_str(), &after[1..]), ("7-alert--3", &before[..]));
+    }
 }

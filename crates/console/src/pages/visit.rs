@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::tz::TimeZone;
 use model::{Msisdn, Timestamp};
-use routing::Condition;
 use serde::Deserialize;
 
 use super::Console;
@@ -108,6 +107,9 @@ pub(crate) enum Fault {
     /// The store can't answer.
     #[error("the store can't answer now: {0}")]
     Store(#[from] store::StoreError),
+    /// Too many reports are being made.
+    #[error(transparent)]
+    Reports(#[from] crate::report::Busy),
     /// The audit log can't be written: nothing is done that isn't in it.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -210,8 +212,7 @@ impl Visit {
 
     /// Whether what the database keeps can't be read now, so that less is known here than there is.
     pub(crate) fn knows_less(&self) -> bool {
-        let database = (self.console.operators.status)().database;
-        database.configured && (database.behind || database.state == Condition::Abnormal)
+        self.console.operators.knows_less()
     }
 
     /// A number as this viewer may see it.
@@ -324,13 +325,17 @@ impl IntoResponse for Fault {
                 tracing::error!(%error, "a page could not be drawn");
                 StatusCode::INTERNAL_SERVER_ERROR
             }
-            Self::Store(_) | Self::Audit(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Audit(_) | Self::Reports(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Form(_) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::CONFLICT,
         };
-        (status, self.to_string()).into_response()
+        let answer = (status, self.to_string());
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => ([(header::RETRY_AFTER, "5")], answer).into_response(),
+            _ => answer.into_response(),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use model::{Address, AlertId, Kind, Msisdn, Reply, ShortNumber, Timestamp};
 use crate::parts;
 use crate::text::{Reader, Say};
 use crate::{
-    Again, Alert, AlertState, CallBox, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy, Range,
-    ReplyVerdict, Resend, Subscriber, SubscriberStatus, Tally, Verdict, View,
+    Again, Alert, AlertState, CallBox, Calls, CampaignName, Database, Decision, Deferred, Effect, MAX_EFFECTS, Policy,
+    Range, ReplyVerdict, Resend, Subscriber, SubscriberStatus, Tally, Verdict, View,
 };
 
 /// The least time until a box is looked at again: bounds what one box can cost, whatever the limits are set to.
@@ -96,10 +96,10 @@ impl<'a> Case<'a> {
         self.add(Alert { campaign, validity, ..alert })
     }
 
-    /// Queues a message that was sent before, as it was.
-    pub(super) fn queue_again(&mut self, wanted: &Resend) -> AlertId {
+    /// Queues a message that was sent before, as it was, which answers for these calls.
+    pub(super) fn queue_again(&mut self, wanted: &Resend, calls: Calls) -> AlertId {
         let (kind, text) = (wanted.kind, wanted.text.clone());
-        let alert = self.new_alert(NewAlert { kind, text, told: Vec::new(), more: 0 });
+        let alert = self.new_alert(NewAlert { kind, text, told: calls.told, more: calls.more });
         let again = Some(Box::new(Again { of: wanted.of, made_at: wanted.made_at, by: wanted.by.clone() }));
         self.add(Alert { source: wanted.source.clone(), again, ..alert })
     }

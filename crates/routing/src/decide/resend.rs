@@ -6,12 +6,13 @@ use model::Kind;
 
 use super::case::Case;
 use super::tell;
-use crate::{MAX_RESENT, NothingWhy, Resend, Resent, SubscriberStatus, Verdict};
+use crate::{Calls, MAX_RESENT, NothingWhy, Resend, Resent, SubscriberStatus, Verdict};
 
 /// The same message is sent again at most once in this time: a form that is sent twice is one wish.
 const APART: Duration = Duration::from_secs(60);
 
-/// Sends the message as it was. It tells no calls anew, so nothing that waits, or counts as told, changes by it; it counts in the day's number.
+/// Sends the message as it was. Nothing is told twice by it: where the earlier message is lost, its calls, which would be told by the next alert, are told by
+/// this one instead; where it may be lost yet, this one answers for them. It counts in the day's number.
 ///
 /// A pause and the quiet hours don't hold it: who asks for a message again wants it now.
 pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
@@ -21,21 +22,54 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     if let Some(why) = forbidden(case, wanted) {
         return Verdict::Nothing(why);
     }
-    let now = case.now;
-    case.call_box.resent.retain(|one| now.since(one.at) < APART);
-    if case.call_box.resent.iter().any(|one| one.of == wanted.of) {
+    let (now, max_age) = (case.now, case.policy.limits.max_age);
+    case.call_box.resent.retain(|one| now.since(one.at) < if one.tells { max_age } else { APART });
+    if case.call_box.resent.iter().any(|one| one.of == wanted.of && now.since(one.at) < APART) {
         return Verdict::Nothing(NothingWhy::Duplicate);
     }
     if tell::day_is_full(case) {
         return Verdict::Nothing(NothingWhy::DailyCap);
     }
+    let Some(calls) = calls(case, wanted) else {
+        return Verdict::Nothing(NothingWhy::NothingToTell);
+    };
+    let tells = !calls.told.is_empty() || calls.more > 0;
     if case.call_box.resent.len() >= MAX_RESENT {
         case.call_box.resent.remove(0);
     }
-    case.call_box.resent.push(Resent { of: wanted.of, at: now });
-    case.queue_again(wanted);
-    tell::count_today(case);
+    case.call_box.resent.push(Resent { of: wanted.of, at: now, tells });
+    case.queue_again(wanted, calls);
+    if tells {
+        tell::note_alert(case);
+    } else {
+        tell::count_today(case);
+    }
     Verdict::Send(wanted.kind)
+}
+
+/// The calls that this message answers for from now on; `None`: another message tells them already, or they were given up.
+fn calls(case: &mut Case<'_>, wanted: &Resend) -> Option<Calls> {
+    let calls = Calls { told: wanted.told.clone(), more: wanted.more };
+    let nothing = Some(Calls::default());
+    if calls == Calls::default() {
+        return nothing;
+    }
+    let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
+    let in_the_offer = fetched.is_some_and(|fetched| fetched.at == wanted.made_at);
+    // The offer holds them: they never wait to be told without asking.
+    if in_the_offer && case.view.subscriber.is_none() {
+        return nothing;
+    }
+    let Some(lost_at) = wanted.lost_at else {
+        let by_another = case.call_box.resent.iter().any(|one| one.of == wanted.of && one.tells);
+        return if by_another { nothing } else { Some(calls) };
+    };
+    // Every alert since took along all that waited.
+    let waiting = case.call_box.alerted_at.is_none_or(|last| last < lost_at);
+    if waiting && case.call_box.take_out(&calls.told, calls.more) {
+        return Some(calls);
+    }
+    if in_the_offer { nothing } else { None }
 }
 
 /// Why it may not be sent to this person now, whatever the time: the number may be another person's by now, who must read nobody else's calls.

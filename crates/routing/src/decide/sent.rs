@@ -114,7 +114,14 @@ fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
 
 /// The calls of an alert that certainly did not arrive are untold again. Not those that a fetch granted: the offer still holds them, to be fetched
 /// again; and not those of a person who is no longer registered.
+///
+/// What was sent again since answers for them, whatever becomes of this one.
 fn untell_all(case: &mut Case<'_>, alert: &Alert) {
+    let resent = &mut case.call_box.resent;
+    if let Some(place) = resent.iter().position(|one| one.of == alert.id && one.tells) {
+        resent.remove(place);
+        return;
+    }
     untell(case, alert, &Calls { told: alert.told.clone(), more: alert.more });
 }
 

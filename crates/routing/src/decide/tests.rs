@@ -156,6 +156,9 @@ fn resend(of: i64, kind: Kind) -> Resend {
         kind,
         source: Address::ShortCode(short("12590")),
         text: "what was said".to_owned(),
+        told: Vec::new(),
+        more: 0,
+        lost_at: None,
     }
 }
 

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use model::{Day, MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
-use routing::{Charge, Event, Evidence, List, RangeName, Subscriber};
+use routing::{Charge, Event, Evidence, List, RangeName, Subscriber, SubscriberChange};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 pub use prune::Pruned;
@@ -272,6 +272,20 @@ impl Store for Embedded {
     async fn put_subscribers(&self, subscribers: Vec<Subscriber>) -> Result<(), StoreError> {
         self.write(subscribers.len(), move |turn| {
             subscribers.iter().try_for_each(|subscriber| turn.put_subscriber(subscriber))
+        })
+        .await
+    }
+
+    async fn change_subscriber(
+        &self,
+        number: Msisdn,
+        change: SubscriberChange,
+    ) -> Result<Option<Subscriber>, StoreError> {
+        self.write(1, move |turn| {
+            let Some(before) = turn.subscriber(number)? else { return Ok(None) };
+            let changed = change.clone().of(before);
+            turn.put_subscriber(&changed)?;
+            Ok(Some(changed))
         })
         .await
     }

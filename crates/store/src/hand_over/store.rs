@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{Day, MissedCall, Msisdn, Submit, Timestamp, UpdateOrder};
-use routing::{Charge, Database, Evidence, List, RangeName, Subscriber};
+use routing::{Charge, Database, Evidence, List, RangeName, Subscriber, SubscriberChange};
 use tokio_postgres::Client;
 
 use super::HandOver;
@@ -81,6 +81,23 @@ impl Store for HandOver {
         let deadline = shared.settings.timeout;
         shared.ask(async |session: &Client| people::put(session, &subscribers, deadline).await).await?;
         self.local.put_subscribers(subscribers).await
+    }
+
+    async fn change_subscriber(
+        &self,
+        number: Msisdn,
+        change: SubscriberChange,
+    ) -> Result<Option<Subscriber>, StoreError> {
+        let Some(shared) = &self.shared else { return self.local.change_subscriber(number, change).await };
+        self.open().ok_or(StoreError::Away)?;
+        let deadline = shared.settings.timeout;
+        let changed =
+            shared.ask(async |session: &Client| people::change(session, number, &change, deadline).await).await?;
+        if changed.is_some() {
+            // Whom this node does not know as registered yet, or no longer, is told to it by the database.
+            self.local.change_subscriber(number, change).await?;
+        }
+        Ok(changed)
     }
 
     async fn delete_subscriber(&self, number: Msisdn) -> Result<bool, StoreError> {

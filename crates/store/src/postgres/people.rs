@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use model::{AlertId, Msisdn, Timestamp};
-use routing::{Alert, Charge, Event, RangeName, Resend, Subscriber, Verdict};
+use routing::{Alert, Charge, ClockFace, Event, RangeName, Resend, Subscriber, SubscriberChange, Verdict};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::Fault;
 use super::batch::{
-    Parameter, People, SUBSCRIBER, ask, begin, key, number, plain, read, subscriber, together, unsigned,
+    Parameter, People, SUBSCRIBER, ask, begin, key, number, plain, read, status_word, subscriber, together, unsigned,
 };
 use crate::{Seq, StoreError, TimelineAlert, TimelineEntry};
 
@@ -100,6 +100,9 @@ fn made_otherwise(alert: Alert, seq: Seq) -> TimelineEntry {
             kind: alert.kind,
             source: alert.source.clone(),
             text: alert.text.clone(),
+            told: alert.told.clone(),
+            more: alert.more,
+            lost_at: None,
         }),
         None => Event::Due { called: alert.to },
     };
@@ -148,6 +151,62 @@ pub(crate) async fn put(client: &Client, subscribers: &[Subscriber], deadline: D
         .await
         .map_err(Fault::from)?;
     Ok(())
+}
+
+/// Sets what is given of who is registered; the registration as it is now. One statement: who unregisters at the same moment is either changed before, or
+/// not at all.
+const CHANGE: &str = "update subscriber s set status = coalesce(u.status, s.status), \
+      language = case when 'language' = any($2) then u.language else s.language end, \
+      time_zone = case when 'time_zone' = any($2) then u.time_zone else s.time_zone end, \
+      clock = case when 'clock' = any($2) then u.clock else s.clock end, \
+      quiet = case when 'quiet' = any($2) then u.quiet else s.quiet end, \
+      copy_to = case when 'copy_to' = any($2) then u.copy_to else s.copy_to end, \
+      paused_until = case when 'paused_until' = any($2) then to_timestamp(u.paused_until / 1000.0) else s.paused_until end \
+    from (values ($3::text, $4::text, $5::text, $6::text, $7::text, $8::bigint, $9::bigint)) \
+      u(status, language, time_zone, clock, quiet, copy_to, paused_until) \
+    where s.bucket = ($1 % 64)::smallint and s.number = $1 returning";
+
+/// Changes who is registered, and nobody else; the registration as it is now.
+pub(crate) async fn change(
+    client: &Client,
+    of: Msisdn,
+    change: &SubscriberChange,
+    deadline: Duration,
+) -> Result<Option<Subscriber>> {
+    let SubscriberChange { status, language, time_zone, clock, quiet, copy_to, paused_until } = change;
+    let given = [
+        ("language", language.is_some()),
+        ("time_zone", time_zone.is_some()),
+        ("clock", clock.is_some()),
+        ("quiet", quiet.is_some()),
+        ("copy_to", copy_to.is_some()),
+        ("paused_until", paused_until.is_some()),
+    ];
+    let given: Vec<&str> = given.into_iter().filter_map(|(field, given)| given.then_some(field)).collect();
+    let (of, begin) = (key(of), begin(deadline));
+    let status = status.map(status_word);
+    let language = language.as_ref().and_then(Option::as_ref).map(ToString::to_string);
+    let time_zone = time_zone.as_ref().and_then(Option::as_ref);
+    let clock = clock.flatten().map(ClockFace::as_str);
+    let quiet = quiet.flatten().map(|window| window.to_string());
+    let copy_to = copy_to.flatten().map(key);
+    let paused_until = paused_until.flatten().map(Timestamp::as_millis);
+    let parameters: [Parameter<'_>; 9] = [
+        (&of, Type::INT8),
+        (&given, Type::TEXT_ARRAY),
+        (&status, Type::TEXT),
+        (&language, Type::TEXT),
+        (&time_zone, Type::TEXT),
+        (&clock, Type::TEXT),
+        (&quiet, Type::TEXT),
+        (&copy_to, Type::INT8),
+        (&paused_until, Type::INT8),
+    ];
+    let sql = format!("{CHANGE} {SUBSCRIBER}");
+    let found = together(vec![plain(client, &begin), ask(client, &sql, &parameters), plain(client, "commit")])
+        .await
+        .map_err(Fault::from)?;
+    Ok(found.get(1).and_then(|rows| rows.first()).and_then(subscriber))
 }
 
 /// Unregisters; whether the number was registered.

@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{AlertId, Language, Msisdn, Timestamp};
-use routing::{List, Subscriber, SubscriberStatus};
+use routing::{List, Subscriber, SubscriberChange, SubscriberStatus};
 use serde::Deserialize;
 use store::{ListEntry, Store as _};
 
@@ -142,11 +142,20 @@ pub(super) enum Refused {
     Confirm,
     NotRegistered,
     NotAgain,
+    ToldSince,
 }
 
 impl Refused {
-    const ALL: [Self; 7] =
-        [Self::Reason, Self::Hours, Self::Language, Self::List, Self::Confirm, Self::NotRegistered, Self::NotAgain];
+    const ALL: [Self; 8] = [
+        Self::Reason,
+        Self::Hours,
+        Self::Language,
+        Self::List,
+        Self::Confirm,
+        Self::NotRegistered,
+        Self::NotAgain,
+        Self::ToldSince,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -157,6 +166,7 @@ impl Refused {
             Self::Confirm => "confirm",
             Self::NotRegistered => "not_registered",
             Self::NotAgain => "not_again",
+            Self::ToldSince => "told_since",
         }
     }
 
@@ -182,6 +192,10 @@ impl Refused {
             Self::NotAgain => {
                 l.pick("Nothing was sent: this message can't be sent again now.", "未重发：该短信现在不能重发。")
             }
+            Self::ToldSince => l.pick(
+                "Nothing was sent: a later message tells what this one said. Send that one again, if need be.",
+                "未重发：较新的短信已包含该内容；如有需要，请重发较新的短信。",
+            ),
             Self::NotRegistered => l.pick("Nothing was done: the person is not registered.", "未执行：该用户未开通。"),
         }
     }
@@ -337,11 +351,11 @@ async fn perform(
         },
         Wish::Unregister if store.delete_subscriber(number).await? => Done::Unregistered,
         Wish::Status(status) => {
-            let Some(before) = store.subscriber(number).await? else { return Ok(Err(Refused::NotRegistered)) };
-            store.put_subscriber(Subscriber { status, ..before }).await?;
-            match status {
-                SubscriberStatus::Active => Done::Activated,
-                SubscriberStatus::Suspended => Done::Suspended,
+            let change = SubscriberChange { status: Some(status), ..SubscriberChange::default() };
+            match (store.change_subscriber(number, change).await?, status) {
+                (None, _) => return Ok(Err(Refused::NotRegistered)),
+                (Some(_), SubscriberStatus::Active) => Done::Activated,
+                (Some(_), SubscriberStatus::Suspended) => Done::Suspended,
             }
         }
         Wish::Pause(until) => match hold(operators, number, Some(until)).await {
@@ -359,9 +373,11 @@ async fn perform(
             Err(refusal) => return refused(refusal),
         },
         Wish::Language(language) => {
-            let Some(before) = store.subscriber(number).await? else { return Ok(Err(Refused::NotRegistered)) };
-            store.put_subscriber(Subscriber { language, ..before }).await?;
-            Done::LanguageSet
+            let change = SubscriberChange { language: Some(language), ..SubscriberChange::default() };
+            match store.change_subscriber(number, change).await? {
+                Some(_) => Done::LanguageSet,
+                None => return Ok(Err(Refused::NotRegistered)),
+            }
         }
         Wish::Put(list) => {
             let entry = ListEntry { number, list, source: "console".to_owned(), at: now };
@@ -381,6 +397,9 @@ fn refused(refusal: Refusal) -> Result<Result<Done, Refused>, Fault> {
     if let Refusal::Store(error) = refusal {
         return Err(Fault::Store(error));
     }
-    let unknown = matches!(refusal, Refusal::NotRegistered);
-    Ok(Err(if unknown { Refused::NotRegistered } else { Refused::NotAgain }))
+    Ok(Err(match refusal {
+        Refusal::NotRegistered => Refused::NotRegistered,
+        Refusal::ToldSince => Refused::ToldSince,
+        _ => Refused::NotAgain,
+    }))
 }

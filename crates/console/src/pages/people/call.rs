@@ -186,6 +186,7 @@ fn facts(visit: &Visit, rung: &ladder::Rung) -> String {
     let value = |value: &Value| match value {
         Value::Word(word) => (*word).to_owned(),
         Value::Text(text) => visit.text(text),
+        Value::Name(name) => name.clone(),
         Value::Count(count) => count.to_string(),
         Value::Phone(number) => visit.number(*number),
         Value::Time(at) => shown_time(*at, &visit.zone),

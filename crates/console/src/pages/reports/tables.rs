@@ -3,15 +3,29 @@
 use std::borrow::Cow;
 
 use model::Day;
+use store::ReportRow;
 
 use super::super::table::{Cell, Column, Table};
+use super::super::visit::{Form, Visit};
+use super::period::Period;
 use crate::PageLanguage;
 use crate::reading::{Reading, Series};
 use crate::report::{Figures, Line, ReportView, RowView};
 
-/// The tables of a page: that of the lines comes first.
-pub(super) fn all(l: PageLanguage, view: &ReportView) -> [Table; 3] {
-    [lines(l, view), by_day(l, view), rows(l, view)]
+/// The report, and those of its tables that are wanted: the one that is named, all as JSON, else that of the lines.
+pub(super) fn wanted(visit: &Visit, period: &Period, counted: Vec<ReportRow>) -> (ReportView, Vec<Table>) {
+    let (l, from, to) = (visit.l, period.from, period.to);
+    let named = visit.table.as_deref();
+    let with_rows = named == Some("rows") || (named.is_none() && visit.form == Form::Json);
+    let view = if with_rows { ReportView::of(from, to, counted) } else { ReportView::table_of(from, to, &counted) };
+    let tables = match (named, visit.form) {
+        (Some("report"), _) | (None, Form::Html | Form::Csv) => vec![lines(l, &view)],
+        (Some("days"), _) => vec![by_day(l, &view)],
+        (Some("rows"), _) => vec![rows(l, &view)],
+        (Some(_), _) => Vec::new(),
+        (None, Form::Json) => vec![lines(l, &view), by_day(l, &view), rows(l, &view)],
+    };
+    (view, tables)
 }
 
 /// Each day that something was counted on, with all of it.

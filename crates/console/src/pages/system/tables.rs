@@ -80,14 +80,14 @@ pub(super) fn in_force(l: PageLanguage, system: &SystemView, status: &Status) ->
 
 /// What readiness depends on, as found now.
 pub(super) fn checks(l: PageLanguage, checks: &[Check]) -> Table {
-    let row = |Check { name, ok, degraded, detail }: &Check| {
+    let row = |Check { name, ok, degraded, found }: &Check| {
         let (word, said, tone) = match (ok, degraded) {
             (false, _) => ("failing", l.pick("failing", "故障"), Tone::Bad),
             (true, true) => ("degraded", l.pick("degraded", "降级"), Tone::Warning),
             (true, false) => ("ok", l.pick("ok", "正常"), Tone::Good),
         };
         let cells =
-            vec![Cell::Code((*name).to_owned()), Cell::State(word, said.to_owned(), tone), Cell::Text(detail.clone())];
+            vec![Cell::Code((*name).to_owned()), Cell::State(word, said.to_owned(), tone), Cell::Text(found.words(l))];
         ((*name).replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"), cells)
     };
     Table {

@@ -78,3 +78,77 @@ fn a_number_that_changed_hands_reads_nothing_of_before() {
     let old = Resend { made_at: NOW - DAY, ..resend(3, Kind::Detail) };
     assert_eq!(again(&mut view, &old, NOW), "nothing not_subscribed");
 }
+
+/// A message that told these calls and is known to be lost since then.
+fn lost(of: i64, told: Vec<Tally>, lost_at: Timestamp) -> Resend {
+    Resend { made_at: NOW - HOUR, told, lost_at: Some(lost_at), ..resend(of, Kind::Detail) }
+}
+
+fn untold(view: &View) -> u32 {
+    view.call_box.untold.iter().map(|tally| tally.count).sum::<u32>() + view.call_box.more
+}
+
+#[test]
+fn what_is_sent_again_of_a_lost_message_is_not_told_by_the_next_alert() {
+    let mut view = of_a_subscriber();
+    view.call_box.take_back(&[tally(1, 2), tally(2, 1)], 0);
+    assert_eq!(again(&mut view, &lost(3, vec![tally(1, 2)], NOW - MINUTE), NOW), "send detail");
+    assert_eq!(view.call_box.untold, [tally(2, 1)], "what else waits goes on waiting");
+    assert_eq!(view.call_box.alerted_at, Some(NOW), "it is an alert about calls");
+    let later = NOW + DAY;
+    let Event::Call(call) = call("c") else { unreachable!("it is one") };
+    let next = decide(&policy(), &view, &Event::Call(MissedCall { at: later, ..call }), later);
+    let told: Vec<_> = next.alerts().flat_map(|alert| alert.told.iter().map(|one| one.caller.clone())).collect();
+    assert_eq!(told, [tally(9, 1).caller, tally(2, 1).caller]);
+}
+
+#[test]
+fn a_lost_message_whose_calls_a_later_alert_told_is_not_sent_again() {
+    let told = vec![tally(1, 2)];
+    for (what, change) in [
+        ("nothing waits", (|_: &mut View| {}) as fn(&mut View)),
+        ("fewer wait", |view| view.call_box.take_back(&[tally(1, 1)], 0)),
+        ("an alert told all, and the caller rang again", |view| {
+            view.call_box.take_back(&[tally(1, 2)], 0);
+            view.call_box.alerted_at = Some(NOW - MINUTE);
+        }),
+    ] {
+        let mut view = of_a_subscriber();
+        change(&mut view);
+        let before = view.call_box.clone();
+        assert_eq!(again(&mut view, &lost(3, told.clone(), NOW - HOUR), NOW), "nothing nothing_to_tell", "{what}");
+        assert_eq!(view.call_box, before, "{what}");
+    }
+}
+
+#[test]
+fn calls_that_an_offer_holds_are_sent_again_and_stay_in_it() {
+    let mut view = view();
+    let fetched = Fetched { at: NOW - HOUR, list: vec![tally(1, 1)], more: 0 };
+    view.call_box.offer = Some(Offer { fetched: Some(fetched), ..offer() });
+    view.call_box.take_back(&[tally(1, 1)], 0);
+    assert_eq!(again(&mut view, &lost(3, vec![tally(1, 1)], NOW - MINUTE), NOW), "send detail");
+    assert_eq!(untold(&view), 1, "calls since the fetch are others");
+}
+
+#[test]
+fn a_message_that_is_lost_after_it_was_sent_again_gives_its_calls_to_nobody_and_the_newer_one_does() {
+    let parts = vec![Part { id: "a".to_owned(), state: None }];
+    let state = AlertState::Accepted { at: NOW, smsc: smsc(), parts, update: None };
+    let open = Alert { told: vec![tally(1, 1)], ..alert(Kind::Detail, state) };
+    let mut view = View { alert: Some(open.clone()), ..of_a_subscriber() };
+    view.call_box.open = Some(OPEN);
+    let wanted = Resend { told: open.told.clone(), ..resend(OPEN.0, Kind::Detail) };
+    let decision = decide(&policy(), &view, &Event::Resend(wanted), NOW);
+    let newer = decision.alerts().find(|alert| alert.again.is_some()).unwrap().clone();
+    assert_eq!(newer.told, open.told);
+    view = View { alert: Some(open), ..apply(&view, &decision) };
+    view = apply(&view, &decide(&policy(), &view, &receipt(ReceiptState::Undeliverable), NOW));
+    assert_eq!((untold(&view), view.call_box.open), (0, None), "the newer one answers for them");
+    let refused = Alert { attempts: 1, state: AlertState::Sending { since: NOW }, ..newer };
+    let outcome = SubmitOutcome::Refused { status: 0xb };
+    let event = Event::Submitted { alert: refused.id, attempt: 1, outcome };
+    view = View { alert: Some(refused), ..view };
+    view = apply(&view, &decide(&policy(), &view, &event, NOW));
+    assert_eq!(untold(&view), 1, "and gives them back, once");
+}
