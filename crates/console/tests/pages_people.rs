@@ -240,6 +240,8 @@ async fn a_resumed_person_is_told_at_once_what_was_held() {
     let gateway = gateway().await;
     gateway.act("register", "reason=asked").await;
     gateway.act("pause", "reason=asked&hours=8").await;
+    // The look that a pause asks for, before anything else is handed out.
+    assert_eq!(gateway.decide(Vec::new()).await.len(), 1);
     let held = gateway.decide(vec![call("a")]).await;
     assert_eq!(held[0].verdict.words(), ("held", "paused"));
     gateway.act("resume", "reason=asked").await;
