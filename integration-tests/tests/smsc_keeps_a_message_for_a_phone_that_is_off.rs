@@ -9,7 +9,8 @@ const SUBSCRIBER: &str = "8613900000001";
 fn story(make: Make, dies: bool) -> Result<()> {
     let mut smsc = Smsc::start(make)?;
     smsc.handset(SUBSCRIBER)?;
-    let gateway = World::with(&smsc)?.start_bound()?;
+    let world = World::with(&smsc)?;
+    let gateway = world.start_bound()?;
     gateway.subscribe(SUBSCRIBER)?;
     smsc.order(&json!({ "off": SUBSCRIBER }))?;
     gateway.take(&json!({ "id": "1", "caller": "8613911112222", "called": SUBSCRIBER }))?;

@@ -10,7 +10,8 @@ const DELIVERED: &str = "8613900000002";
 fn story(make: Make) -> Result<()> {
     let mut smsc = Smsc::start(make)?;
     smsc.handset(DELIVERED)?;
-    let gateway = World::with(&smsc)?.start_bound()?;
+    let world = World::with(&smsc)?;
+    let gateway = world.start_bound()?;
     let obedient = make.has(Skill::AnswersAsTold);
     let stories = [(false, UNDELIVERED, "submitted"), (true, DELIVERED, "delivered")];
     // An SMSC that always sends receipts plays the second one only.
