@@ -74,8 +74,8 @@ impl Gateway {
     async fn decide(&self, events: Vec<Event>) -> Vec<Outcome> {
         let wanted = events.len();
         self.store.local().append(events).await.unwrap();
-        // They may be handed out one by one.
-        let mut batch = Vec::new();
+        // They may be handed out one by one. Where none is given, something that follows of earlier ones is awaited.
+        let mut batch = self.store.local().next(1_000).await;
         while batch.len() < wanted {
             batch.extend(self.store.local().next(1_000).await);
         }

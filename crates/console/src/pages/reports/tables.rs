@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use model::Day;
+use model::{Day, Kind};
 use store::ReportRow;
 
-use super::super::table::{Cell, Column, Table};
+use super::super::table::{Cell, Column, Table, Tone};
 use super::super::visit::{Form, Visit};
 use super::period::Period;
 use crate::PageLanguage;
@@ -69,9 +69,13 @@ fn lines(l: PageLanguage, view: &ReportView) -> Table {
     ];
     columns.extend(figures(l));
     let named = |name: &str| if name.is_empty() { Cell::Empty } else { Cell::Text(name.to_owned()) };
+    let of_kind = |name: &str| match Kind::ALL.into_iter().find(|kind| kind.as_str() == name) {
+        Some(kind) => Cell::State(kind.as_str(), l.kind(kind).to_owned(), Tone::Plain),
+        None => named(name),
+    };
     let mut rows: Vec<(String, Vec<Cell>)> = Vec::with_capacity(view.table.len() + 1);
     for Line { day, range, kind, figures } in &view.table {
-        let mut cells = vec![Cell::Text(day.to_string()), named(range), named(kind)];
+        let mut cells = vec![Cell::Text(day.to_string()), named(range), of_kind(kind)];
         cells.extend(figures.values().map(Cell::Count));
         rows.push((format!("{day}-{range}-{kind}"), cells));
     }
@@ -108,7 +112,7 @@ fn by_day(l: PageLanguage, view: &ReportView) -> Table {
 }
 
 fn total(l: PageLanguage, totals: &Figures, empty: usize) -> Vec<Cell> {
-    let mut cells = vec![Cell::State("total", l.pick("total", "合计").to_owned(), super::super::table::Tone::Plain)];
+    let mut cells = vec![Cell::State("total", l.pick("total", "合计").to_owned(), Tone::Plain)];
     cells.extend((0..empty).map(|_| Cell::Empty));
     cells.extend(totals.values().map(Cell::Count));
     cells
