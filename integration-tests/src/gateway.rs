@@ -142,10 +142,11 @@ impl Gateway {
         Ok(self.entries(number)?.into_iter().filter(|entry| entry["event"] == "call").collect())
     }
 
-    /// The entries of a timeline; none where nothing is known of a number before its first call is decided.
+    /// The entries of a timeline; none where nothing is known of a number before its first call is decided, or (503) while the database, which may know more, is
+    /// away.
     pub(crate) fn entries(&self, number: &str) -> Result<Vec<Value>> {
         let answer = self.look(&format!("/v1/subscribers/{number}/timeline"))?;
-        ensure!(matches!(answer.status, 200 | 404), "{answer:?}");
+        ensure!(matches!(answer.status, 200 | 404 | 503), "{answer:?}");
         Ok(answer.json()["entries"].as_array().cloned().unwrap_or_default())
     }
 

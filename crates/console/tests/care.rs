@@ -266,6 +266,9 @@ async fn who_unregisters_is_not_registered_again_by_a_change() {
         (&json!("suspended"), &json!(null), &json!("2026-11-23T12:00:00.000Z")),
         "what is not named stays"
     );
+    for nothing in ["", "{}"] {
+        assert_eq!(patch(nothing).await.status, 400, "nothing is named in {nothing:?}");
+    }
     let anna = Msisdn::international(ANNA).unwrap();
     assert!(gateway.store.delete_subscriber(anna).await.unwrap());
     for (path, body) in [("/pause", json!({ "for": "1h", "reason": "x" })), ("/resume", json!({ "reason": "x" }))] {

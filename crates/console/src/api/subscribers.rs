@@ -208,6 +208,9 @@ pub(super) async fn patch(
 ) -> Result<Json<SubscriberView>, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let change = body::<Change>(bytes)?.read(number, &operators.numbering)?;
+    if change == SubscriberChange::default() {
+        return Err(Refusal::Asked(r#"nothing to change is named, such as {"language":"en"}"#.to_owned()));
+    }
     let (audit, at) = (operators.audit.clone(), (operators.clock)());
     let entry = Entry::of(&viewer, at, Action::RegistrationChanged).about_number(number);
     let entry = entry.because(reason::of_header(&headers));
