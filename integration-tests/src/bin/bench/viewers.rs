@@ -14,7 +14,7 @@ use integration_tests::process::cpu;
 const PAGES: [&str; 4] = ["/flow", "/tail", "/links", "/database"];
 
 /// How long viewers are there, and then away.
-const TURN: Duration = Duration::from_secs(5);
+const TURN: Duration = Duration::from_secs(15);
 
 /// What the gateway used while they were there, and while they were not.
 #[derive(Clone, Copy, Debug, Default)]
