@@ -118,6 +118,22 @@ async fn a_backlog_larger_than_memory_is_handed_out_whole_and_in_order() {
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_journaled_together_is_handed_out_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for round in 0..200 {
+        let waiting = tokio::spawn({
+            let store = store.clone();
+            async move { store.next(1_000).await }
+        });
+        store.append((0..9).map(|n| call(&format!("{round}-{n}"), subscriber(n))).collect()).await.unwrap();
+        let batch = waiting.await.unwrap();
+        assert_eq!(batch.len(), 9, "in round {round}");
+        store.settle(batch, context(now())).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_quota_is_never_exceeded_within_a_batch_or_across_restarts() {
     let dir = tempfile::tempdir().unwrap();

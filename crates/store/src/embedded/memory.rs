@@ -272,19 +272,19 @@ impl Memory {
         }
     }
 
-    /// The next event to hand out, if there is one.
-    pub(super) fn hand_out(&mut self, conn: &Connection) -> Result<Option<Journaled>, StoreError> {
+    /// The next events to hand out, at most `room`.
+    pub(super) fn hand_out(&mut self, conn: &Connection, room: usize) -> Result<Vec<Journaled>, StoreError> {
         if self.tail.is_empty() && self.behind {
-            let from = self.cursor;
             let limit = TAIL / 2;
-            self.tail.extend(rows::undecided_from(conn, from, limit)?);
+            self.tail.extend(rows::undecided_from(conn, self.cursor, limit)?);
             self.behind = self.tail.len() == limit;
         }
-        let Some(next) = self.tail.pop_front() else { return Ok(None) };
-        let Seq(seq) = next.seq;
-        self.cursor = seq.saturating_add(1);
-        self.outstanding.insert(seq, next.since);
-        Ok(Some(next))
+        let events: Vec<_> = self.tail.drain(..room.min(self.tail.len())).collect();
+        for Journaled { seq: Seq(seq), since, .. } in &events {
+            self.cursor = seq.saturating_add(1);
+            self.outstanding.insert(*seq, *since);
+        }
+        Ok(events)
     }
 
     pub(super) fn has_more(&self) -> bool {

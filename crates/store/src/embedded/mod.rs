@@ -13,6 +13,7 @@ mod memory;
 mod open;
 mod prune;
 mod reader;
+mod ready;
 mod receipts;
 mod registry;
 mod repeats;
@@ -23,9 +24,7 @@ mod sharing;
 mod turn;
 mod writer;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +43,7 @@ use crate::{
     Retention, Seq, Settled, Store, StoreError, TimelineEntry,
 };
 use job::request;
+use ready::Ready;
 use turn::Turn;
 use writer::Message;
 
@@ -52,9 +52,6 @@ const WORK: usize = 1_024;
 
 /// Reads that wait for the reader.
 const READS: usize = 64;
-
-/// Journaled events that wait to be decided, in memory; beyond that they wait in the file. Two full turns.
-const READY: usize = 8_192;
 
 /// Where an embedded store is, and how large it may become.
 #[derive(Clone, Debug)]
@@ -90,10 +87,7 @@ impl EmbeddedSettings {
 pub struct Embedded {
     work: mpsc::Sender<Message>,
     reads: mpsc::Sender<reader::Read>,
-    ready: Arc<Mutex<mpsc::Receiver<Journaled>>>,
-    /// Events whose settling failed: they are handed out again before all others.
-    again: Arc<StdMutex<VecDeque<Journaled>>>,
-    more: Arc<AtomicBool>,
+    ready: Arc<Ready>,
     health: watch::Receiver<Health>,
     retention: Retention,
     pruned_to: Arc<StdMutex<prune::Places>>,
@@ -123,23 +117,13 @@ impl Embedded {
     }
 
     /// The oldest events that were journaled and not handed out yet, at most `limit` (at least one); waits until there is one. Empty once the store is
-    /// closed.
+    /// closed. What was journaled together is handed out together as far as the limit allows.
     ///
     /// For one consumer. Each event is handed out once in the life of the process, but for those whose settling failed: they come again, before all
     /// others. Nothing is lost when the future is dropped.
     pub async fn next(&self, limit: usize) -> Vec<Journaled> {
-        let limit = limit.max(1);
-        let mut ready = self.ready.lock().await;
-        {
-            let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
-            if !again.is_empty() {
-                let count = limit.min(again.len());
-                return again.drain(..count).collect();
-            }
-        }
-        let mut events = Vec::new();
-        ready.recv_many(&mut events, limit).await;
-        if self.more.load(Ordering::SeqCst) && ready.len() < READY / 2 {
+        let (events, ask) = self.ready.take(limit.max(1)).await;
+        if ask {
             // A full queue means that turns are coming anyway, and each hands out at its end.
             let _ = self.work.try_send(Message::HandOut);
         }

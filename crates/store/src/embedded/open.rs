@@ -3,7 +3,6 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::thread;
 
@@ -11,12 +10,13 @@ use model::{NoAnswer, SubmitOutcome, Timestamp, UpdateOutcome};
 use routing::Event;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::memory::{Memory, new_caches};
+use super::ready::Ready;
 use super::turn::Turn;
 use super::writer::{Ends, Health, Writer};
-use super::{Embedded, EmbeddedSettings, READS, READY, WORK, reader, rows, schema};
+use super::{Embedded, EmbeddedSettings, READS, WORK, reader, rows, schema};
 use crate::StoreError;
 
 /// Bits of a node's number, and of the counter below it in the ids of its alerts: 2^41 alerts are six years at 10,000 a second.
@@ -49,21 +49,18 @@ impl Embedded {
         tracing::info!(backlog = memory.undecided, subscribers = memory.registry.len(), in_doubt, at = %now, "store opened");
 
         let (work, work_end) = mpsc::channel(WORK);
-        let (ready_end, ready) = mpsc::channel(READY);
         let (reads, reads_end) = mpsc::channel(READS);
         let (health_end, health) = watch::channel(Health::default());
-        let more = Arc::new(AtomicBool::new(false));
+        let ready = Arc::new(Ready::default());
         let read_only = read_only(&path)?;
-        let ends = Ends { work: work_end, ready: ready_end, more: Arc::clone(&more), health: health_end };
+        let ends = Ends { work: work_end, ready: Arc::clone(&ready), health: health_end };
         let writer = Writer::new(conn, memory, ends, lock);
         spawn("store-writer", move || writer.run()).map_err(directory)?;
         spawn("store-reader", move || reader::run(read_only, reads_end)).map_err(directory)?;
         Ok(Self {
             work,
             reads,
-            ready: Arc::new(Mutex::new(ready)),
-            again: Arc::default(),
-            more,
+            ready,
             health,
             retention: settings.retention,
             pruned_to: Arc::new(StdMutex::default()),

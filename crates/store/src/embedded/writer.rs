@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rusqlite::Connection;
@@ -10,9 +9,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::job::Job;
 use super::memory::{Alerts, Boxes, Memory, new_caches};
+use super::ready::Ready;
 use super::rows;
 use super::turn::{Draft, Turn};
-use crate::{AlertCounts, Journaled, StoreError};
+use crate::{AlertCounts, StoreError};
 
 /// Requests taken into one turn: more than callers there are at a time, so that all that wait share one fsync.
 const TURN_REQUESTS: usize = 512;
@@ -63,8 +63,7 @@ pub(super) struct Writer {
     boxes: Boxes,
     alerts: Alerts,
     work: mpsc::Receiver<Message>,
-    ready: mpsc::Sender<Journaled>,
-    more: Arc<AtomicBool>,
+    ready: Arc<Ready>,
     health: watch::Sender<Health>,
     /// What went wrong last, until something is written again.
     fault: Option<StoreError>,
@@ -75,16 +74,15 @@ pub(super) struct Writer {
 /// The writer's ends of the ways to it and from it.
 pub(super) struct Ends {
     pub(super) work: mpsc::Receiver<Message>,
-    pub(super) ready: mpsc::Sender<Journaled>,
-    pub(super) more: Arc<AtomicBool>,
+    pub(super) ready: Arc<Ready>,
     pub(super) health: watch::Sender<Health>,
 }
 
 impl Writer {
     pub(super) fn new(conn: Connection, memory: Memory, ends: Ends, lock: File) -> Self {
         let (boxes, alerts) = new_caches();
-        let Ends { work, ready, more, health } = ends;
-        let mut writer = Self { conn, memory, boxes, alerts, work, ready, more, health, fault: None, _lock: lock };
+        let Ends { work, ready, health } = ends;
+        let mut writer = Self { conn, memory, boxes, alerts, work, ready, health, fault: None, _lock: lock };
         writer.publish(None);
         writer
     }
@@ -187,26 +185,19 @@ impl Writer {
 
     /// Hands journaled events on, as far as there is room for them.
     fn hand_out(&mut self) {
-        self.more.store(false, Ordering::SeqCst);
         while self.memory.has_more() {
-            let Ok(permit) = self.ready.try_reserve() else {
-                if self.ready.is_closed() || self.more.swap(true, Ordering::SeqCst) {
-                    return;
-                }
-                // The reader may have emptied the channel before it could see the flag: look once more.
-                continue;
-            };
-            match self.memory.hand_out(&self.conn) {
-                Ok(Some(journaled)) => permit.send(journaled),
-                Ok(None) => return,
+            let room = self.ready.room();
+            if room == 0 {
+                return;
+            }
+            match self.memory.hand_out(&self.conn, room) {
+                Ok(events) => self.ready.put(events),
                 Err(error) => {
-                    drop(permit);
-                    self.more.store(true, Ordering::SeqCst);
+                    self.ready.leave_behind();
                     return self.publish(Some(error));
                 }
             }
         }
-        self.more.store(false, Ordering::SeqCst);
     }
 
     /// Shows the store as it is now; a fault is logged when it is a new one.
@@ -231,5 +222,11 @@ impl Writer {
         };
         self.fault = error;
         self.health.send_replace(health);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.ready.close();
     }
 }

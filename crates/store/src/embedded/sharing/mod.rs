@@ -320,10 +320,7 @@ impl Embedded {
     /// Gives a batch back that could not be settled: it is handed out again before all others.
     pub(crate) fn give_back(&self, batch: Arc<Vec<Journaled>>) {
         let events = Arc::try_unwrap(batch).unwrap_or_else(|shared| shared.as_ref().clone());
-        let mut again = self.again.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for event in events.into_iter().rev() {
-            again.push_front(event);
-        }
+        self.ready.put_back(events);
     }
 
     /// The oldest of what was decided alone, at most `limit` events; `None`: nothing. It counts as handed over with its answer not heard.
