@@ -6,8 +6,8 @@ mod calls;
 mod describe;
 pub(crate) mod explain;
 mod flow;
-mod force;
-mod links;
+pub(crate) mod force;
+pub(crate) mod links;
 mod lists;
 mod order;
 mod people;
@@ -15,7 +15,7 @@ mod refusal;
 mod reports;
 pub(crate) mod resend;
 mod subscribers;
-mod system;
+pub(crate) mod system;
 mod tail;
 pub(crate) mod texts;
 mod timeline;
@@ -48,7 +48,7 @@ pub use self::view::{
 };
 pub(crate) use self::view::{maybe_rfc3339, range_views, rfc3339};
 use crate::access::{self, Access, Permission};
-use crate::audit::Audit;
+use crate::audit::{Audit, Entry, Tried};
 use crate::handles::Handles;
 use crate::health::{self, Check};
 use crate::pages;
@@ -98,6 +98,21 @@ pub struct Operators {
 }
 
 impl Operators {
+    /// Does something that is noted ([`Audit::act`]).
+    pub(crate) async fn act<T, E, W>(
+        self,
+        entry: Entry,
+        work: impl FnOnce(Self, Entry) -> W + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Tried + Send + 'static,
+        W: Future<Output = Result<(T, Option<Entry>), E>> + Send + 'static,
+    {
+        let audit = self.audit.clone();
+        audit.act(entry, |entry| work(self, entry)).await
+    }
+
     /// Whether what the database keeps can't be read now, so that less is known here than there is.
     pub(crate) fn knows_less(&self) -> bool {
         let database = (self.status)().database;

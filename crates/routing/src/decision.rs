@@ -81,6 +81,8 @@ pub enum Effect {
     Charge(Charge),
     /// The person is registered.
     Subscribe(Subscriber),
+    /// The person, who was registered before, is so in this way. Who is unregistered meanwhile stays so.
+    ChangeSubscriber(Subscriber),
     /// The person is no longer registered.
     Unsubscribe(Msisdn),
     /// What the person said is kept as evidence.

@@ -133,7 +133,9 @@ impl World {
                 Conversion::Teased => self.counted += 1,
                 Conversion::Fetched | Conversion::Subscribed => {}
             },
-            Effect::Subscribe(subscriber) => self.view.subscriber = Some(Subscriber::clone(subscriber)),
+            Effect::Subscribe(subscriber) | Effect::ChangeSubscriber(subscriber) => {
+                self.view.subscriber = Some(Subscriber::clone(subscriber));
+            }
             Effect::Unsubscribe(_) => self.view.subscriber = None,
             Effect::Charge(_) | Effect::Evidence(_) | Effect::Word(_) => {}
         }

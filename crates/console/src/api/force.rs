@@ -99,17 +99,9 @@ pub(super) async fn force(
     let Asked { state: Forced::Abnormal, lasting, reason } = body(bytes)?;
     let lasting = order::lasting(&lasting, LONGEST)
         .ok_or(Refusal::Field { field: "for", why: "not a duration of 1 second to 7 days, like 10m or 1h 30m" })?;
-    let reason = order::why(&reason)?;
-    let at = (operators.clock)();
-    let until = at + lasting;
-    let audit = operators.audit.clone();
-    let entry = Entry::of(&viewer, at, Action::DatabaseForced).because(Some(reason.clone())).until(until);
-    let tried = entry.clone();
-    let forcing = async move {
-        (operators.force)(ForceRequest::Abnormal { until, reason: reason.clone() })?;
-        Ok((Json(InForce { state: Forced::Abnormal, until, reason }), Some(entry)))
-    };
-    audit.act(tried, forcing).await
+    let (until, reason) = ((operators.clock)() + lasting, order::why(&reason)?);
+    order(operators, &viewer, ForceRequest::Abnormal { until, reason: reason.clone() }, Some(reason.clone())).await?;
+    Ok(Json(InForce { state: Forced::Abnormal, until, reason }))
 }
 
 /// Leaves the state to the probe again.
@@ -128,12 +120,25 @@ pub(super) async fn lift(
     viewer: Viewer,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
-    let audit = operators.audit.clone();
-    let entry = Entry::of(&viewer, (operators.clock)(), Action::DatabaseLifted).because(reason::of_header(&headers));
-    let tried = entry.clone();
-    let lifting = async move {
-        (operators.force)(ForceRequest::Lift)?;
-        Ok((StatusCode::NO_CONTENT, Some(entry)))
+    order(operators, &viewer, ForceRequest::Lift, reason::of_header(&headers)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Forces the state or leaves it to the probe, and notes it.
+pub(crate) async fn order(
+    operators: Operators,
+    viewer: &Viewer,
+    request: ForceRequest,
+    why: Option<String>,
+) -> Result<(), Refusal> {
+    let (action, until) = match request {
+        ForceRequest::Abnormal { until, .. } => (Action::DatabaseForced, Some(until)),
+        ForceRequest::Lift => (Action::DatabaseLifted, None),
     };
-    audit.act(tried, lifting).await
+    let entry = Entry { until, ..Entry::of(viewer, (operators.clock)(), action).because(why) };
+    let ordering = async move |operators: Operators, entry| {
+        (operators.force)(request)?;
+        Ok(((), Some(entry)))
+    };
+    operators.act(entry, ordering).await
 }

@@ -17,7 +17,7 @@ use super::view::{LinkView, maybe_rfc3339};
 use super::{Operators, words};
 use crate::Viewer;
 use crate::audit::{Action, Entry};
-use crate::system;
+use crate::system::{LinkOrder, LinkWish};
 
 /// The longest that a link may be kept away: a forgotten order ends within a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -53,7 +53,7 @@ struct Again {
 /// What was ordered.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LinkOrdered)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// The link, or `all`.
     link: String,
     /// `drain`, `unbind` or `rebind`.
@@ -97,7 +97,7 @@ pub(super) async fn drain(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Taken>, Refusal> {
     let (until, reason) = away(&operators, bytes)?;
-    order(operators, &viewer, link, system::LinkWish::Drain { until }, reason).await
+    order(operators, &viewer, link, LinkWish::Drain { until }, reason).await.map(Json)
 }
 
 /// Unbinds a link at once, and keeps it away for a while.
@@ -116,7 +116,7 @@ pub(super) async fn unbind(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Taken>, Refusal> {
     let (until, reason) = away(&operators, bytes)?;
-    order(operators, &viewer, link, system::LinkWish::Unbind { until }, reason).await
+    order(operators, &viewer, link, LinkWish::Unbind { until }, reason).await.map(Json)
 }
 
 /// Has a link leave its present session, where there is one, and bind at once.
@@ -135,7 +135,7 @@ pub(super) async fn rebind(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Taken>, Refusal> {
     let Again { reason } = body(bytes)?;
-    order(operators, &viewer, link, system::LinkWish::Rebind, why(&reason)?).await
+    order(operators, &viewer, link, LinkWish::Rebind, why(&reason)?).await.map(Json)
 }
 
 fn away(operators: &Operators, bytes: Result<Bytes, BytesRejection>) -> Result<(Timestamp, String), Refusal> {
@@ -145,26 +145,26 @@ fn away(operators: &Operators, bytes: Result<Bytes, BytesRejection>) -> Result<(
     Ok(((operators.clock)() + lasting, why(&reason)?))
 }
 
-async fn order(
+/// Orders one link, or all, and notes it.
+pub(crate) async fn order(
     operators: Operators,
     viewer: &Viewer,
     link: String,
-    wish: system::LinkWish,
+    wish: LinkWish,
     reason: String,
-) -> Result<Json<Taken>, Refusal> {
+) -> Result<Taken, Refusal> {
     let one = (link != ALL).then(|| link.clone());
     let (what, until) = match wish {
-        system::LinkWish::Drain { until } => ("drain", Some(until)),
-        system::LinkWish::Unbind { until } => ("unbind", Some(until)),
-        system::LinkWish::Rebind => ("rebind", None),
+        LinkWish::Drain { until } => ("drain", Some(until)),
+        LinkWish::Unbind { until } => ("unbind", Some(until)),
+        LinkWish::Rebind => ("rebind", None),
     };
     let entry = Entry::of(viewer, (operators.clock)(), Action::LinkOrdered).about(link.clone());
     let entry = Entry { until, ..entry.because(Some(reason.clone())).detail(what) };
-    let (audit, tried) = (operators.audit.clone(), entry.clone());
-    let ordering = async move {
-        (operators.order_link)(system::LinkOrder { link: one, what: wish })?;
+    let ordering = async move |operators: Operators, entry| {
+        (operators.order_link)(LinkOrder { link: one, what: wish })?;
         tracing::info!(link, what, until = until.map(tracing::field::display), "a link was ordered");
-        Ok((Json(Taken { link, what, until, reason }), Some(entry)))
+        Ok((Taken { link, what, until, reason }, Some(entry)))
     };
-    audit.act(tried, ordering).await
+    operators.act(entry, ordering).await
 }

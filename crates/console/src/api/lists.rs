@@ -126,16 +126,14 @@ pub(super) async fn put(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
-    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
     let at = (operators.clock)();
-    let noted = Entry::of(&viewer, at, Action::Listed).about_number(number).detail(list.as_str()).because(reason);
-    let tried = noted.clone();
-    let listing = async move {
+    let noted = Entry::of(&viewer, at, Action::Listed).about_number(number).detail(list.as_str());
+    let listing = async move |operators: Operators, noted| {
         let entry = ListEntry { number, list, source: "api".to_owned(), at };
         let is_new = operators.store.put_listed(vec![entry]).await? > 0;
         Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, is_new.then_some(noted)))
     };
-    audit.act(tried, listing).await
+    operators.act(noted.because(reason::of_header(&headers)), listing).await
 }
 
 /// Takes a number off a list.
@@ -153,17 +151,14 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let (list, number) = (list(&word)?, number(&operators.numbering, &text)?);
-    let (audit, reason) = (operators.audit.clone(), reason::of_header(&headers));
-    let noted = Entry::of(&viewer, (operators.clock)(), Action::Unlisted).about_number(number);
-    let noted = noted.detail(list.as_str()).because(reason);
-    let tried = noted.clone();
-    let taking_off = async move {
+    let noted = Entry::of(&viewer, (operators.clock)(), Action::Unlisted).about_number(number).detail(list.as_str());
+    let taking_off = async move |operators: Operators, noted| {
         if !operators.store.delete_listed(list, number).await? {
             return Err(Refusal::NotListed);
         }
         Ok((StatusCode::NO_CONTENT, Some(noted)))
     };
-    audit.act(tried, taking_off).await
+    operators.act(noted.because(reason::of_header(&headers)), taking_off).await
 }
 
 /// One campaign in one range.

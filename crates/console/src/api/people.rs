@@ -114,13 +114,11 @@ pub(super) async fn delete(
     let number = number(&operators.numbering, &text)?;
     let why_not = Refusal::Field { field: "reason", why: "give 1 to 200 characters in one line: ?reason=…" };
     let reason = reason::read(&why.reason).ok_or(why_not)?;
-    let audit = operators.audit.clone();
     let at = (operators.clock)();
     let entry = Entry::of(&viewer, at, Action::Erased).about_number(number).because(Some(reason.clone()));
-    let tried = entry.clone();
-    let erasing = async move {
+    let erasing = async move |operators: Operators, entry| {
         let erased = operators.store.erase(number, &reason, at).await?;
         Ok((Json(erased), Some(entry)))
     };
-    audit.act(tried, erasing).await
+    operators.act(entry, erasing).await
 }

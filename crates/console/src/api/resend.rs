@@ -162,13 +162,11 @@ pub(super) async fn resend(
     let why = order::why(&why)?;
     let entry = Entry::of(&viewer, (operators.clock)(), Action::SentAgain).about_number(number).because(Some(why));
     let entry = entry.detail(format!("message {alert}"));
-    let (audit, tried) = (operators.audit.clone(), entry.clone());
-    let sending = async move {
+    let sending = async move |operators, entry| {
         let sent = send_again(&operators, number, AlertId(alert), viewer.name()).await?;
-        Ok((sent, Some(entry)))
+        Ok(((StatusCode::ACCEPTED, Json(sent)), Some(entry)))
     };
-    let sent = audit.act::<_, Refusal>(tried, sending).await?;
-    Ok((StatusCode::ACCEPTED, Json(sent)))
+    operators.act(entry, sending).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -261,11 +259,8 @@ async fn noted_hold(
     let action = if until.is_some() { Action::Paused } else { Action::Resumed };
     let entry = Entry::of(viewer, (operators.clock)(), action).about_number(called).because(Some(why));
     let entry = Entry { until, ..entry };
-    let (audit, tried) = (operators.audit.clone(), entry.clone());
-    let viewer = viewer.clone();
-    let holding = async move {
-        let shown = hold(&operators, called, until).await?.for_viewer(&viewer, (operators.clock)());
-        Ok((Json(shown), Some(entry)))
-    };
-    audit.act(tried, holding).await
+    let at = entry.at;
+    let holding = async move |operators, entry| Ok((hold(&operators, called, until).await?, Some(entry)));
+    let held = operators.act::<_, Refusal, _>(entry, holding).await?;
+    Ok(Json(held.for_viewer(viewer, at)))
 }

@@ -164,27 +164,8 @@ pub(super) async fn put(
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let number = number(&operators.numbering, &text)?;
-    let change = body::<Change>(bytes)?.read(number, &operators.numbering)?;
-    let (audit, at) = (operators.audit.clone(), (operators.clock)());
-    let entry = Entry::of(&viewer, at, Action::RegistrationChanged).about_number(number);
-    let entry = entry.because(reason::of_header(&headers));
-    let tried = entry.clone();
-    let putting = async move {
-        let changed = operators.store.change_subscriber(number, change.clone()).await?;
-        let (status, action, subscriber) = match changed {
-            Some(changed) => (StatusCode::OK, Action::RegistrationChanged, changed),
-            None => {
-                let registered = change.of(Subscriber::new(number, at));
-                operators.store.put_subscriber(registered.clone()).await?;
-                (StatusCode::CREATED, Action::Registered, registered)
-            }
-        };
-        let entry = Entry { action, ..entry };
-        let shown = SubscriberView::from(subscriber).for_viewer(&viewer, at);
-        Ok(((status, Json(shown)).into_response(), Some(entry)))
-    };
-    audit.act(tried, putting).await
+    let (number, change) = (number(&operators.numbering, &text)?, body(bytes)?);
+    set(operators, &viewer, number, change, &headers, true).await
 }
 
 /// Changes a registration, and registers nobody: who unregisters at the same moment stays unregistered.
@@ -205,21 +186,41 @@ pub(super) async fn patch(
     Path(text): Path<String>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
-) -> Result<Json<SubscriberView>, Refusal> {
-    let number = number(&operators.numbering, &text)?;
-    let change = body::<Change>(bytes)?.read(number, &operators.numbering)?;
-    if change == SubscriberChange::default() {
+) -> Result<Response, Refusal> {
+    let (number, change) = (number(&operators.numbering, &text)?, body(bytes)?);
+    set(operators, &viewer, number, change, &headers, false).await
+}
+
+/// Changes a registration; where there is none, registers or refuses.
+async fn set(
+    operators: Operators,
+    viewer: &Viewer,
+    number: Msisdn,
+    change: Change,
+    headers: &HeaderMap,
+    registers: bool,
+) -> Result<Response, Refusal> {
+    let change = change.read(number, &operators.numbering)?;
+    if !registers && change == SubscriberChange::default() {
         return Err(Refusal::Asked(r#"nothing to change is named, such as {"language":"en"}"#.to_owned()));
     }
-    let (audit, at) = (operators.audit.clone(), (operators.clock)());
-    let entry = Entry::of(&viewer, at, Action::RegistrationChanged).about_number(number);
-    let entry = entry.because(reason::of_header(&headers));
-    let tried = entry.clone();
-    let changing = async move {
-        let changed = operators.store.change_subscriber(number, change).await?.ok_or(Refusal::NotRegistered)?;
-        Ok((Json(SubscriberView::from(changed).for_viewer(&viewer, at)), Some(entry)))
+    let at = (operators.clock)();
+    let entry = Entry::of(viewer, at, Action::RegistrationChanged).about_number(number);
+    let setting = async move |operators: Operators, entry| {
+        let changed = operators.store.change_subscriber(number, change.clone()).await?;
+        let (status, action, subscriber) = match changed {
+            Some(changed) => (StatusCode::OK, Action::RegistrationChanged, changed),
+            None if registers => {
+                let registered = change.of(Subscriber::new(number, at));
+                operators.store.put_subscriber(registered.clone()).await?;
+                (StatusCode::CREATED, Action::Registered, registered)
+            }
+            None => return Err(Refusal::NotRegistered),
+        };
+        Ok(((status, subscriber), Some(Entry { action, ..entry })))
     };
-    audit.act(tried, changing).await
+    let (status, subscriber) = operators.act(entry.because(reason::of_header(headers)), setting).await?;
+    Ok((status, Json(SubscriberView::from(subscriber).for_viewer(viewer, at))).into_response())
 }
 
 /// One registered person.
@@ -253,13 +254,11 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Refusal> {
     let number = number(&operators.numbering, &text)?;
     let entry = Entry::of(&viewer, (operators.clock)(), Action::Unregistered).about_number(number);
-    let entry = entry.because(reason::of_header(&headers));
-    let (audit, tried) = (operators.audit.clone(), entry.clone());
-    let deleting = async move {
+    let deleting = async move |operators: Operators, entry| {
         if !operators.store.delete_subscriber(number).await? {
             return Err(Refusal::NotRegistered);
         }
         Ok((StatusCode::NO_CONTENT, Some(entry)))
     };
-    audit.act(tried, deleting).await
+    operators.act(entry.because(reason::of_header(&headers)), deleting).await
 }

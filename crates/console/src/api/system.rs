@@ -66,23 +66,30 @@ pub(super) async fn reload(
 ) -> Result<Response, Refusal> {
     let Reload { reason } = body(bytes)?;
     let reason = reason.as_deref().map(why).transpose()?;
-    tracing::info!("the settings are read anew, as was asked");
-    let audit = operators.audit.clone();
-    let entry = Entry::of(&viewer, (operators.clock)(), Action::Reloaded).because(reason);
-    let tried = entry.clone();
-    let reading = async move {
-        // Files are read: on a thread that nobody else waits for.
-        let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
-        let view = read.map_err(|_| Refusal::Order(OrderError::Stopping))?;
-        let entry = Entry { at: view.at, ..entry.detail(view.summary()) };
-        Ok::<_, Refusal>((view, Some(entry)))
-    };
-    let view = audit.act(tried, reading).await?;
+    let view = read_anew(operators, &viewer, reason).await?;
     if view.faults.is_empty() {
         return Ok(Json(view).into_response());
     }
     let refused = Refused { error: "the settings can't be used: nothing was changed", view };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(refused)).into_response())
+}
+
+/// Reads the settings anew, and notes it.
+pub(crate) async fn read_anew(
+    operators: Operators,
+    viewer: &Viewer,
+    why: Option<String>,
+) -> Result<ReloadView, Refusal> {
+    tracing::info!("the settings are read anew, as was asked");
+    let entry = Entry::of(viewer, (operators.clock)(), Action::Reloaded).because(why);
+    let reading = async move |operators: Operators, entry: Entry| {
+        // Files are read: on a thread that nobody else waits for.
+        let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
+        let view = read.map_err(|_| OrderError::Stopping)?;
+        let entry = Entry { at: view.at, ..entry.detail(view.summary()) };
+        Ok((view, Some(entry)))
+    };
+    operators.act(entry, reading).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -113,18 +120,8 @@ pub(super) async fn log(
     if filter.trim().is_empty() || filter.len() > 1000 {
         return Err(Refusal::Field { field: "filter", why: "a level, or target=level separated by commas" });
     }
-    let at = (operators.clock)();
-    let until = at + lasting;
-    let audit = operators.audit.clone();
-    let entry = Entry::of(&viewer, at, Action::LogLevel).because(Some(reason)).until(until);
-    let tried = entry.clone();
-    let logging = async move {
-        let view = (operators.log)(Some(LogWish { filter, until }))?;
-        tracing::info!(filter = view.filter, %until, "logging by another filter for a while");
-        let entry = entry.detail(view.filter.clone());
-        Ok((Json(view), Some(entry)))
-    };
-    audit.act(tried, logging).await
+    let until = (operators.clock)() + lasting;
+    log_by(operators, &viewer, Some(LogWish { filter, until }), Some(reason)).await.map(Json)
 }
 
 /// Logs as the settings say again.
@@ -140,13 +137,23 @@ pub(super) async fn usual_log(
     viewer: Viewer,
     headers: HeaderMap,
 ) -> Result<Json<LogView>, Refusal> {
-    let audit = operators.audit.clone();
-    let entry = Entry::of(&viewer, (operators.clock)(), Action::LogLevel).because(of_header(&headers));
-    let tried = entry.clone();
-    let ending = async move {
-        let view = (operators.log)(None)?;
+    log_by(operators, &viewer, None, of_header(&headers)).await.map(Json)
+}
+
+/// Logs by another filter, or as the settings say, and notes it.
+pub(crate) async fn log_by(
+    operators: Operators,
+    viewer: &Viewer,
+    wish: Option<LogWish>,
+    why: Option<String>,
+) -> Result<LogView, Refusal> {
+    let until = wish.as_ref().map(|wish| wish.until);
+    let entry = Entry::of(viewer, (operators.clock)(), Action::LogLevel).because(why);
+    let logging = async move |operators: Operators, entry: Entry| {
+        let view = (operators.log)(wish)?;
+        tracing::info!(filter = view.filter, until = until.map(tracing::field::display), "logging by another filter");
         let entry = entry.detail(view.filter.clone());
-        Ok((Json(view), Some(entry)))
+        Ok((view, Some(entry)))
     };
-    audit.act(tried, ending).await
+    operators.act(Entry { until, ..entry }, logging).await
 }

@@ -93,39 +93,36 @@ impl Audit {
         self.ask(|answer| Job::Note(entry, answer)).await.map_err(AuditError::Refused)
     }
 
-    /// Does something that must be noted: not where nothing can be noted, and to its end also when whoever asked has gone. The work says what is
-    /// to be noted; nothing where it changed nothing. Where its error leaves open whether it was done, `tried` is noted with that.
+    /// Does something that must be noted: not where nothing can be noted, and to its end also when whoever asked has gone. The work is given the entry
+    /// and gives what is to be noted; nothing where it changed nothing. Where its error leaves open whether it was done, the entry is noted with that.
     ///
     /// # Errors
     /// Those of the work, and when it can't be noted.
-    pub async fn act<T, E>(
-        &self,
-        tried: Entry,
-        work: impl Future<Output = Result<(T, Option<Entry>), E>> + Send + 'static,
-    ) -> Result<T, E>
+    pub async fn act<T, E, W>(&self, entry: Entry, work: impl FnOnce(Entry) -> W + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: Tried + Send + 'static,
+        W: Future<Output = Result<(T, Option<Entry>), E>> + Send + 'static,
     {
         let audit = self.clone();
         let done = tokio::spawn(async move {
             audit.ready().await?;
-            match tokio::spawn(work).await {
-                Ok(Ok((done, entry))) => {
-                    if let Some(entry) = entry {
-                        audit.note(entry).await?;
+            match tokio::spawn(work(entry.clone())).await {
+                Ok(Ok((done, noted))) => {
+                    if let Some(noted) = noted {
+                        audit.note(noted).await?;
                     }
                     Ok(done)
                 }
                 Ok(Err(error)) => {
                     if error.leaves_open() {
-                        audit.note_doubt(tried, error.to_string()).await;
+                        audit.note_doubt(entry, error.to_string()).await;
                     }
                     Err(error)
                 }
                 Err(panic) => {
                     let error = AuditError::Unknown(panic.to_string());
-                    audit.note_doubt(tried, panic.to_string()).await;
+                    audit.note_doubt(entry, panic.to_string()).await;
                     Err(error.into())
                 }
             }
@@ -438,7 +435,7 @@ mod tests {
         assert!(matches!(audit.note(entry("2026-11-01T00:00:00Z", "a")).await, Err(AuditError::Unwritten(_))));
         let (sent, mut done) = oneshot::channel();
         let noted = entry("2026-11-01T00:00:00Z", "b");
-        let acted = audit.act::<(), Failed>(noted.clone(), async move {
+        let acted = audit.act::<_, Failed, _>(noted.clone(), async move |_| {
             sent.send(()).ok();
             Ok(((), None))
         });
@@ -448,7 +445,7 @@ mod tests {
         assert!(done.try_recv().is_err(), "it was done");
         fs::remove_file(&place).unwrap();
         fs::create_dir(&place).unwrap();
-        let acted = audit.act::<_, Failed>(noted.clone(), async move { Ok((7, Some(noted))) });
+        let acted = audit.act::<_, Failed, _>(noted, async |entry| Ok((7, Some(entry))));
         assert_eq!(acted.await, Ok(7));
         assert!(!audit.check().degraded);
         assert_eq!(subjects(&audit, None, 10).await.0, ["b"]);
@@ -459,11 +456,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let audit = open(dir.path());
         let tried = |subject| entry("2026-11-01T00:00:00Z", subject).because(Some("ticket 7".to_owned()));
-        let refused = audit.act::<(), Failed>(tried("refused"), async { Err(Failed::Refused) }).await;
+        let refused = audit.act::<(), _, _>(tried("refused"), async |_| Err(Failed::Refused)).await;
         assert_eq!(refused, Err(Failed::Refused));
-        let silent = audit.act::<(), Failed>(tried("silent").detail("consent"), async { Err(Failed::Silent) }).await;
+        let silent = audit.act::<(), _, _>(tried("silent").detail("consent"), async |_| Err(Failed::Silent)).await;
         assert_eq!(silent, Err(Failed::Silent));
-        let died = audit.act::<(), Failed>(tried("died"), async { panic!("a fault of the program") }).await;
+        let died = audit.act::<(), Failed, _>(tried("died"), async |_| panic!("a fault of the program")).await;
         assert!(matches!(died, Err(Failed::Audit(AuditError::Unknown(_)))), "{died:?}");
         let page = audit.newest(None, 10, Filter::default()).await.unwrap();
         let [died, silent] = &page.entries[..] else { panic!("{:?}", page.entries) };

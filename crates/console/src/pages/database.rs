@@ -17,8 +17,8 @@ use super::shell::{Screen, condition};
 use super::table::{Cell, Column, Table, Tone, grouped, shown_time};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, history, live};
-use crate::api::{DatabaseStatus, ForceRequest};
-use crate::audit::{Action, Entry};
+use crate::api::{self, DatabaseStatus, ForceRequest};
+use crate::audit::Action;
 use crate::reading::{Reading, Series};
 use crate::samples::Span;
 use crate::{Permission, access};
@@ -298,25 +298,16 @@ async fn force(visit: Visit, Form(asked): Form<Forced>) -> Result<Response, Faul
         return Err(Fault::Form(visit.l.pick("1 minute to 7 days", "1 分钟至 7 天")));
     }
     let until = visit.now + Duration::from_secs(asked.minutes * 60);
-    let entry = Entry::of(&visit.viewer, visit.now, Action::DatabaseForced).because(Some(reason.clone())).until(until);
-    order(&visit, ForceRequest::Abnormal { until, reason }, entry).await
+    order(&visit, ForceRequest::Abnormal { until, reason: reason.clone() }, reason).await
 }
 
 async fn lift(visit: Visit, Form(asked): Form<super::visit::Reasoned>) -> Result<Response, Fault> {
     visit.needs(Permission::Operate)?;
     let reason = visit.reason(&asked.reason)?;
-    let entry = Entry::of(&visit.viewer, visit.now, Action::DatabaseLifted).because(Some(reason));
-    order(&visit, ForceRequest::Lift, entry).await
+    order(&visit, ForceRequest::Lift, reason).await
 }
 
-/// Does as ordered, and notes it.
-async fn order(visit: &Visit, request: ForceRequest, entry: Entry) -> Result<Response, Fault> {
-    let force = Arc::clone(&visit.console.operators.force);
-    let tried = entry.clone();
-    let ordering = async move {
-        force(request).map_err(|error| Fault::Refused(error.to_string()))?;
-        Ok(((), Some(entry)))
-    };
-    visit.console.operators.audit.act::<(), Fault>(tried, ordering).await?;
+async fn order(visit: &Visit, request: ForceRequest, reason: String) -> Result<Response, Fault> {
+    api::force::order(visit.console.operators.clone(), &visit.viewer, request, Some(reason)).await?;
     Ok(Redirect::to("/database").into_response())
 }

@@ -16,12 +16,12 @@ use super::shell::Screen;
 use super::table::{Cell, Column, Table, Tone};
 use super::visit::{Content, Fault, Visit};
 use super::{Console, history, live};
-use crate::api::LinkView;
-use crate::audit::{Action, Entry};
+use crate::api::{self, LinkView};
+use crate::audit::Action;
 use crate::flow::{LATELY, NOW};
 use crate::reading::{LinkReading, Reading};
 use crate::samples::{Span, rate};
-use crate::system::{LinkOrder, LinkWish};
+use crate::system::LinkWish;
 use crate::{PageLanguage, Permission, access};
 
 /// Lines in one chart: more can't be told apart.
@@ -285,18 +285,6 @@ async fn order(visit: Visit, Form(asked): Form<Ordered>) -> Result<Response, Fau
         "rebind" => LinkWish::Rebind,
         _ => return Err(Fault::Form(visit.l.pick("drain, unbind or rebind", "drain、unbind 或 rebind"))),
     };
-    let link = Some(asked.link).filter(|name| name != "all");
-    let mut entry = Entry::of(&visit.viewer, visit.now, Action::LinkOrdered).because(Some(reason)).detail(asked.what);
-    entry = entry.about(link.clone().unwrap_or_else(|| "all links".to_owned()));
-    if what != LinkWish::Rebind {
-        entry = entry.until(until);
-    }
-    let order_link = Arc::clone(&visit.console.operators.order_link);
-    let tried = entry.clone();
-    let ordering = async move {
-        order_link(LinkOrder { link, what }).map_err(|error| Fault::Refused(error.to_string()))?;
-        Ok(((), Some(entry)))
-    };
-    visit.console.operators.audit.act::<(), Fault>(tried, ordering).await?;
+    api::links::order(visit.console.operators.clone(), &visit.viewer, asked.link, what, reason).await?;
     Ok(Redirect::to("/links").into_response())
 }

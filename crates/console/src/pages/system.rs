@@ -18,7 +18,7 @@ use super::Console;
 use super::shell::Screen;
 use super::table::shown_time;
 use super::visit::{Content, Fault, Reasoned, Visit};
-use crate::audit::{Action, Entry};
+use crate::api;
 use crate::system::{LogWish, ReloadView, SystemView};
 use crate::{PageLanguage, Permission, access};
 
@@ -117,7 +117,7 @@ fn done(word: &str, l: PageLanguage) -> Option<&'static str> {
     }
 }
 
-/// Reads the settings anew. Files are read: on a thread that nobody waits for, and to the end, also when the viewer goes away.
+/// Reads the settings anew.
 async fn reload(
     State(console): State<Arc<Console>>,
     visit: Visit,
@@ -125,26 +125,8 @@ async fn reload(
 ) -> Result<Response, Fault> {
     visit.needs(Permission::Operate)?;
     let reason = visit.reason(&asked.reason)?;
-    let operators = console.operators.clone();
-    let entry = Entry::of(&visit.viewer, visit.now, Action::Reloaded).because(Some(reason));
-    let tried = entry.clone();
-    let reloading = async move {
-        let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
-        let view = read.map_err(|error| Fault::Refused(error.to_string()))?;
-        Ok::<_, Fault>(((), Some(entry.detail(summary(&view)))))
-    };
-    console.operators.audit.act(tried, reloading).await?;
+    api::system::read_anew(console.operators.clone(), &visit.viewer, Some(reason)).await?;
     Ok(Redirect::to("/system?done=reload").into_response())
-}
-
-/// What came of a reload, in a line. Settings are named and not told: they may be secret.
-fn summary(view: &ReloadView) -> String {
-    let ReloadView { at: _, applied, needs_restart, faults } = view;
-    if !faults.is_empty() {
-        return format!("refused: {} faults", faults.len());
-    }
-    let list = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-    format!("applied: {}; waits for a restart: {}", list(applied), list(needs_restart))
 }
 
 #[derive(Deserialize)]
@@ -168,8 +150,8 @@ async fn log(State(console): State<Arc<Console>>, visit: Visit, Form(asked): For
         ));
     }
     let until = visit.now + Duration::from_secs(asked.minutes * 60);
-    let entry = Entry::of(&visit.viewer, visit.now, Action::LogLevel).because(Some(reason)).until(until);
-    log_by(&console, Some(LogWish { filter, until }), entry).await?;
+    let wish = LogWish { filter, until };
+    api::system::log_by(console.operators.clone(), &visit.viewer, Some(wish), Some(reason)).await?;
     Ok(Redirect::to("/system?done=log").into_response())
 }
 
@@ -180,40 +162,11 @@ async fn end_log(
 ) -> Result<Response, Fault> {
     visit.needs(Permission::Operate)?;
     let reason = visit.reason(&asked.reason)?;
-    let entry = Entry::of(&visit.viewer, visit.now, Action::LogLevel).because(Some(reason));
-    log_by(&console, None, entry).await?;
+    api::system::log_by(console.operators.clone(), &visit.viewer, None, Some(reason)).await?;
     Ok(Redirect::to("/system?done=log-end").into_response())
-}
-
-async fn log_by(console: &Console, wish: Option<LogWish>, entry: Entry) -> Result<(), Fault> {
-    let (operators, tried) = (console.operators.clone(), entry.clone());
-    let logging = async move {
-        let view = (operators.log)(wish).map_err(|error| Fault::Refused(error.to_string()))?;
-        Ok::<_, Fault>(((), Some(entry.about(view.filter))))
-    };
-    console.operators.audit.act(tried, logging).await
 }
 
 /// Whether a row of a table says what is looked for, in any of its cells.
 fn says(text: &str, find: &str) -> bool {
     find.is_empty() || text.to_lowercase().contains(&find.to_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use model::Timestamp;
-
-    use super::*;
-
-    #[test]
-    fn a_reload_is_summed_up_without_values() {
-        let view = |applied: &[&str], restart: &[&str], faults: &[&str]| {
-            let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-            let (applied, needs_restart, faults) = (owned(applied), owned(restart), owned(faults));
-            summary(&ReloadView { at: Timestamp::from_millis(0), applied, needs_restart, faults })
-        };
-        assert_eq!(view(&["ranges"], &[], &[]), "applied: ranges; waits for a restart: nothing");
-        assert_eq!(view(&[], &["smsc.urls"], &[]), "applied: nothing; waits for a restart: smsc.urls");
-        assert_eq!(view(&[], &[], &["database.url: not a URL: postgres://u:secret@h"]), "refused: 1 faults");
-    }
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::Console;
 use super::shell::{self, Screen};
 use super::table::Table;
+use crate::api::Refusal;
 use crate::audit::{AuditError, Tried};
 use crate::masked::masked;
 use crate::samples::Span;
@@ -309,6 +310,17 @@ impl Visit {
     /// When a template fails.
     pub(crate) fn banner(&self) -> Result<(String, String), askama::Error> {
         Ok(("banner".to_owned(), shell::banner(self)?))
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Store(error) => Self::Store(error),
+            Refusal::Audit(error) => Self::Audit(error),
+            Refusal::Reports(error) => Self::Reports(error),
+            refusal => Self::Refused(refusal.to_string()),
+        }
     }
 }
 

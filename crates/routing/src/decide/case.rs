@@ -197,6 +197,7 @@ impl<'a> Case<'a> {
                 | Effect::Count(_)
                 | Effect::Charge(_)
                 | Effect::Subscribe(_)
+                | Effect::ChangeSubscriber(_)
                 | Effect::Campaign(_)
                 | Effect::Word(_) => false,
             })
@@ -215,8 +216,9 @@ impl<'a> Case<'a> {
 
     /// Registers the person, or changes what the registration says.
     pub(super) fn register(&mut self, subscriber: Subscriber) {
-        self.effects.retain(|effect| !matches!(effect, Effect::Subscribe(_)));
-        self.effects.push(Effect::Subscribe(subscriber.clone()));
+        self.effects.retain(|effect| !matches!(effect, Effect::Subscribe(_) | Effect::ChangeSubscriber(_)));
+        let effect = if self.view.subscriber.is_some() { Effect::ChangeSubscriber } else { Effect::Subscribe };
+        self.effects.push(effect(subscriber.clone()));
         self.changed = Some(subscriber);
     }
 

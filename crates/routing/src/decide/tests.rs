@@ -237,7 +237,9 @@ fn apply(view: &View, decision: &Decision) -> View {
             Effect::Alert(alert) => after.next_alert = AlertId(after.next_alert.0.max(alert.id.0 + 1)),
             Effect::Count(_) => after.range_used += 1,
             Effect::Charge(_) | Effect::Evidence(_) | Effect::Campaign(_) | Effect::Word(_) => {}
-            Effect::Subscribe(subscriber) => after.subscriber = Some(subscriber.clone()),
+            Effect::Subscribe(subscriber) | Effect::ChangeSubscriber(subscriber) => {
+                after.subscriber = Some(subscriber.clone());
+            }
             Effect::Unsubscribe(_) => after.subscriber = None,
         }
     }

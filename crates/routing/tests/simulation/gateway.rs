@@ -119,7 +119,7 @@ impl Gateway {
                     assert!(self.counted.insert(called), "counted twice");
                 }
                 Effect::Charge(_) | Effect::Evidence(_) | Effect::Campaign(_) | Effect::Word(_) => {}
-                Effect::Subscribe(subscriber) => {
+                Effect::Subscribe(subscriber) | Effect::ChangeSubscriber(subscriber) => {
                     self.subscribers.insert(subscriber.number, subscriber.clone());
                 }
                 Effect::Unsubscribe(number) => {

@@ -256,6 +256,7 @@ impl Turn<'_> {
                 }
                 Effect::Charge(charge) => rows::insert_charge(self.conn, &charge)?,
                 Effect::Subscribe(subscriber) => self.put_subscriber(&subscriber)?,
+                Effect::ChangeSubscriber(subscriber) => self.change_subscriber(subscriber)?,
                 Effect::Unsubscribe(number) => {
                     self.delete_subscriber(number)?;
                 }

@@ -25,6 +25,8 @@ pub(super) struct Draft {
     /// Teasers with a campaign queued, by range, where one is new.
     pub(super) turns: HashMap<RangeName, u64>,
     pub(super) registered: HashMap<u64, bool>,
+    /// By number, those whom the database knows, this node does not, and the batch changed.
+    pub(super) changed: HashMap<u64, Subscriber>,
     /// The registry, where it is taken anew.
     pub(super) registry: Option<RoaringTreemap>,
     pub(super) registry_loaded: bool,
@@ -256,9 +258,10 @@ impl<'a> Turn<'a> {
     pub(super) fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {
         let changed = self.draft.registered.get(&number.as_u64()).copied();
         if let (None, Some(loaded)) = (changed, &self.draft.loaded) {
-            return Ok(loaded.subscribers.get(&number.as_u64()).cloned());
+            let now = self.draft.changed.get(&number.as_u64());
+            return Ok(now.or_else(|| loaded.subscribers.get(&number.as_u64())).cloned());
         }
-        if !changed.unwrap_or_else(|| self.memory.is_registered(number)) {
+        if !self.is_registered(number) {
             return Ok(None);
         }
         let found = rows::subscriber(self.conn, number)?;
@@ -283,8 +286,24 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
+    /// Changes what is known of somebody registered. Whom this node does not know, or no longer, the database's change feed tells it of.
+    pub(super) fn change_subscriber(&mut self, subscriber: Subscriber) -> Result<(), StoreError> {
+        if self.is_registered(subscriber.number) {
+            self.put_subscriber(&subscriber)?;
+        } else {
+            self.draft.changed.insert(subscriber.number.as_u64(), subscriber);
+        }
+        Ok(())
+    }
+
+    fn is_registered(&self, number: Msisdn) -> bool {
+        let changed = self.draft.registered.get(&number.as_u64()).copied();
+        changed.unwrap_or_else(|| self.memory.is_registered(number))
+    }
+
     pub(super) fn delete_subscriber(&mut self, number: Msisdn) -> Result<bool, StoreError> {
-        let known = self.draft.registered.insert(number.as_u64(), false).unwrap_or(self.memory.is_registered(number));
+        let known = self.is_registered(number);
+        self.draft.registered.insert(number.as_u64(), false);
         if self.memory.shared.is_some() {
             rows::note_registration(self.conn, number, false)?;
         }

@@ -221,14 +221,12 @@ pub(super) async fn act(
         return Ok(Redirect::to(&format!("{here}?fault={}", Refused::Reason.as_str())).into_response());
     };
     let entry = entry(&visit, &wish, number, reason);
-    let operators = visit.console.operators.clone();
-    let (audit, tried) = (operators.audit.clone(), entry.clone());
-    let performing = async move {
+    let performing = async move |operators: Operators, entry| {
         let done = perform(&operators, number, wish, &entry).await?;
         let changed = done.is_ok_and(|done| done != Done::Unchanged);
         Ok((done, changed.then_some(entry)))
     };
-    let said = match audit.act::<_, Fault>(tried, performing).await? {
+    let said = match visit.console.operators.clone().act::<_, Fault, _>(entry, performing).await? {
         Ok(done) => format!("done={}", done.as_str()),
         Err(refused) => format!("fault={}", refused.as_str()),
     };

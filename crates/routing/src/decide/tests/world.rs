@@ -78,7 +78,9 @@ impl World {
                     self.boxes.insert(called, call_box);
                 }
                 Effect::Alert(alert) => drop(self.alerts.insert(alert.id, alert)),
-                Effect::Subscribe(subscriber) => drop(self.subscribers.insert(called, subscriber)),
+                Effect::Subscribe(subscriber) | Effect::ChangeSubscriber(subscriber) => {
+                    drop(self.subscribers.insert(called, subscriber));
+                }
                 Effect::Unsubscribe(number) => drop(self.subscribers.remove(&number)),
                 Effect::Word(word) => self.words.push_back(word),
                 Effect::Count(_) | Effect::Charge(_) | Effect::Evidence(_) | Effect::Campaign(_) => {}

@@ -154,17 +154,22 @@ pub(super) struct People {
 }
 
 impl People {
-    /// Registers, or changes what people may change by keyword. Where somebody registered the person meanwhile, that registration stays as it is: the
-    /// decision was not about it.
-    const DECIDED: &str = "insert into subscriber as s \
+    /// Registers. Where somebody registered the person meanwhile, that registration stays as it is: the decision was not about it.
+    const REGISTERED: &str = "insert into subscriber \
           (bucket, number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) \
         select (u.number % 64)::smallint, u.number, u.status, u.language, u.time_zone, to_timestamp(u.paused_until / 1000.0), \
           to_timestamp(u.since / 1000.0), u.clock, u.quiet, u.copy_to \
         from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::bigint[]) \
           u(number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) order by 1, 2 \
-        on conflict (bucket, number) do update set language = excluded.language, time_zone = excluded.time_zone, \
-          paused_until = excluded.paused_until, clock = excluded.clock, quiet = excluded.quiet, copy_to = excluded.copy_to \
-        where (extract(epoch from s.since) * 1000)::bigint = (extract(epoch from excluded.since) * 1000)::bigint";
+        on conflict do nothing";
+
+    /// Changes what people may change by keyword, of the registration that the decision was about: not of one made since, nor of who is no longer registered.
+    const CHANGED: &str = "update subscriber s set language = u.language, time_zone = u.time_zone, \
+          paused_until = to_timestamp(u.paused_until / 1000.0), clock = u.clock, quiet = u.quiet, copy_to = u.copy_to \
+        from (select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::bigint[]) \
+          c(number, status, language, time_zone, paused_until, since, clock, quiet, copy_to) order by c.number % 64, c.number) u \
+        where s.bucket = (u.number % 64)::smallint and s.number = u.number \
+          and (extract(epoch from s.since) * 1000)::bigint = u.since";
 
     /// Registers or changes.
     pub(super) const UPSERT: &str = "insert into subscriber \

@@ -56,6 +56,7 @@ impl Said {
                 | Effect::Count(_)
                 | Effect::Charge(_)
                 | Effect::Subscribe(_)
+                | Effect::ChangeSubscriber(_)
                 | Effect::Unsubscribe(_)
                 | Effect::Word(_) => {}
             }

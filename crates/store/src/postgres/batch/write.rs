@@ -62,6 +62,7 @@ struct Rest {
     counts: Vec<i64>,
     charges: Vec<Charge>,
     registered: Vec<Subscriber>,
+    changed: Vec<Subscriber>,
     gone: Vec<i64>,
 }
 
@@ -127,7 +128,7 @@ pub(crate) async fn write(
     let (calls, replies) = told(&work.history)?;
     let rest = rest(&work.rest);
     let charges = charges(&rest.charges)?;
-    let people = People::of(&rest.registered);
+    let (people, changed) = (People::of(&rest.registered), People::of(&rest.changed));
     let said = Said::of(&work.rest)?;
     let counted = Counted::of(&work.counted);
     let write_calls = format!("insert into missed_call {COLUMNS}");
@@ -163,13 +164,13 @@ pub(crate) async fn write(
     let reply_rows = replies.parameters(&node);
     let count_rows: [Parameter<'_>; 2] = [(&rest.ranges, Type::TEXT_ARRAY), (&rest.counts, Type::INT8_ARRAY)];
     let charge_rows = charges.parameters();
-    let people_rows = people.parameters();
+    let (people_rows, changed_rows) = (people.parameters(), changed.parameters());
     let (evidence_rows, campaign_rows) = (said.evidence(), said.campaigns(&node));
     let counted_rows = counted.parameters(&node);
     let gone_rows: [Parameter<'_>; 1] = [(&rest.gone, Type::INT8_ARRAY)];
     let place: [Parameter<'_>; 2] = [(&node, Type::INT8), (&through, Type::INT8)];
 
-    let all: [(bool, &str, &[Parameter<'_>]); 12] = [
+    let all: [(bool, &str, &[Parameter<'_>]); 13] = [
         (!boxes.called.is_empty(), WRITE_BOXES, &box_rows),
         (!alerts.id.is_empty(), WRITE_ALERTS, &alert_rows),
         (!parts.alert.is_empty(), WRITE_PARTS, &part_rows),
@@ -177,7 +178,8 @@ pub(crate) async fn write(
         (!replies.seq.is_empty(), &write_replies, &reply_rows),
         (!rest.counts.is_empty(), WRITE_COUNTS, &count_rows),
         (!rest.charges.is_empty(), WRITE_CHARGES, &charge_rows),
-        (!rest.registered.is_empty(), People::DECIDED, &people_rows),
+        (!rest.registered.is_empty(), People::REGISTERED, &people_rows),
+        (!rest.changed.is_empty(), People::CHANGED, &changed_rows),
         (!rest.gone.is_empty(), DELETE_SUBSCRIBERS, &gone_rows),
         (said.has_evidence(), Said::EVIDENCE, &evidence_rows),
         (said.has_campaigns(), Said::CAMPAIGNS, &campaign_rows),
@@ -291,6 +293,13 @@ impl Told {
     }
 }
 
+/// What a batch leaves somebody as.
+enum Person {
+    Registered(Subscriber),
+    Changed(Subscriber),
+    Gone,
+}
+
 /// All other effects; of somebody who comes and goes in one batch, the last word.
 fn rest(effects: &[Effect]) -> Rest {
     let (mut rest, mut counts, mut people) = (Rest::default(), BTreeMap::new(), BTreeMap::new());
@@ -298,17 +307,25 @@ fn rest(effects: &[Effect]) -> Rest {
         match effect {
             Effect::Count(name) => *counts.entry(name.0.clone()).or_insert(0) += 1,
             Effect::Charge(charge) => rest.charges.push(charge.clone()),
-            Effect::Subscribe(subscriber) => drop(people.insert(subscriber.number, Some(subscriber.clone()))),
-            Effect::Unsubscribe(number) => drop(people.insert(*number, None)),
+            Effect::Subscribe(subscriber) => {
+                drop(people.insert(subscriber.number, Person::Registered(subscriber.clone())));
+            }
+            Effect::ChangeSubscriber(subscriber) => {
+                let new = matches!(people.get(&subscriber.number), Some(Person::Registered(_)));
+                let person = if new { Person::Registered } else { Person::Changed };
+                people.insert(subscriber.number, person(subscriber.clone()));
+            }
+            Effect::Unsubscribe(number) => drop(people.insert(*number, Person::Gone)),
             // What is written apart ([`Said`]); a word is an event of this node's journal, and comes by its own place.
             Effect::CallBox(_) | Effect::Alert(_) | Effect::Word(_) | Effect::Evidence(_) | Effect::Campaign(_) => {}
         }
     }
     (rest.ranges, rest.counts) = counts.into_iter().unzip();
-    for (number, subscriber) in people {
-        match subscriber {
-            Some(subscriber) => rest.registered.push(subscriber),
-            None => rest.gone.push(key(number)),
+    for (number, person) in people {
+        match person {
+            Person::Registered(subscriber) => rest.registered.push(subscriber),
+            Person::Changed(subscriber) => rest.changed.push(subscriber),
+            Person::Gone => rest.gone.push(key(number)),
         }
     }
     rest.gone.sort_unstable_by_key(|number| (number % 64, *number));

@@ -226,20 +226,37 @@ async fn what_people_say_is_written_with_the_batch_and_lists_are_read_with_it() 
         quiet: DayWindow::parse("22-7").ok(),
         ..registered.clone()
     };
-    write(6, vec![step(Conversion::Teased), step(Conversion::Fetched), Effect::Subscribe(changed.clone())]).await;
+    write(6, vec![step(Conversion::Teased), step(Conversion::Fetched), Effect::ChangeSubscriber(changed.clone())])
+        .await;
     // Somebody else registered the person since: what was decided about another registration changes nothing.
     let of_another = Subscriber { since: clock() - Duration::from_secs(1), copy_to: None, ..registered };
-    write(7, vec![Effect::Subscribe(of_another)]).await;
+    write(7, vec![Effect::Subscribe(of_another.clone())]).await;
+    write(8, vec![Effect::ChangeSubscriber(of_another)]).await;
+    // Nor does it register again who was unregistered by hand meanwhile; what is decided of who came in the same batch does.
+    let came = Subscriber::new(person(4), clock());
+    let left = Subscriber::new(person(5), clock());
+    let with_copies = |of: &Subscriber| Subscriber { copy_to: Some(person(3)), ..of.clone() };
+    write(
+        9,
+        vec![
+            Effect::Subscribe(came.clone()),
+            Effect::ChangeSubscriber(with_copies(&came)),
+            Effect::ChangeSubscriber(with_copies(&left)),
+        ],
+    )
+    .await;
 
     let counts = lists::campaigns(&session).await.unwrap();
     assert_eq!(counts.len(), 1);
     assert_eq!((counts[0].teased, counts[0].fetched, counts[0].subscribed), (3, 1, 0));
     assert_eq!(lists::evidence(&session, person(1)).await.unwrap().len(), 1);
     assert_eq!(people::subscriber_of(&session, person(2)).await.unwrap(), Some(changed));
+    assert_eq!(people::subscriber_of(&session, person(4)).await.unwrap(), Some(with_copies(&came)));
+    assert_eq!(people::subscriber_of(&session, person(5)).await.unwrap(), None);
     let service = routing::Service::new(model::ShortNumber::parse("12599").unwrap());
     let policy = routing::Policy::new(service, routing::text::Texts::shipped().unwrap());
     let subjects = Subjects { called: vec![person(1), person(2)], ..Subjects::default() };
-    let loaded = batch::load(&session, (1, 7), &subjects, &policy, Duration::from_secs(5)).await.unwrap();
+    let loaded = batch::load(&session, (1, 9), &subjects, &policy, Duration::from_secs(5)).await.unwrap();
     session.batch_execute("rollback").await.unwrap();
     assert_eq!(loaded.listed.len(), 1);
     assert!(loaded.listed[&person(1).as_u64()].do_not_contact);
