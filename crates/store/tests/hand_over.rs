@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use model::{Msisdn, Secret, Submit, SubmitOutcome, Timestamp};
-use routing::{Condition, Database, Event, HealthEvent};
+use routing::{Condition, Database, Event, HealthEvent, Subscriber};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
 use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber, with};
 use throwaway_postgres::{Cluster, sql};
@@ -519,5 +519,26 @@ async fn who_left_while_a_failover_was_not_seen_is_not_registered_after_a_restar
     assert_eq!(node.store.subscriber_count(), 1, "as far as it knows");
     node.normal().await;
     until("the registry is as the new primary has it", || node.store.subscriber_count() == 0).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_keyword_of_a_batch_changes_the_registration_that_the_one_before_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(&[]);
+    let node = Node::reaching(dir.path(), &cluster.database()).await;
+    let before = Subscriber { paused_until: Some(clock() + DAY), ..Subscriber::new(subscriber(1), clock() - DAY) };
+    node.store.put_subscribers(vec![before.clone()]).await.unwrap();
+    let said = ["RESUME", "LANG EN"].map(|text| reply(subscriber(1), text));
+    assert_eq!(node.happen(said.into()).await, ["reply resumed", "reply language_set"]);
+    let now = node.store.subscriber(subscriber(1)).await.unwrap();
+    assert_eq!(now, Some(Subscriber { paused_until: None, language: "en".parse().ok(), ..before }));
+
+    // Who leaves and comes again begins anew.
+    let said = ["QX", "KT"].map(|text| reply(subscriber(1), text));
+    assert_eq!(node.happen(said.into()).await, ["reply unsubscribed", "reply subscribed"]);
+    let now = node.store.subscriber(subscriber(1)).await.unwrap().unwrap();
+    assert_eq!((now.language, now.paused_until), (None, None));
+    assert!(now.since > clock() - DAY / 2);
     node.stop().await;
 }

@@ -25,8 +25,8 @@ pub(super) struct Draft {
     /// Teasers with a campaign queued, by range, where one is new.
     pub(super) turns: HashMap<RangeName, u64>,
     pub(super) registered: HashMap<u64, bool>,
-    /// By number, those whom the database knows, this node does not, and the batch changed.
-    pub(super) changed: HashMap<u64, Subscriber>,
+    /// By number, what the batch that is settled with what the database says has made of people so far; `None`: no longer registered.
+    pub(super) people: HashMap<u64, Option<Subscriber>>,
     /// The registry, where it is taken anew.
     pub(super) registry: Option<RoaringTreemap>,
     pub(super) registry_loaded: bool,
@@ -256,10 +256,10 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn subscriber(&self, number: Msisdn) -> Result<Option<Subscriber>, StoreError> {
-        let changed = self.draft.registered.get(&number.as_u64()).copied();
-        if let (None, Some(loaded)) = (changed, &self.draft.loaded) {
-            let now = self.draft.changed.get(&number.as_u64());
-            return Ok(now.or_else(|| loaded.subscribers.get(&number.as_u64())).cloned());
+        if let Some(loaded) = &self.draft.loaded {
+            let number = number.as_u64();
+            let changed = self.draft.people.get(&number).map(Option::as_ref);
+            return Ok(changed.unwrap_or_else(|| loaded.subscribers.get(&number)).cloned());
         }
         if !self.is_registered(number) {
             return Ok(None);
@@ -286,12 +286,20 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Changes what is known of somebody registered. Whom this node does not know, or no longer, the database's change feed tells it of.
-    pub(super) fn change_subscriber(&mut self, subscriber: Subscriber) -> Result<(), StoreError> {
-        if self.is_registered(subscriber.number) {
-            self.put_subscriber(&subscriber)?;
-        } else {
-            self.draft.changed.insert(subscriber.number.as_u64(), subscriber);
+    /// Does what a decision says of a registration. Whom this node does not know, or no longer, the database's change feed tells it of: a change registers nobody.
+    pub(super) fn apply_registration(
+        &mut self,
+        number: Msisdn,
+        now: Option<Subscriber>,
+        new: bool,
+    ) -> Result<(), StoreError> {
+        match &now {
+            Some(subscriber) if new || self.is_registered(number) => self.put_subscriber(subscriber)?,
+            Some(_) => {}
+            None => drop(self.delete_subscriber(number)?),
+        }
+        if self.draft.loaded.is_some() {
+            self.draft.people.insert(number.as_u64(), now);
         }
         Ok(())
     }

@@ -74,6 +74,7 @@ impl Turn<'_> {
         self.draft.loaded = Some(Arc::clone(loaded));
         let settled = self.settle(batch, context);
         self.draft.loaded = None;
+        self.draft.people.clear();
         let settled = settled?;
         let through = batch.last().map_or(0, |journaled| journaled.seq.0);
         let (rest, counted) = (std::mem::take(&mut self.draft.rest), std::mem::take(&mut self.draft.counted));

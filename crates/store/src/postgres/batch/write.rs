@@ -178,9 +178,10 @@ pub(crate) async fn write(
         (!replies.seq.is_empty(), &write_replies, &reply_rows),
         (!rest.counts.is_empty(), WRITE_COUNTS, &count_rows),
         (!rest.charges.is_empty(), WRITE_CHARGES, &charge_rows),
+        // Who is gone and registered anew is both.
+        (!rest.gone.is_empty(), DELETE_SUBSCRIBERS, &gone_rows),
         (!rest.registered.is_empty(), People::REGISTERED, &people_rows),
         (!rest.changed.is_empty(), People::CHANGED, &changed_rows),
-        (!rest.gone.is_empty(), DELETE_SUBSCRIBERS, &gone_rows),
         (said.has_evidence(), Said::EVIDENCE, &evidence_rows),
         (said.has_campaigns(), Said::CAMPAIGNS, &campaign_rows),
         (!counted.is_empty(), Counted::WRITE, &counted_rows),
@@ -296,8 +297,28 @@ impl Told {
 /// What a batch leaves somebody as.
 enum Person {
     Registered(Subscriber),
+    /// Unregistered, and registered since: nothing of the registration before is left.
+    Anew(Subscriber),
     Changed(Subscriber),
     Gone,
+}
+
+impl Person {
+    fn registered(before: Option<&Self>, now: Subscriber) -> Self {
+        match before {
+            Some(Self::Gone | Self::Anew(_)) => Self::Anew(now),
+            Some(Self::Registered(_) | Self::Changed(_)) | None => Self::Registered(now),
+        }
+    }
+
+    fn changed(before: Option<&Self>, now: Subscriber) -> Self {
+        match before {
+            Some(Self::Gone) => Self::Gone,
+            Some(Self::Anew(_)) => Self::Anew(now),
+            Some(Self::Registered(_)) => Self::Registered(now),
+            Some(Self::Changed(_)) | None => Self::Changed(now),
+        }
+    }
 }
 
 /// All other effects; of somebody who comes and goes in one batch, the last word.
@@ -307,13 +328,13 @@ fn rest(effects: &[Effect]) -> Rest {
         match effect {
             Effect::Count(name) => *counts.entry(name.0.clone()).or_insert(0) += 1,
             Effect::Charge(charge) => rest.charges.push(charge.clone()),
-            Effect::Subscribe(subscriber) => {
-                drop(people.insert(subscriber.number, Person::Registered(subscriber.clone())));
+            Effect::Subscribe(now) => {
+                let person = Person::registered(people.get(&now.number), now.clone());
+                people.insert(now.number, person);
             }
-            Effect::ChangeSubscriber(subscriber) => {
-                let new = matches!(people.get(&subscriber.number), Some(Person::Registered(_)));
-                let person = if new { Person::Registered } else { Person::Changed };
-                people.insert(subscriber.number, person(subscriber.clone()));
+            Effect::ChangeSubscriber(now) => {
+                let person = Person::changed(people.get(&now.number), now.clone());
+                people.insert(now.number, person);
             }
             Effect::Unsubscribe(number) => drop(people.insert(*number, Person::Gone)),
             // What is written apart ([`Said`]); a word is an event of this node's journal, and comes by its own place.
@@ -324,6 +345,10 @@ fn rest(effects: &[Effect]) -> Rest {
     for (number, person) in people {
         match person {
             Person::Registered(subscriber) => rest.registered.push(subscriber),
+            Person::Anew(subscriber) => {
+                rest.gone.push(key(number));
+                rest.registered.push(subscriber);
+            }
             Person::Changed(subscriber) => rest.changed.push(subscriber),
             Person::Gone => rest.gone.push(key(number)),
         }

@@ -246,17 +246,21 @@ async fn what_people_say_is_written_with_the_batch_and_lists_are_read_with_it() 
     )
     .await;
 
+    // Who unregistered and registered again in one batch begins anew: nobody gets copies of before.
+    let again = Subscriber::new(person(4), clock() + Duration::from_secs(1));
+    write(10, vec![Effect::Unsubscribe(person(4)), Effect::Subscribe(again.clone())]).await;
+
     let counts = lists::campaigns(&session).await.unwrap();
     assert_eq!(counts.len(), 1);
     assert_eq!((counts[0].teased, counts[0].fetched, counts[0].subscribed), (3, 1, 0));
     assert_eq!(lists::evidence(&session, person(1)).await.unwrap().len(), 1);
     assert_eq!(people::subscriber_of(&session, person(2)).await.unwrap(), Some(changed));
-    assert_eq!(people::subscriber_of(&session, person(4)).await.unwrap(), Some(with_copies(&came)));
+    assert_eq!(people::subscriber_of(&session, person(4)).await.unwrap(), Some(again));
     assert_eq!(people::subscriber_of(&session, person(5)).await.unwrap(), None);
     let service = routing::Service::new(model::ShortNumber::parse("12599").unwrap());
     let policy = routing::Policy::new(service, routing::text::Texts::shipped().unwrap());
     let subjects = Subjects { called: vec![person(1), person(2)], ..Subjects::default() };
-    let loaded = batch::load(&session, (1, 9), &subjects, &policy, Duration::from_secs(5)).await.unwrap();
+    let loaded = batch::load(&session, (1, 10), &subjects, &policy, Duration::from_secs(5)).await.unwrap();
     session.batch_execute("rollback").await.unwrap();
     assert_eq!(loaded.listed.len(), 1);
     assert!(loaded.listed[&person(1).as_u64()].do_not_contact);
