@@ -101,7 +101,7 @@ class Smsc:
         self.handsets = {}
         for number in json.loads(HANDSETS.read_text()) if HANDSETS.exists() else []:
             self.turn_on(number)
-        self.msc_vty = Vty(connect(host, VTY_MSC, self.msc))
+        self.msc_vty, self.asking = Vty(connect(host, VTY_MSC, self.msc)), threading.Lock()
         self.relay = osmo_relay.Relay(port, (host, 2775), self.happened)
         tell({"event": "listening", "port": port})
 
@@ -110,7 +110,8 @@ class Smsc:
         # It has looked for messages that wait before any phone was there, and looks again when something else is sent. Not before somebody is bound who
         # hears of it: a receipt that nobody takes at that moment is lost.
         if event["event"] == "bound" and event["bind"] != "transmitter":
-            self.msc_vty.ask("sms-queue trigger")
+            with self.asking:
+                self.msc_vty.ask("sms-queue trigger")
 
     def imsi(self, number):
         return "00101" + number[-10:].rjust(10, "0")

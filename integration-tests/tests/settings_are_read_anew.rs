@@ -138,7 +138,7 @@ fn more_is_logged_for_a_while_and_then_no_longer() -> Result<()> {
     ensure!(!heard("started")?, "only errors are logged");
     let view = ask("POST", &json!({ "filter": "info", "for": "1h", "reason": "a test" }))?;
     ensure!(view["filter"] == "info" && view["until"].is_string(), "{view}");
-    wait::until_true("more is logged", || heard("logging by another filter"))?;
+    wait::until_true("more is logged", || heard("what is logged was changed"))?;
     ensure!(ask("DELETE", &Value::Null)? == json!({ "filter": "error" }), "as the settings say");
     ask("POST", &json!({ "filter": "debug", "for": "1s", "reason": "a test" }))?;
     wait::until_true("it ends by itself", || Ok(system()?["log"] == json!({ "filter": "error" })))?;

@@ -84,8 +84,12 @@ pub(crate) async fn read_anew(
     let entry = Entry::of(viewer, (operators.clock)(), Action::Reloaded).because(why);
     let reading = async move |operators: Operators, entry: Entry| {
         // Files are read: on a thread that nobody else waits for.
-        let read = tokio::task::spawn_blocking(move || (operators.reload)()).await;
-        let view = read.map_err(|_| OrderError::Stopping)?;
+        let view = match tokio::task::spawn_blocking(move || (operators.reload)()).await {
+            Ok(view) => view,
+            // Something may be in force: it is noted as in doubt.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => return Err(OrderError::Stopping.into()),
+        };
         let entry = Entry { at: view.at, ..entry.detail(view.summary()) };
         Ok((view, Some(entry)))
     };
@@ -151,7 +155,7 @@ pub(crate) async fn log_by(
     let entry = Entry::of(viewer, (operators.clock)(), Action::LogLevel).because(why);
     let logging = async move |operators: Operators, entry: Entry| {
         let view = (operators.log)(wish)?;
-        tracing::info!(filter = view.filter, until = until.map(tracing::field::display), "logging by another filter");
+        tracing::info!(filter = view.filter, until = until.map(tracing::field::display), "what is logged was changed");
         let entry = entry.detail(view.filter.clone());
         Ok((view, Some(entry)))
     };
