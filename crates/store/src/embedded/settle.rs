@@ -255,11 +255,21 @@ impl Turn<'_> {
                     self.draft.usage.insert(name, used);
                 }
                 Effect::Charge(charge) => rows::insert_charge(self.conn, &charge)?,
-                Effect::Subscribe(subscriber) => self.apply_registration(subscriber.number, Some(subscriber), true)?,
-                Effect::ChangeSubscriber(subscriber) => {
-                    self.apply_registration(subscriber.number, Some(subscriber), false)?;
+                Effect::Subscribe(subscriber) => {
+                    self.put_subscriber(&subscriber)?;
+                    self.remember(subscriber.number, Some(subscriber));
                 }
-                Effect::Unsubscribe(number) => self.apply_registration(number, None, false)?,
+                Effect::ChangeSubscriber(subscriber) => {
+                    // Whom this node does not know, or no longer, the database's change feed tells it of.
+                    if self.is_registered(subscriber.number) {
+                        self.put_subscriber(&subscriber)?;
+                    }
+                    self.remember(subscriber.number, Some(subscriber));
+                }
+                Effect::Unsubscribe(number) => {
+                    self.delete_subscriber(number)?;
+                    self.remember(number, None);
+                }
                 // In the transaction of the decision: the word is there if and only if that is, and has a place of its own, decided once like any event.
                 Effect::Word(word) => {
                     self.append(&[Event::Word(word)])?;

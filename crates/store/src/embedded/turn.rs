@@ -286,25 +286,14 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    /// Does what a decision says of a registration. Whom this node does not know, or no longer, the database's change feed tells it of: a change registers nobody.
-    pub(super) fn apply_registration(
-        &mut self,
-        number: Msisdn,
-        now: Option<Subscriber>,
-        new: bool,
-    ) -> Result<(), StoreError> {
-        match &now {
-            Some(subscriber) if new || self.is_registered(number) => self.put_subscriber(subscriber)?,
-            Some(_) => {}
-            None => drop(self.delete_subscriber(number)?),
-        }
+    /// What a decision makes of a registration, for those after it in a batch that is settled with what the database says.
+    pub(super) fn remember(&mut self, number: Msisdn, now: Option<Subscriber>) {
         if self.draft.loaded.is_some() {
             self.draft.people.insert(number.as_u64(), now);
         }
-        Ok(())
     }
 
-    fn is_registered(&self, number: Msisdn) -> bool {
+    pub(super) fn is_registered(&self, number: Msisdn) -> bool {
         let changed = self.draft.registered.get(&number.as_u64()).copied();
         changed.unwrap_or_else(|| self.memory.is_registered(number))
     }

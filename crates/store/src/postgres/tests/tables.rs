@@ -246,6 +246,8 @@ async fn what_people_say_is_written_with_the_batch_and_lists_are_read_with_it() 
     )
     .await;
 
+    assert_eq!(people::subscriber_of(&session, person(4)).await.unwrap(), Some(with_copies(&came)));
+    assert_eq!(people::subscriber_of(&session, person(5)).await.unwrap(), None);
     // Who unregistered and registered again in one batch begins anew: nobody gets copies of before.
     let again = Subscriber::new(person(4), clock() + Duration::from_secs(1));
     write(10, vec![Effect::Unsubscribe(person(4)), Effect::Subscribe(again.clone())]).await;
@@ -256,7 +258,6 @@ async fn what_people_say_is_written_with_the_batch_and_lists_are_read_with_it() 
     assert_eq!(lists::evidence(&session, person(1)).await.unwrap().len(), 1);
     assert_eq!(people::subscriber_of(&session, person(2)).await.unwrap(), Some(changed));
     assert_eq!(people::subscriber_of(&session, person(4)).await.unwrap(), Some(again));
-    assert_eq!(people::subscriber_of(&session, person(5)).await.unwrap(), None);
     let service = routing::Service::new(model::ShortNumber::parse("12599").unwrap());
     let policy = routing::Policy::new(service, routing::text::Texts::shipped().unwrap());
     let subjects = Subjects { called: vec![person(1), person(2)], ..Subjects::default() };
