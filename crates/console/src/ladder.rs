@@ -304,8 +304,8 @@ fn step_facts(what: StepWhat) -> Values {
         StepWhat::Accepted { smsc, ids } => {
             Values::from([("smsc", Value::Name(smsc.0)), ("message_ids", Value::Name(ids.join(" ")))])
         }
-        StepWhat::UpdateAsked { attempt, mode } => {
-            Values::from([("attempt", Value::Count(attempt.into())), ("mode", Value::Word(mode_word(mode)))])
+        StepWhat::UpdateAsked { attempt, way } => {
+            Values::from([("attempt", Value::Count(attempt.into())), ("way", Value::Word(way.as_str()))])
         }
         StepWhat::Updated(outcome) => updated(outcome),
         StepWhat::Receipt { part, state, error } => {
@@ -350,16 +350,6 @@ const fn no_answer(why: model::NoAnswer) -> &'static str {
         model::NoAnswer::Timeout => "timeout",
         model::NoAnswer::LinkLost => "link_lost",
         model::NoAnswer::Restart => "restart",
-    }
-}
-
-const fn mode_word(mode: model::UpdateMode) -> &'static str {
-    match mode {
-        model::UpdateMode::Auto => "auto",
-        model::UpdateMode::Replace => "replace",
-        model::UpdateMode::Cancel => "cancel",
-        model::UpdateMode::ReplaceIfPresent => "replace_if_present",
-        model::UpdateMode::New => "new",
     }
 }
 

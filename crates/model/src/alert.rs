@@ -94,6 +94,30 @@ pub enum UpdateMode {
     New,
 }
 
+/// One way of bringing up to date an alert that an SMSC has: an order asks by one, so that what nobody answered is in doubt by that one alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateWay {
+    /// `replace_sm` (SMPP 3.4 §4.10).
+    Replace,
+    /// `cancel_sm` (SMPP 3.4 §4.9) of each part.
+    Cancel,
+    /// `submit_sm` with `replace_if_present_flag` (SMPP 3.4 §5.2.18).
+    ReplaceIfPresent,
+}
+
+impl UpdateWay {
+    /// The word used in pages and documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Cancel => "cancel",
+            Self::ReplaceIfPresent => "replace_if_present",
+        }
+    }
+}
+
 /// The order to bring up to date one alert that an SMSC has.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UpdateOrder {
@@ -117,10 +141,8 @@ pub struct UpdateOrder {
     pub text: String,
     /// How long the SMSC may try, from now on.
     pub validity: Duration,
-    /// How; never [`UpdateMode::New`].
-    pub mode: UpdateMode,
-    /// Whether it may be taken back by `cancel_sm`; else only replaced.
-    pub may_cancel: bool,
-    /// Whether an attempt before this one was not answered: what it did is not known.
+    /// How.
+    pub way: UpdateWay,
+    /// Whether an attempt before this one that asked the same was not answered: what it did is not known.
     pub doubtful: bool,
 }

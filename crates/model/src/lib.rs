@@ -16,7 +16,7 @@ mod reply;
 mod secret;
 mod time;
 
-pub use alert::{AlertId, Kind, Submit, UpdateMode, UpdateOrder};
+pub use alert::{AlertId, Kind, Submit, UpdateMode, UpdateOrder, UpdateWay};
 pub use call::{CallId, CallIdError, Caller, MissedCall, Reason, Source};
 pub use coding::{
     Coding, Segments, UnencodableCharacter, cut, decode_gsm, decode_ucs2, encode_gsm, encode_ucs2, split, units,

@@ -28,8 +28,8 @@ mod word;
 mod written;
 
 pub use alert::{
-    Again, Alert, AlertState, Calls, FailedWhy, Leased, MAX_TRAIL, Part, Refusal, Step, StepWhat, Update, UpdateState,
-    Wish,
+    Again, Alert, AlertState, Calls, Doubts, FailedWhy, Leased, MAX_TRAIL, Part, Refusal, Step, StepWhat, Update,
+    UpdateState, Wish,
 };
 pub use call_box::{
     CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_RESENT, MAX_SEEN, Offer, RateWindow, Resent,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{NoAnswer, SmscName, UpdateMode, UpdateOrder, UpdateOutcome};
+use model::{NoAnswer, SmscName, UpdateMode, UpdateOrder, UpdateOutcome, UpdateWay};
 use routing::{Database, Event, Policy, Updates};
 use store::{Context, Embedded, Store};
 use support::*;
@@ -43,7 +43,7 @@ async fn a_wanted_update_is_leased_once_and_its_outcome_is_kept() {
     let store = wanted(dir.path()).await;
     assert!(store.lease_updates(0, &context(now())).await.unwrap().is_empty());
     let order = leased(&store).await;
-    assert_eq!((order.destination, order.attempt, order.mode), (subscriber(1), 1, UpdateMode::Auto));
+    assert_eq!((order.destination, order.attempt, order.way), (subscriber(1), 1, UpdateWay::Replace));
     assert_eq!((order.message_ids.as_slice(), order.smsc.clone()), (&["77".to_owned()][..], smsc()));
     assert!(order.before.starts_with("1 missed call") && order.text != order.before, "{order:?}");
     assert_eq!(verdicts(&happen(&store, vec![updated(&order, REPLACED)]).await), ["alert"]);
@@ -148,7 +148,7 @@ async fn a_teasers_update_waits_while_the_database_is_abnormal_and_nobody_waits_
     assert!(store.lease_updates(10, &abnormal).await.unwrap().is_empty());
     let orders = store.lease_updates(10, &asked).await.unwrap();
     assert_eq!(orders.len(), usize::from(wants), "{:?}", verdicts(&settled));
-    assert!(orders.iter().all(|order| !order.may_cancel), "a teaser is only replaced");
+    assert!(orders.iter().all(|order| order.way == UpdateWay::Replace), "a teaser is only replaced");
     store.close().await;
 }
 

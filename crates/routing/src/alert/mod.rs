@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CampaignName, Database, InDoubtPolicy, Limits, Tally};
 
 pub use trail::{MAX_TRAIL, Step, StepWhat};
-pub use update::{Update, UpdateState, Wish};
+pub use update::{Doubts, Update, UpdateState, Wish};
 
 /// The longest wait between two attempts that an SMSC put off.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::{ReceiptState, Timestamp, UpdateMode, UpdateOutcome};
+use model::{ReceiptState, Timestamp, UpdateOutcome};
 
 use super::{Alert, AlertState, Calls, Part, Refusal, StepWhat, Update, UpdateState};
-use crate::{InDoubtPolicy, Limits};
+use crate::{InDoubtPolicy, Policy};
 
 /// How long an update waits that was put off.
 const PUT_OFF: Duration = Duration::from_secs(5);
@@ -23,11 +23,10 @@ impl Alert {
         &mut self,
         attempt: u32,
         outcome: &UpdateOutcome,
-        policy: InDoubtPolicy,
-        limits: &Limits,
+        policy: &Policy,
         now: Timestamp,
     ) -> Result<Calls, Refusal> {
-        let untold = self.hear(attempt, outcome, policy, limits, now)?;
+        let untold = self.hear(attempt, outcome, policy, now)?;
         self.note(now, StepWhat::Updated(outcome.clone()));
         Ok(untold)
     }
@@ -36,8 +35,7 @@ impl Alert {
         &mut self,
         attempt: u32,
         outcome: &UpdateOutcome,
-        policy: InDoubtPolicy,
-        limits: &Limits,
+        policy: &Policy,
         now: Timestamp,
     ) -> Result<Calls, Refusal> {
         let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else {
@@ -59,33 +57,34 @@ impl Alert {
                 | UpdateOutcome::InDoubt(_) => Err(Refusal::Unchanged),
             };
         }
+        let doubts = update.doubts.by(update.way);
         if matches!(update.state, UpdateState::Wanted { .. }) {
             // The answer came after all: no doubt is left about that attempt.
-            update.doubts = update.doubts.saturating_sub(1);
+            *doubts = doubts.saturating_sub(1);
         }
         let ended = parts.iter().any(Part::has_ended);
-        let in_time = now.since(update.wanted_at) < limits.update_wait;
+        let in_time = now.since(update.wanted_at) < policy.limits.update_wait;
         let untold = match outcome {
             UpdateOutcome::Replaced { message_id } => self.replaced(message_id.as_deref(), now),
             UpdateOutcome::Cancelled => self.cancelled(now),
             UpdateOutcome::NotNow if in_time && !ended => {
-                if update.doubts > 0 {
-                    // Its number is used up: this attempt was answered, another was not.
-                    update.attempts = update.attempts.saturating_add(1);
-                }
-                update.state = UpdateState::Wanted { not_before: now + PUT_OFF };
+                update.follow(now + PUT_OFF);
                 return Ok(Calls::default());
             }
-            UpdateOutcome::NotNow | UpdateOutcome::TooLate { .. } | UpdateOutcome::Impossible => {
-                self.give_up(policy, now)
-            }
-            UpdateOutcome::InDoubt(_) => {
-                update.doubts = update.doubts.saturating_add(1);
-                if update.doubts < MOST_DOUBTS && !ended {
-                    update.state = UpdateState::Wanted { not_before: now + limits.resend_wait };
+            UpdateOutcome::Impossible => {
+                if in_time && !ended && self.want_cancel(&policy.updates, now) {
                     return Ok(Calls::default());
                 }
-                self.give_up(policy, now)
+                self.give_up(policy.in_doubt, now)
+            }
+            UpdateOutcome::NotNow | UpdateOutcome::TooLate { .. } => self.give_up(policy.in_doubt, now),
+            UpdateOutcome::InDoubt(_) => {
+                *doubts = doubts.saturating_add(1);
+                if update.doubts.count() < MOST_DOUBTS && !ended {
+                    update.state = UpdateState::Wanted { not_before: now + policy.limits.resend_wait };
+                    return Ok(Calls::default());
+                }
+                self.give_up(policy.in_doubt, now)
             }
         };
         self.end_by_parts(now);
@@ -96,21 +95,16 @@ impl Alert {
     ///
     /// # Errors
     /// When there is none, or it may still wait.
-    pub fn drop_late_update(
-        &mut self,
-        policy: InDoubtPolicy,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Result<Calls, Refusal> {
+    pub fn drop_late_update(&mut self, policy: &Policy, now: Timestamp) -> Result<Calls, Refusal> {
         let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else {
             return Err(Refusal::Unchanged);
         };
-        let late = now.since(update.wanted_at) >= limits.update_wait || parts.iter().any(Part::has_ended);
+        let late = now.since(update.wanted_at) >= policy.limits.update_wait || parts.iter().any(Part::has_ended);
         if !matches!(update.state, UpdateState::Wanted { .. }) || !late {
             return Err(Refusal::Unchanged);
         }
         self.note(now, StepWhat::UpdateDropped);
-        let untold = self.give_up(policy, now);
+        let untold = self.give_up(policy.in_doubt, now);
         self.end_by_parts(now);
         Ok(untold)
     }
@@ -185,16 +179,10 @@ impl Alert {
     /// No more of this update. Where an attempt may have been done, the policy says what counts; but that a part was deleted after we asked for it says itself
     /// that it was done.
     pub(super) fn give_up(&mut self, policy: InDoubtPolicy, now: Timestamp) -> Calls {
-        let may_cancel = self.may_cancel();
         let AlertState::Accepted { parts, update: Some(update), .. } = &mut self.state else { return Calls::default() };
         let delivered = parts.iter().all(Part::is_delivered);
-        let how = update.how.filter(|_| update.doubts > 0);
-        let (replaced, cancelled) = match how {
-            None => (false, false),
-            Some(UpdateMode::Cancel) => (false, true),
-            Some(UpdateMode::Auto) => (true, may_cancel),
-            Some(UpdateMode::Replace | UpdateMode::ReplaceIfPresent | UpdateMode::New) => (true, false),
-        };
+        let doubts = update.doubts;
+        let (replaced, cancelled) = (doubts.replaces > 0, doubts.cancels > 0);
         // A receipt answers what the SMSC did not: it took it back.
         if cancelled && !delivered && parts.iter().any(Part::is_deleted) {
             return self.cancelled(now);
@@ -209,7 +197,7 @@ impl Alert {
                 }
                 let untold = update.end(UpdateState::GivenUp);
                 // A receipt may still say that it was taken back.
-                update.how = how.filter(|_| cancelled);
+                update.doubts.cancels = doubts.cancels;
                 if replaced {
                     self.tell_also(&added);
                 }
@@ -223,7 +211,7 @@ impl Alert {
     /// It was given up while it was in doubt whether it had been taken back, and a receipt says that it was; the calls that are untold again.
     pub(super) fn cancelled_after_all(&mut self, now: Timestamp) -> Option<Calls> {
         let AlertState::Accepted { parts, update: Some(update), .. } = &self.state else { return None };
-        let in_doubt = update.state == UpdateState::GivenUp && update.how.is_some();
+        let in_doubt = update.state == UpdateState::GivenUp && update.doubts.cancels > 0;
         (in_doubt && parts.iter().any(Part::is_deleted)).then(|| self.cancelled(now))
     }
 }
@@ -239,7 +227,7 @@ fn counts(update: &Update, attempt: u32, outcome: &UpdateOutcome) -> bool {
     }
     match update.state {
         UpdateState::Asking { .. } => true,
-        UpdateState::Wanted { .. } => update.doubts > 0 && !matches!(outcome, UpdateOutcome::InDoubt(_)),
+        UpdateState::Wanted { .. } => update.doubts.count() > 0 && !matches!(outcome, UpdateOutcome::InDoubt(_)),
         UpdateState::Done { .. } | UpdateState::GivenUp => false,
     }
 }

@@ -1,6 +1,6 @@
 //! The alert's own trail: what was done with it and what was heard of it, so that its life can be told where answers and receipts are no rows.
 
-use model::{NoAnswer, ReceiptState, SmscName, SubmitOutcome, Timestamp, UpdateMode, UpdateOutcome};
+use model::{NoAnswer, ReceiptState, SmscName, SubmitOutcome, Timestamp, UpdateOutcome, UpdateWay};
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, AlertState, FailedWhy};
@@ -45,7 +45,7 @@ pub enum StepWhat {
         #[serde(rename = "n")]
         attempt: u32,
         /// How.
-        mode: UpdateMode,
+        way: UpdateWay,
     },
     /// What became of that.
     Updated(UpdateOutcome),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Address, Kind, Msisdn, SmscName, Timestamp, UpdateMode, UpdateOrder, split};
+use model::{Address, Kind, Msisdn, SmscName, Timestamp, UpdateMode, UpdateOrder, UpdateWay, split};
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, AlertState, Calls, Part, StepWhat};
@@ -36,6 +36,32 @@ pub enum UpdateState {
     GivenUp,
 }
 
+/// Attempts at an update that were not answered: each may have been done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Doubts {
+    /// By `replace_sm`, or by a submit that replaces.
+    pub replaces: u32,
+    /// By `cancel_sm`.
+    pub cancels: u32,
+}
+
+impl Doubts {
+    /// All of them.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.replaces.saturating_add(self.cancels)
+    }
+
+    /// Those of one way.
+    pub(super) const fn by(&mut self, way: UpdateWay) -> &mut u32 {
+        match way {
+            UpdateWay::Replace | UpdateWay::ReplaceIfPresent => &mut self.replaces,
+            UpdateWay::Cancel => &mut self.cancels,
+        }
+    }
+}
+
 /// An update of an alert that the SMSC has: the calls that it adds are told by it, or go back to those not yet told.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Update {
@@ -43,17 +69,16 @@ pub struct Update {
     pub attempts: u32,
     /// Attempts at this update that were not answered.
     #[serde(default, skip_serializing_if = "crate::call_box::is_default")]
-    pub doubts: u32,
+    pub doubts: Doubts,
     /// When it was first wanted.
     pub wanted_at: Timestamp,
     /// What the alert is for with the new text.
     pub kind: Kind,
-    /// Whether only taking it back will do: the new text comes from another originator.
+    /// Whether only taking it back will do: the new text comes from another originator, or the SMSC can't replace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_cancel: bool,
-    /// How it was asked last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub how: Option<UpdateMode>,
+    /// How the last attempt asks, or asked; before it, how the first will.
+    pub way: UpdateWay,
     /// The calls that it adds to those the alert tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<Tally>,
@@ -96,12 +121,20 @@ impl Update {
         (self.attempts, self.wanted_at.as_millis(), step)
     }
 
+    /// The last attempt was answered, and another follows. The number of the last is used up, where the answer to another may come yet.
+    pub(super) const fn follow(&mut self, not_before: Timestamp) {
+        if self.doubts.count() > 0 {
+            self.attempts = self.attempts.saturating_add(1);
+        }
+        self.state = UpdateState::Wanted { not_before };
+    }
+
     /// Ends it; the calls that it did not tell.
     pub(super) fn end(&mut self, state: UpdateState) -> Calls {
         let mut calls = Calls { told: std::mem::take(&mut self.added), more: std::mem::take(&mut self.added_more) };
         calls.told.append(&mut self.later);
         calls.more = calls.more.saturating_add(std::mem::take(&mut self.later_more));
-        (self.state, self.doubts, self.how) = (state, 0, None);
+        (self.state, self.doubts) = (state, Doubts::default());
         calls
     }
 
@@ -178,7 +211,6 @@ impl Alert {
     /// [`crate::Event::Updated`]; after a restart, in doubt.
     pub fn lease_update(&mut self, database: Database, updates: &Updates, now: Timestamp) -> Option<UpdateOrder> {
         let way = self.way(updates)?;
-        let may_cancel = self.may_cancel();
         // A call that is added is worth as long as any other, however old the alert is; a teaser must not outlive what it was made for.
         let validity = match self.kind {
             Kind::Fallback | Kind::Detail | Kind::Notice | Kind::Notify => self.validity,
@@ -194,7 +226,7 @@ impl Alert {
             return None;
         }
         update.attempts = update.attempts.saturating_add(1);
-        update.how = Some(way);
+        update.way = way;
         update.state = UpdateState::Asking { since: now };
         let order = UpdateOrder {
             alert: self.id,
@@ -207,21 +239,38 @@ impl Alert {
             before: self.text.clone(),
             text: update.text.clone(),
             validity,
-            mode: way,
-            may_cancel,
-            doubtful: update.doubts > 0,
+            way,
+            doubtful: *update.doubts.by(way) > 0,
         };
-        self.note(now, StepWhat::UpdateAsked { attempt: order.attempt, mode: way });
+        self.note(now, StepWhat::UpdateAsked { attempt: order.attempt, way });
         Some(order)
     }
 
     /// A teaser is only ever replaced: the next one has to wait its time.
-    pub(super) fn may_cancel(&self) -> bool {
+    fn may_cancel(&self) -> bool {
         self.kind != Kind::Teaser
     }
 
+    /// What is taken back makes a new alert, which must not be taken back again at once.
+    fn soonest_cancel(&self, now: Timestamp) -> Timestamp {
+        now.max(self.created_at + PAUSE)
+    }
+
+    /// Wants by `cancel_sm` what the SMSC can't do by `replace_sm`, where the way is left to us; whether that may be.
+    pub(super) fn want_cancel(&mut self, updates: &Updates, now: Timestamp) -> bool {
+        let not_before = self.soonest_cancel(now);
+        let may_cancel = self.may_cancel();
+        let AlertState::Accepted { smsc, update: Some(update), .. } = &mut self.state else { return false };
+        if !may_cancel || updates.mode(smsc) != UpdateMode::Auto || update.way != UpdateWay::Replace {
+            return false;
+        }
+        (update.only_cancel, update.way) = (true, UpdateWay::Cancel);
+        update.follow(not_before);
+        true
+    }
+
     /// How the update that is wanted would be asked; `None` where it can't be.
-    fn way(&self, updates: &Updates) -> Option<UpdateMode> {
+    fn way(&self, updates: &Updates) -> Option<UpdateWay> {
         let AlertState::Accepted { smsc, parts, update: Some(update), .. } = &self.state else { return None };
         self.way_to(smsc, parts, &update.text, update.only_cancel, updates)
     }
@@ -235,14 +284,14 @@ impl Alert {
         text: &str,
         only_cancel: bool,
         updates: &Updates,
-    ) -> Option<UpdateMode> {
+    ) -> Option<UpdateWay> {
         let one_by_one = !only_cancel && parts.len() == 1 && split(text).parts.len() == 1;
         let replaces = one_by_one && split(text).coding == split(&self.text).coding;
         match updates.mode(smsc) {
-            UpdateMode::Auto if replaces => Some(UpdateMode::Auto),
-            UpdateMode::Auto | UpdateMode::Cancel => self.may_cancel().then_some(UpdateMode::Cancel),
-            UpdateMode::Replace => replaces.then_some(UpdateMode::Replace),
-            UpdateMode::ReplaceIfPresent => one_by_one.then_some(UpdateMode::ReplaceIfPresent),
+            UpdateMode::Auto if replaces => Some(UpdateWay::Replace),
+            UpdateMode::Auto | UpdateMode::Cancel => self.may_cancel().then_some(UpdateWay::Cancel),
+            UpdateMode::Replace => replaces.then_some(UpdateWay::Replace),
+            UpdateMode::ReplaceIfPresent => one_by_one.then_some(UpdateWay::ReplaceIfPresent),
             UpdateMode::New => None,
         }
     }
@@ -254,7 +303,7 @@ impl Alert {
         let AlertState::Accepted { parts, update, .. } = &self.state else { return false };
         let open = match update.as_deref() {
             None | Some(Update { state: UpdateState::Done { .. }, .. }) => true,
-            Some(Update { state: UpdateState::Wanted { .. }, doubts, .. }) => *doubts == 0,
+            Some(Update { state: UpdateState::Wanted { .. }, doubts, .. }) => doubts.count() == 0,
             Some(Update { state: UpdateState::Asking { .. } | UpdateState::GivenUp, .. }) => false,
         };
         let of_calls = match self.kind {
@@ -272,11 +321,10 @@ impl Alert {
             return false;
         }
         let Some(way) = self.way_to(smsc, parts, &wish.text, only_cancel, updates) else { return false };
-        // What is taken back makes a new alert, which must not be taken back again at once.
-        let soonest = if way == UpdateMode::Cancel { self.created_at + PAUSE } else { now };
+        let soonest = if way == UpdateWay::Cancel { self.soonest_cancel(now) } else { now };
         let AlertState::Accepted { update, .. } = &mut self.state else { return false };
         let (attempts, aliases, wanted_at, not_before) = match update.take().map(|update| *update) {
-            None => (0, Vec::new(), now, now.max(soonest)),
+            None => (0, Vec::new(), now, soonest),
             Some(Update { state: UpdateState::Wanted { not_before }, attempts, aliases, wanted_at, .. }) => {
                 (attempts, aliases, wanted_at, not_before)
             }
@@ -288,11 +336,11 @@ impl Alert {
         };
         *update = Some(Box::new(Update {
             attempts,
-            doubts: 0,
+            doubts: Doubts::default(),
             wanted_at,
             kind: wish.kind,
             only_cancel,
-            how: None,
+            way,
             added: wish.added.told,
             added_more: wish.added.more,
             later: Vec::new(),
@@ -307,7 +355,7 @@ impl Alert {
     /// Wants nothing more, where no attempt was made that may have been done; the calls that it did not tell.
     pub fn drop_update(&mut self, now: Timestamp) -> Calls {
         let AlertState::Accepted { update: Some(update), .. } = &mut self.state else { return Calls::default() };
-        if !matches!(update.state, UpdateState::Wanted { .. }) || update.doubts > 0 {
+        if !matches!(update.state, UpdateState::Wanted { .. }) || update.doubts.count() > 0 {
             return Calls::default();
         }
         update.end(UpdateState::Done { at: now })

@@ -23,7 +23,7 @@ use std::time::Duration;
 use model::{
     Address, AlertId, CallId, Caller, IdForm, Kind, Language, MissedCall, Msisdn, NoAnswer, Reason, Receipt,
     ReceiptState, Reply, ShortNumber, SmscName, Source, SubmitOutcome, Timestamp, UpdateMode, UpdateOrder,
-    UpdateOutcome,
+    UpdateOutcome, UpdateWay,
 };
 
 use super::decide;
@@ -210,11 +210,11 @@ fn update(state: UpdateState, doubts: u32, wanted_at: Timestamp, of_teaser: bool
     let attempts = if matches!(state, UpdateState::Wanted { .. }) { doubts } else { doubts.max(1) };
     Update {
         attempts: attempts.min(1),
-        doubts,
+        doubts: Doubts { replaces: doubts, cancels: 0 },
         wanted_at,
         kind: if of_teaser { Kind::Teaser } else { Kind::Detail },
         only_cancel: false,
-        how: (attempts > 0).then_some(UpdateMode::Auto),
+        way: UpdateWay::Replace,
         added: if goes_on && !of_teaser { vec![tally(3, 2)] } else { Vec::new() },
         added_more: 0,
         later: Vec::new(),

@@ -53,7 +53,7 @@ pub(super) fn teaser(case: &mut Case<'_>) -> Option<Verdict> {
 
 /// Whether an update is on its way, or was and is tried again: what comes now is for the next.
 fn is_closed_to_calls(alert: &Alert) -> bool {
-    alert.is_updating() && (alert.is_asking() || alert.update().is_some_and(|update| update.doubts > 0))
+    alert.is_updating() && (alert.is_asking() || alert.update().is_some_and(|update| update.doubts.count() > 0))
 }
 
 /// Looks again when the update of the open alert should have an outcome.
@@ -70,24 +70,23 @@ pub(super) fn updated(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &
     if case.alert.as_ref().is_none_or(|alert| alert.id != id) {
         return Verdict::Nothing(NothingWhy::Unmatched);
     }
-    let change = |alert: &mut Alert| alert.updated(attempt, outcome, policy.in_doubt, &policy.limits, now);
+    let change = |alert: &mut Alert| alert.updated(attempt, outcome, policy, now);
     if changed(case, change) { Verdict::Alert } else { Verdict::Nothing(NothingWhy::NoChange) }
 }
 
 /// Looks after the update of the open alert: one that nobody answers for is in doubt, one that could not be asked in time is given up.
 pub(super) fn look(case: &mut Case<'_>) {
     let (policy, now) = (case.policy, case.now);
-    let limits = &policy.limits;
     let Some(alert) = case.open_alert() else { return };
-    let Some(at) = alert.update_look_at(limits, now) else { return };
+    let Some(at) = alert.update_look_at(&policy.limits, now) else { return };
     if at > now {
         case.look_again(at);
         return;
     }
     let unanswered = UpdateOutcome::InDoubt(NoAnswer::Timeout);
     changed(case, |alert| match alert.asking() {
-        Some(attempt) => alert.updated(attempt, &unanswered, policy.in_doubt, limits, now),
-        None => alert.drop_late_update(policy.in_doubt, limits, now),
+        Some(attempt) => alert.updated(attempt, &unanswered, policy, now),
+        None => alert.drop_late_update(policy, now),
     });
 }
 

@@ -192,7 +192,7 @@ impl Gateway {
         let before = self.alerts.insert(id, alert.clone())?;
         assert_eq!((&order.before, order.destination), (&before.text, before.to));
         let done = UpdateOutcome::Replaced { message_id: None };
-        alert.updated(order.attempt, &done, self.policy.in_doubt, &self.policy.limits, self.now).unwrap();
+        alert.updated(order.attempt, &done, &self.policy, self.now).unwrap();
         assert_eq!(alert.text, order.text);
         Some((order, alert))
     }

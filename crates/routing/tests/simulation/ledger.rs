@@ -125,7 +125,7 @@ impl Ledger {
             step.event,
             Event::Updated { outcome: UpdateOutcome::Replaced { .. } | UpdateOutcome::Cancelled, .. }
         );
-        let doubtful = !known && alert.update().is_some_and(|update| update.doubts > 0);
+        let doubtful = !known && alert.update().is_some_and(|update| update.doubts.count() > 0);
         if !goes_on && (unanswered || doubtful) && step.policy.in_doubt == InDoubtPolicy::Hold {
             *self.doubted.entry(alert.to).or_default() += live(alert);
         }

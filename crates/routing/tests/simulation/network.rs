@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Caller, Kind, Msisdn, NoAnswer, Receipt, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp, UpdateMode,
-    UpdateOrder, UpdateOutcome, split,
+    Caller, Kind, Msisdn, NoAnswer, Receipt, ReceiptState, SmscName, Submit, SubmitOutcome, Timestamp, UpdateOrder,
+    UpdateOutcome, UpdateWay, split,
 };
 use routing::Alert;
 
@@ -190,12 +190,11 @@ impl Network {
         if message.gone {
             return refused;
         }
-        let cancels = order.mode == UpdateMode::Cancel || (order.mode == UpdateMode::Auto && rng.percent(20));
-        if cancels {
-            assert!(order.may_cancel || order.mode == UpdateMode::Auto, "a teaser is taken back");
-            if !order.may_cancel {
-                return UpdateOutcome::Impossible;
-            }
+        if order.way == UpdateWay::Replace && rng.percent(20) {
+            return UpdateOutcome::Impossible;
+        }
+        if order.way == UpdateWay::Cancel {
+            assert!(order.kind != Kind::Teaser, "a teaser is taken back");
             message.gone = true;
             for (_, fate, told) in &mut message.parts {
                 // Some SMSCs say so in a receipt, others say nothing.
@@ -205,7 +204,7 @@ impl Network {
         }
         assert_eq!((split(&order.text).parts.len(), message.parts.len()), (1, 1), "replaced by more parts");
         message.told = told.clone();
-        if order.mode != UpdateMode::ReplaceIfPresent {
+        if order.way != UpdateWay::ReplaceIfPresent {
             return UpdateOutcome::Replaced { message_id: None };
         }
         self.next_id += 1;

@@ -1,8 +1,8 @@
-//! Whole alerts brought up to date: which means is taken, and what the answers of all parts come to.
+//! Whole alerts brought up to date: what each way asks, and what the answers of all parts come to.
 
 use std::time::Duration;
 
-use model::{Address, AlertId, Kind, Msisdn, NoAnswer, ShortNumber, SmscName, UpdateMode, UpdateOrder, UpdateOutcome};
+use model::{Address, AlertId, Kind, Msisdn, NoAnswer, ShortNumber, SmscName, UpdateOrder, UpdateOutcome, UpdateWay};
 use smpp_client::{Ability, LinkSettings, LinkState};
 
 use crate::smsc::{CANCEL_SM, Gateway, Peer, QUERY_SM, REPLACE_SM, SUBMIT_SM, Smsc, settings};
@@ -10,7 +10,7 @@ use crate::smsc::{CANCEL_SM, Gateway, Peer, QUERY_SM, REPLACE_SM, SUBMIT_SM, Sms
 /// An answer that the SMSC gives: to what, with which status and body. `None`: it gives none.
 type Turn = (u32, Option<(u32, &'static [u8])>);
 
-fn update(mode: UpdateMode, ids: &[&str]) -> UpdateOrder {
+fn update(way: UpdateWay, ids: &[&str]) -> UpdateOrder {
     UpdateOrder {
         alert: AlertId(1),
         attempt: 1,
@@ -22,8 +22,7 @@ fn update(mode: UpdateMode, ids: &[&str]) -> UpdateOrder {
         before: "1 call".into(),
         text: "2 calls".into(),
         validity: Duration::from_secs(3_600),
-        mode,
-        may_cancel: true,
+        way,
         doubtful: false,
     }
 }
@@ -61,57 +60,45 @@ const THROTTLED: Option<(u32, &[u8])> = Some((0x58, b""));
 const DELETED: Option<(u32, &[u8])> = Some((0, b"4a\x00\x00\x04\x00"));
 const EXPIRED: Option<(u32, &[u8])> = Some((0, b"4a\x00\x00\x03\x00"));
 
-/// What it is, how it is asked, the ids of the parts, whether it may be cancelled, what is asked and answered in turn, and what comes of it.
-type Case<'a> = (&'a str, UpdateMode, &'a [&'a str], bool, &'a [Turn], UpdateOutcome);
+/// What it is, how it is asked, the ids of the parts, what is asked and answered in turn, and what comes of it.
+type Case<'a> = (&'a str, UpdateWay, &'a [&'a str], &'a [Turn], UpdateOutcome);
 
 #[tokio::test]
-async fn each_mode_asks_what_it_says_and_all_answers_make_one_outcome() {
-    use UpdateMode::{Auto, Cancel, Replace, ReplaceIfPresent};
+async fn each_way_asks_what_it_says_and_all_answers_make_one_outcome() {
+    use UpdateWay::{Cancel, Replace, ReplaceIfPresent};
     let replaced = |id: Option<&str>| UpdateOutcome::Replaced { message_id: id.map(str::to_owned) };
     let too_late = |status| UpdateOutcome::TooLate { status };
     let (one, three) = (&["4a"][..], &["4a", "4b", "4c"][..]);
     let cases: &[Case<'_>] = &[
-        ("replaced", Auto, one, true, &[(REPLACE_SM, OK)], replaced(None)),
-        ("delivered before", Auto, one, true, &[(REPLACE_SM, REPLACEFAIL)], too_late(0x13)),
-        (
-            "it can't replace",
-            Auto,
-            one,
-            true,
-            &[(REPLACE_SM, UNKNOWN_COMMAND), (CANCEL_SM, OK)],
-            UpdateOutcome::Cancelled,
-        ),
-        ("it must not be cancelled", Auto, one, false, &[(REPLACE_SM, UNKNOWN_COMMAND)], UpdateOutcome::Impossible),
-        ("only replaced", Replace, one, true, &[(REPLACE_SM, UNKNOWN_COMMAND)], UpdateOutcome::Impossible),
-        ("several parts", Replace, three, true, &[], UpdateOutcome::Impossible),
+        ("replaced", Replace, one, &[(REPLACE_SM, OK)], replaced(None)),
+        ("delivered before", Replace, one, &[(REPLACE_SM, REPLACEFAIL)], too_late(0x13)),
+        ("it can't replace", Replace, one, &[(REPLACE_SM, UNKNOWN_COMMAND)], UpdateOutcome::Impossible),
+        ("several parts", Replace, three, &[], UpdateOutcome::Impossible),
         (
             "several parts are cancelled in order",
-            Auto,
+            Cancel,
             three,
-            true,
             &[(CANCEL_SM, OK), (CANCEL_SM, OK), (CANCEL_SM, OK)],
             UpdateOutcome::Cancelled,
         ),
-        ("the first is delivered", Cancel, three, true, &[(CANCEL_SM, CANCELFAIL)], too_late(0x11)),
+        ("the first is delivered", Cancel, three, &[(CANCEL_SM, CANCELFAIL)], too_late(0x11)),
         (
             "one is cancelled",
             Cancel,
             three,
-            true,
             &[(CANCEL_SM, OK), (CANCEL_SM, CANCELFAIL), (CANCEL_SM, OK)],
             UpdateOutcome::Cancelled,
         ),
-        ("put off", Cancel, one, true, &[(CANCEL_SM, Some((0x08, b"")))], UpdateOutcome::NotNow),
-        ("no id", Cancel, one, true, &[(CANCEL_SM, Some((0x0c, b"")))], too_late(0x0c)),
-        ("by a submit", ReplaceIfPresent, one, true, &[(SUBMIT_SM, Some((0, b"5c\0")))], replaced(Some("5c"))),
-        ("by a submit of no name", ReplaceIfPresent, one, true, &[(SUBMIT_SM, Some((0, b"\0")))], replaced(None)),
-        ("by a submit, put off", ReplaceIfPresent, one, true, &[(SUBMIT_SM, Some((0x08, b"")))], UpdateOutcome::NotNow),
-        ("several parts by a submit", ReplaceIfPresent, three, true, &[], UpdateOutcome::Impossible),
+        ("put off", Cancel, one, &[(CANCEL_SM, Some((0x08, b"")))], UpdateOutcome::NotNow),
+        ("no id", Cancel, one, &[(CANCEL_SM, Some((0x0c, b"")))], too_late(0x0c)),
+        ("by a submit", ReplaceIfPresent, one, &[(SUBMIT_SM, Some((0, b"5c\0")))], replaced(Some("5c"))),
+        ("by a submit of no name", ReplaceIfPresent, one, &[(SUBMIT_SM, Some((0, b"\0")))], replaced(None)),
+        ("by a submit, put off", ReplaceIfPresent, one, &[(SUBMIT_SM, Some((0x08, b"")))], UpdateOutcome::NotNow),
+        ("several parts by a submit", ReplaceIfPresent, three, &[], UpdateOutcome::Impossible),
     ];
-    for (what, mode, ids, may_cancel, turns, expected) in cases {
+    for (what, way, ids, turns, expected) in cases {
         let (_smsc, gateway, mut peer) = started(|_| {}).await;
-        let order = UpdateOrder { may_cancel: *may_cancel, ..update(*mode, ids) };
-        assert_eq!(brought(&gateway, &mut peer, order, turns).await, *expected, "{what}");
+        assert_eq!(brought(&gateway, &mut peer, update(*way, ids), turns).await, *expected, "{what}");
         let sent = u64::try_from(turns.len()).unwrap();
         let counts = gateway.until(|status| status.counts.updates == sent).await.counts;
         assert_eq!((counts.submits, counts.unknown_answers), (0, 0), "{what}");
@@ -119,13 +106,11 @@ async fn each_mode_asks_what_it_says_and_all_answers_make_one_outcome() {
 }
 
 #[tokio::test]
-async fn what_replace_sm_cannot_say_is_cancelled() {
+async fn what_replace_sm_cannot_say_is_not_asked() {
     for (before, text) in [("1 call", "2 个"), ("1 call", &*"2 calls ".repeat(30))] {
         let (_smsc, gateway, mut peer) = started(|_| {}).await;
-        let order = UpdateOrder { before: before.into(), text: text.into(), ..update(UpdateMode::Auto, &["4a"]) };
-        let only = UpdateOrder { mode: UpdateMode::Replace, ..order.clone() };
-        assert_eq!(brought(&gateway, &mut peer, only, &[]).await, UpdateOutcome::Impossible);
-        assert_eq!(brought(&gateway, &mut peer, order, &[(CANCEL_SM, OK)]).await, UpdateOutcome::Cancelled);
+        let order = UpdateOrder { before: before.into(), text: text.into(), ..update(UpdateWay::Replace, &["4a"]) };
+        assert_eq!(brought(&gateway, &mut peer, order, &[]).await, UpdateOutcome::Impossible);
     }
 }
 
@@ -135,7 +120,7 @@ async fn a_submit_that_replaces_is_the_submit_it_replaces_but_for_text_and_flag(
     gateway.submit(crate::smsc::order(1, "1 call")).await;
     let first = peer.take("4a").await;
     gateway.outcome().await;
-    let asking = gateway.links.bring_up_to_date(update(UpdateMode::ReplaceIfPresent, &["4a"]));
+    let asking = gateway.links.bring_up_to_date(update(UpdateWay::ReplaceIfPresent, &["4a"]));
     let (outcome, second) = tokio::join!(asking, peer.take("4a"));
     assert_eq!(outcome, UpdateOutcome::Replaced { message_id: Some("4a".into()) });
     // registered_delivery, replace_if_present_flag, data_coding, sm_default_msg_id, sm_length, text
@@ -145,13 +130,14 @@ async fn a_submit_that_replaces_is_the_submit_it_replaces_but_for_text_and_flag(
 }
 
 #[tokio::test]
-async fn an_smsc_that_never_answers_is_tried_by_the_next_means_and_the_session_lives() {
+async fn an_smsc_that_never_answers_is_taken_as_unable_and_the_session_lives() {
     let (_smsc, gateway, mut peer) = started(|settings| settings.update_timeout = Duration::from_millis(30)).await;
-    let silent = [(REPLACE_SM, None), (CANCEL_SM, None)];
-    let order = update(UpdateMode::Auto, &["4a"]);
-    assert_eq!(brought(&gateway, &mut peer, order.clone(), &silent).await, UpdateOutcome::Impossible);
-    // It has learnt, and asks no more.
-    assert_eq!(brought(&gateway, &mut peer, order, &[]).await, UpdateOutcome::Impossible);
+    for (way, command) in [(UpdateWay::Replace, REPLACE_SM), (UpdateWay::Cancel, CANCEL_SM)] {
+        let order = update(way, &["4a"]);
+        assert_eq!(brought(&gateway, &mut peer, order.clone(), &[(command, None)]).await, UpdateOutcome::Impossible);
+        // It has learnt, and asks no more.
+        assert_eq!(brought(&gateway, &mut peer, order, &[]).await, UpdateOutcome::Impossible);
+    }
     let status = gateway.until(|status| status.abilities.cancel == Ability::Cannot).await;
     assert_eq!((status.abilities.replace, status.abilities.query), (Ability::Cannot, Ability::Unknown));
     assert_eq!((status.state, status.counts.disconnects), (LinkState::Bound, 0));
@@ -161,7 +147,7 @@ async fn an_smsc_that_never_answers_is_tried_by_the_next_means_and_the_session_l
 async fn no_answer_of_one_that_answered_before_is_in_doubt_and_query_sm_may_say_that_it_was_done() {
     for (state, expected) in [(DELETED, UpdateOutcome::Cancelled), (EXPIRED, UpdateOutcome::TooLate { status: 0x11 })] {
         let (_smsc, gateway, mut peer) = started(|settings| settings.update_timeout = Duration::from_millis(200)).await;
-        let order = update(UpdateMode::Cancel, &["4a"]);
+        let order = update(UpdateWay::Cancel, &["4a"]);
         assert_eq!(
             brought(&gateway, &mut peer, order.clone(), &[(CANCEL_SM, CANCELFAIL)]).await,
             UpdateOutcome::TooLate { status: 0x11 },
@@ -182,7 +168,7 @@ async fn a_connection_that_ends_leaves_it_in_doubt_and_without_one_it_waits() {
         peer.expect(REPLACE_SM).await;
         drop(peer);
     };
-    let order = update(UpdateMode::Auto, &["4a"]);
+    let order = update(UpdateWay::Replace, &["4a"]);
     let (outcome, ()) = tokio::join!(gateway.links.bring_up_to_date(order.clone()), ending);
     assert_eq!(outcome, UpdateOutcome::InDoubt(NoAnswer::LinkLost));
     gateway.until(|status| status.state != LinkState::Bound).await;
@@ -190,9 +176,9 @@ async fn a_connection_that_ends_leaves_it_in_doubt_and_without_one_it_waits() {
 }
 
 #[tokio::test]
-async fn an_smsc_that_closes_over_what_it_can_not_read_is_asked_twice_and_then_by_the_next_means() {
+async fn an_smsc_that_closes_over_what_it_can_not_read_is_asked_twice_and_then_not_again() {
     let (smsc, gateway, mut peer) = started(|settings| settings.reconnect_min = Duration::from_millis(1)).await;
-    let order = update(UpdateMode::Auto, &["4a"]);
+    let order = update(UpdateWay::Replace, &["4a"]);
     for disconnects in 1..=2 {
         let ending = async {
             peer.expect(REPLACE_SM).await;
@@ -204,7 +190,9 @@ async fn an_smsc_that_closes_over_what_it_can_not_read_is_asked_twice_and_then_b
         peer = smsc.bound().await;
         gateway.until(|status| status.state == LinkState::Bound).await;
     }
-    assert_eq!(brought(&gateway, &mut peer, order, &[(CANCEL_SM, OK)]).await, UpdateOutcome::Cancelled);
+    assert_eq!(brought(&gateway, &mut peer, order, &[]).await, UpdateOutcome::Impossible);
+    let cancel = update(UpdateWay::Cancel, &["4a"]);
+    assert_eq!(brought(&gateway, &mut peer, cancel, &[(CANCEL_SM, OK)]).await, UpdateOutcome::Cancelled);
     assert_eq!(gateway.status().counts.disconnects, 2);
 }
 
@@ -219,7 +207,7 @@ async fn a_storm_of_updates_keeps_the_rate_of_the_smsc_and_what_finds_no_place_w
     let mut storm = tokio::task::JoinSet::new();
     for _ in 0..STORM {
         let links = gateway.links.clone();
-        storm.spawn(async move { links.bring_up_to_date(update(UpdateMode::Cancel, &["4a"])).await });
+        storm.spawn(async move { links.bring_up_to_date(update(UpdateWay::Cancel, &["4a"])).await });
     }
     let answering = tokio::spawn(async move {
         while let Some(asked) = peer.read().await {
@@ -243,7 +231,7 @@ async fn a_storm_of_updates_keeps_the_rate_of_the_smsc_and_what_finds_no_place_w
 #[tokio::test]
 async fn an_smsc_that_asks_to_slow_down_is_not_asked_for_a_while() {
     let (_smsc, gateway, mut peer) = started(|_| {}).await;
-    let order = update(UpdateMode::Cancel, &["4a"]);
+    let order = update(UpdateWay::Cancel, &["4a"]);
     assert_eq!(brought(&gateway, &mut peer, order, &[(CANCEL_SM, THROTTLED)]).await, UpdateOutcome::NotNow);
     gateway.until(|status| status.counts.throttles == 1).await;
 }

@@ -111,11 +111,11 @@ fn an_update_leaves_what_was_asked_and_what_became_of_it() {
         let state = AlertState::Accepted { at: NOW, smsc: smsc(), parts, update: wanted };
         let mut alert = alert(Kind::Detail, state);
         let order = alert.lease_update(Database::Normal, &Updates::default(), NOW).unwrap();
-        alert.updated(order.attempt, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+        alert.updated(order.attempt, &outcome, &policy(), NOW).unwrap();
         let steps: Vec<_> = alert.trail.iter().map(|step| step.what.clone()).collect();
         assert_eq!(
             steps,
-            [StepWhat::UpdateAsked { attempt: order.attempt, mode: order.mode }, StepWhat::Updated(outcome),],
+            [StepWhat::UpdateAsked { attempt: order.attempt, way: order.way }, StepWhat::Updated(outcome),],
             "{word}"
         );
     }

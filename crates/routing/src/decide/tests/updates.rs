@@ -5,19 +5,23 @@ use super::*;
 
 /// What each event makes of an alert of two calls whose update adds two more: the state of the update (of the alert, where that ended), the calls that
 /// the alert tells then, and those that are untold again. `-` where nothing changes. `:h` and `:r` are the policies hold and resend; the outcomes without
-/// them are the same for both. `final` is an alert whose receipt came while it was asked.
+/// them are the same for both. `_c` asks by `cancel_sm`, the others by `replace_sm`, as `auto` does first; `both` asks by `cancel_sm` and has a doubt of either.
+/// `final` is an alert whose receipt came while it was asked.
 const TABLE: &str = "
 state       | replaced    cancelled     too_late:h   too_late:r     impossible   not_now     in_doubt:h   in_doubt:r     | delivered:h   delivered:r    lost:h          enroute      | lease      abnormal   drop     late:h      late:r
 none        | -           -             -            -              -            -           -            -              | delivered/2/0 delivered/2/0  undelivered/2/0 none/2/0     | -          -          -        -           -
 wanted      | -           -             -            -              -            -           -            -              | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | asking/2/0 asking/2/0 done/2/2 given_up/2/2 given_up/2/2
 put_off     | -           superseded/2/4 -           -              -            -           -            -              | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | -          -          done/2/2 given_up/2/2 given_up/2/2
-again       | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  given_up/2/2 wanted/2/0  -            -              | delivered/4/0 delivered/2/2  undelivered/4/0 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/4/0 superseded/2/4
-asking      | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  given_up/2/2 wanted/2/0  wanted/2/0   wanted/2/0     | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-third       | done/4/0    superseded/2/4 given_up/4/0 superseded/2/4 given_up/4/0 wanted/2/0 given_up/4/0 superseded/2/4 | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+again       | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  wanted/2/0   wanted/2/0  -            -              | delivered/4/0 delivered/2/2  undelivered/4/0 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/4/0 given_up/2/2
+again_c     | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  given_up/2/2 wanted/2/0  -            -              | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/2/2 superseded/2/4
+asking      | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  wanted/2/0   wanted/2/0  wanted/2/0   wanted/2/0     | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+asking_c    | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  given_up/2/2 wanted/2/0  wanted/2/0   wanted/2/0     | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+both        | done/4/0    superseded/2/4 given_up/4/0 superseded/2/4 given_up/4/0 wanted/2/0 given_up/4/0 superseded/2/4 | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
 third_c     | done/4/0    superseded/2/4 given_up/2/2 superseded/2/4 given_up/2/2 wanted/2/0 given_up/2/2 superseded/2/4 | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-third_r     | done/4/0    superseded/2/4 given_up/4/0 given_up/2/2  given_up/4/0 wanted/2/0  given_up/4/0 given_up/2/2   | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+third_r     | done/4/0    superseded/2/4 given_up/4/0 given_up/2/2  wanted/2/0   wanted/2/0  given_up/4/0 given_up/2/2   | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
 final       | delivered/4/0 delivered/2/2 delivered/2/2 delivered/2/2 delivered/2/2 delivered/2/2 delivered/4/0 delivered/2/2 | -        -              -               -            | -          -          -        -           -
-final_lost  | undelivered/4/0 superseded/2/4 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/4/0 superseded/2/4 | - -     -               -            | -          -          -        -           -
+final_lost  | undelivered/4/0 superseded/2/4 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/4/0 undelivered/2/2 | - -    -               -            | -          -          -        -           -
+final_lost_c | undelivered/4/0 superseded/2/4 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 superseded/2/4 | - -    -               -            | -          -          -        -           -
 done        | -           superseded/2/2 -           -              -            -           -            -              | delivered/2/0 delivered/2/0  undelivered/2/0 done/2/0     | -          -          -        -           -
 given_up    | -           superseded/2/2 -           -              -            -           -            -              | delivered/2/0 delivered/2/0  undelivered/2/0 given_up/2/0 | -          -          -        -           -
 ";
@@ -29,19 +33,27 @@ fn accepted(update: Option<Update>, receipt: Option<ReceiptState>) -> Alert {
 
 fn in_state(name: &str) -> Alert {
     let wanted = |after, doubts| update(UpdateState::Wanted { not_before: NOW + after }, doubts, NOW, false);
-    let asking = |doubts, how| Update { how, ..update(UpdateState::Asking { since: NOW }, doubts, NOW, false) };
+    let asking = |doubts| update(UpdateState::Asking { since: NOW }, doubts, NOW, false);
+    let by_cancel = |update: Update, replaces, cancels| Update {
+        way: UpdateWay::Cancel,
+        doubts: Doubts { replaces, cancels },
+        ..update
+    };
     let some = |update| accepted(Some(update), None);
     match name {
         "none" => accepted(None, None),
         "wanted" => some(wanted(Duration::ZERO, 0)),
         "put_off" => some(Update { attempts: 1, ..wanted(MINUTE, 0) }),
         "again" => some(wanted(Duration::ZERO, 1)),
-        "asking" => some(asking(0, Some(UpdateMode::Auto))),
-        "third" => some(asking(2, Some(UpdateMode::Auto))),
-        "third_c" => some(asking(2, Some(UpdateMode::Cancel))),
-        "third_r" => some(asking(2, Some(UpdateMode::Replace))),
-        "final" => accepted(Some(asking(0, Some(UpdateMode::Auto))), Some(ReceiptState::Delivered)),
-        "final_lost" => accepted(Some(asking(0, Some(UpdateMode::Auto))), Some(ReceiptState::Undeliverable)),
+        "again_c" => some(by_cancel(wanted(Duration::ZERO, 1), 0, 1)),
+        "asking" => some(asking(0)),
+        "asking_c" => some(by_cancel(asking(0), 0, 0)),
+        "both" => some(by_cancel(asking(2), 1, 1)),
+        "third_c" => some(by_cancel(asking(2), 0, 2)),
+        "third_r" => some(asking(2)),
+        "final" => accepted(Some(asking(0)), Some(ReceiptState::Delivered)),
+        "final_lost" => accepted(Some(asking(0)), Some(ReceiptState::Undeliverable)),
+        "final_lost_c" => accepted(Some(by_cancel(asking(0), 0, 0)), Some(ReceiptState::Undeliverable)),
         "done" => some(update(UpdateState::Done { at: NOW }, 0, NOW, false)),
         "given_up" => some(update(UpdateState::GivenUp, 0, NOW, false)),
         other => panic!("no state is called {other}"),
@@ -67,14 +79,14 @@ fn count(told: &[Tally], more: u32) -> u32 {
 
 /// Applies the event of a column: what it gave back, if it changed anything.
 fn on(alert: &mut Alert, event: &str) -> Result<Calls, Refusal> {
-    let limits = Limits::default();
-    let (event, policy) = match event.split_once(':') {
+    let (event, in_doubt) = match event.split_once(':') {
         Some((event, "r")) => (event, InDoubtPolicy::Resend),
         Some((event, _)) => (event, InDoubtPolicy::Hold),
         None => (event, InDoubtPolicy::Hold),
     };
-    let [replaced, cancelled, too_late, impossible, not_now, in_doubt] = update_outcomes();
-    let mut hear = |outcome| alert.updated(1, &outcome, policy, &limits, NOW);
+    let policy = Policy { in_doubt, ..super::policy() };
+    let [replaced, cancelled, too_late, impossible, not_now, unanswered] = update_outcomes();
+    let mut hear = |outcome| alert.updated(1, &outcome, &policy, NOW);
     let heard = |state| {
         let Event::Receipt(receipt) = receipt(state) else { panic!("not a receipt") };
         receipt
@@ -85,17 +97,17 @@ fn on(alert: &mut Alert, event: &str) -> Result<Calls, Refusal> {
         "too_late" => hear(too_late),
         "impossible" => hear(impossible),
         "not_now" => hear(not_now),
-        "in_doubt" => hear(in_doubt),
-        "delivered" => alert.receipt(&heard(ReceiptState::Delivered), policy, NOW),
-        "lost" => alert.receipt(&heard(ReceiptState::Undeliverable), policy, NOW),
-        "enroute" => alert.receipt(&heard(ReceiptState::Enroute), policy, NOW),
+        "in_doubt" => hear(unanswered),
+        "delivered" => alert.receipt(&heard(ReceiptState::Delivered), in_doubt, NOW),
+        "lost" => alert.receipt(&heard(ReceiptState::Undeliverable), in_doubt, NOW),
+        "enroute" => alert.receipt(&heard(ReceiptState::Enroute), in_doubt, NOW),
         "lease" | "abnormal" => {
             let database = if event == "lease" { Database::Normal } else { Database::Abnormal };
             let order = alert.lease_update(database, &Updates::default(), NOW);
             order.map(|_| Calls::default()).ok_or(Refusal::Unchanged)
         }
         "drop" => Some(alert.drop_update(NOW)).filter(|calls| *calls != Calls::default()).ok_or(Refusal::Unchanged),
-        "late" => alert.drop_late_update(policy, &limits, NOW + HOUR),
+        "late" => alert.drop_late_update(&policy, NOW + HOUR),
         other => panic!("no event is called {other}"),
     }
 }
@@ -128,7 +140,7 @@ fn every_state_of_an_update_and_event_does_what_the_table_says() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 12 * 17);
+    assert_eq!(cells, 15 * 17);
 }
 
 #[test]
@@ -139,7 +151,7 @@ fn only_a_cancellation_counts_of_an_earlier_attempt() {
             let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { panic!("not accepted") };
             update.attempts = 2;
             let before = alert.clone();
-            let heard = alert.updated(attempt, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).is_ok();
+            let heard = alert.updated(attempt, &outcome, &held(), NOW).is_ok();
             assert_eq!(heard, attempt == 1 && outcome == UpdateOutcome::Cancelled, "{attempt} {outcome:?}");
             assert_eq!(heard, alert != before);
         }
@@ -151,16 +163,16 @@ fn the_way_is_that_of_the_texts_and_of_the_smsc() {
     let (long, chinese) = ("x".repeat(161), "有");
     let other = || Address::ShortCode(short("12590"));
     let cases = [
-        (UpdateMode::Auto, "short", None, Some(UpdateMode::Auto)),
-        (UpdateMode::Auto, &long, None, Some(UpdateMode::Cancel)),
-        (UpdateMode::Auto, chinese, None, Some(UpdateMode::Cancel)),
-        (UpdateMode::Auto, "short", Some(other()), Some(UpdateMode::Cancel)),
-        (UpdateMode::Cancel, "short", None, Some(UpdateMode::Cancel)),
-        (UpdateMode::Replace, "short", None, Some(UpdateMode::Replace)),
+        (UpdateMode::Auto, "short", None, Some(UpdateWay::Replace)),
+        (UpdateMode::Auto, &long, None, Some(UpdateWay::Cancel)),
+        (UpdateMode::Auto, chinese, None, Some(UpdateWay::Cancel)),
+        (UpdateMode::Auto, "short", Some(other()), Some(UpdateWay::Cancel)),
+        (UpdateMode::Cancel, "short", None, Some(UpdateWay::Cancel)),
+        (UpdateMode::Replace, "short", None, Some(UpdateWay::Replace)),
         (UpdateMode::Replace, &long, None, None),
         (UpdateMode::Replace, chinese, None, None),
         (UpdateMode::Replace, "short", Some(other()), None),
-        (UpdateMode::ReplaceIfPresent, chinese, None, Some(UpdateMode::ReplaceIfPresent)),
+        (UpdateMode::ReplaceIfPresent, chinese, None, Some(UpdateWay::ReplaceIfPresent)),
         (UpdateMode::ReplaceIfPresent, &long, None, None),
         (UpdateMode::ReplaceIfPresent, "short", Some(other()), None),
         (UpdateMode::New, "short", None, None),
@@ -168,15 +180,15 @@ fn the_way_is_that_of_the_texts_and_of_the_smsc() {
     for (usual, text, source, way) in cases {
         for kind in [Kind::Detail, Kind::Teaser] {
             let mut alert = Alert { kind, ..accepted(None, None) };
-            let way = way.filter(|way| kind == Kind::Detail || *way != UpdateMode::Cancel);
+            let way = way.filter(|way| kind == Kind::Detail || *way != UpdateWay::Cancel);
             let updates = Updates { usual, ..Updates::default() };
             let source = source.clone().unwrap_or_else(|| alert.source.clone());
             let wish = Wish { kind, source, added: Calls::default(), text: text.to_owned() };
             assert_eq!(alert.want_update(wish, &updates, NOW), way.is_some(), "{usual:?} {text} {kind}");
             let order = alert.lease_update(Database::Normal, &updates, NOW);
-            assert_eq!(order.as_ref().map(|order| order.mode), way);
+            assert_eq!(order.as_ref().map(|order| order.way), way);
             if let Some(order) = order {
-                assert_eq!((order.attempt, order.may_cancel, order.doubtful), (1, kind == Kind::Detail, false));
+                assert_eq!((order.attempt, order.doubtful), (1, false));
                 assert_eq!((order.before.as_str(), order.text.as_str()), ("as it was", text));
                 let validity = if kind == Kind::Detail { DAY } else { DAY - MINUTE * 2 };
                 assert_eq!((order.validity, order.message_ids), (validity, vec!["a".to_owned()]));
@@ -193,7 +205,7 @@ fn receipts_under_old_and_new_ids_end_an_alert_that_was_replaced() {
             let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { panic!("not accepted") };
             (update.attempts, update.state) = (attempt, UpdateState::Asking { since: NOW });
             let outcome = UpdateOutcome::Replaced { message_id: Some(new.to_owned()) };
-            alert.updated(attempt, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+            alert.updated(attempt, &outcome, &held(), NOW).unwrap();
         }
         let Event::Receipt(receipt) = receipt(ReceiptState::Delivered) else { panic!("not a receipt") };
         let receipt = Receipt { message_id: id.to_owned(), ..receipt };
@@ -208,7 +220,7 @@ fn a_late_answer_of_an_earlier_attempt_still_tells_the_id_that_receipts_may_use(
     let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { panic!("not accepted") };
     update.attempts = 2;
     let late = UpdateOutcome::Replaced { message_id: Some("late".to_owned()) };
-    let hear = |alert: &mut Alert| alert.updated(1, &late, InDoubtPolicy::Hold, &Limits::default(), NOW);
+    let hear = |alert: &mut Alert| alert.updated(1, &late, &held(), NOW);
     assert_eq!((hear(&mut alert), hear(&mut alert)), (Ok(Calls::default()), Err(Refusal::Unchanged)));
     assert_eq!(word(&alert), "done");
     for id in ["a", "late"] {
@@ -219,6 +231,11 @@ fn a_late_answer_of_an_earlier_attempt_still_tells_the_id_that_receipts_may_use(
                 .is_ok()
         );
     }
+}
+
+/// Of attempts that nobody answers, calls count as told.
+fn held() -> Policy {
+    Policy { in_doubt: InDoubtPolicy::Hold, ..policy() }
 }
 
 fn delivered() -> Receipt {
@@ -232,37 +249,37 @@ fn deleted() -> Receipt {
 
 #[test]
 fn that_a_message_was_deleted_after_we_asked_for_it_says_that_it_was_taken_back_whatever_the_policy() {
-    let limits = Limits::default();
-    let in_doubt = UpdateOutcome::InDoubt(NoAnswer::Restart);
-    for policy in [InDoubtPolicy::Hold, InDoubtPolicy::Resend] {
-        for (how, calls) in [(UpdateMode::Cancel, 4), (UpdateMode::Auto, 4), (UpdateMode::Replace, 0)] {
+    let unanswered = UpdateOutcome::InDoubt(NoAnswer::Restart);
+    for in_doubt in [InDoubtPolicy::Hold, InDoubtPolicy::Resend] {
+        let policy = Policy { in_doubt, ..policy() };
+        for (way, calls) in [(UpdateWay::Cancel, 4), (UpdateWay::Replace, 0)] {
             let state = if calls > 0 { "superseded" } else { "undelivered" };
             let asking = || {
                 let mut alert = in_state("asking");
                 let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else {
                     panic!("not accepted")
                 };
-                update.how = Some(how);
+                update.way = way;
                 alert
             };
             let untold = |calls: &Calls| count(&calls.told, calls.more);
 
             // The receipt, then a restart.
             let mut alert = asking();
-            assert_eq!(alert.receipt(&deleted(), policy, NOW), Ok(Calls::default()));
-            let back = alert.updated(1, &in_doubt, policy, &limits, NOW).unwrap();
-            assert_eq!(alert.state.as_str(), state, "{how:?}");
+            assert_eq!(alert.receipt(&deleted(), in_doubt, NOW), Ok(Calls::default()));
+            let back = alert.updated(1, &unanswered, &policy, NOW).unwrap();
+            assert_eq!(alert.state.as_str(), state, "{way:?}");
             if calls > 0 {
-                assert_eq!(untold(&back), calls, "{how:?}");
+                assert_eq!(untold(&back), calls, "{way:?}");
             }
 
             // A restart, then the receipt.
             let mut alert = asking();
-            assert_eq!(alert.updated(1, &in_doubt, policy, &limits, NOW), Ok(Calls::default()));
-            let back = alert.receipt(&deleted(), policy, NOW).unwrap();
-            assert_eq!(alert.state.as_str(), state, "{how:?}");
+            assert_eq!(alert.updated(1, &unanswered, &policy, NOW), Ok(Calls::default()));
+            let back = alert.receipt(&deleted(), in_doubt, NOW).unwrap();
+            assert_eq!(alert.state.as_str(), state, "{way:?}");
             if calls > 0 {
-                assert_eq!(untold(&back), calls, "{how:?}");
+                assert_eq!(untold(&back), calls, "{way:?}");
             }
         }
     }
@@ -270,28 +287,66 @@ fn that_a_message_was_deleted_after_we_asked_for_it_says_that_it_was_taken_back_
 
 #[test]
 fn that_it_was_taken_back_is_still_heard_when_nobody_answered_and_it_was_held() {
-    for how in [UpdateMode::Cancel, UpdateMode::Auto] {
+    let mut story = subscriber_with_phone_off();
+    story.policy.in_doubt = InDoubtPolicy::Hold;
+    story.policy.updates.usual = UpdateMode::Cancel;
+    story.policy.limits.update_wait = DAY;
+    ring(&mut story, 2);
+    for _ in 0..3 {
+        ask(&mut story, UpdateOutcome::InDoubt(NoAnswer::Timeout));
+        story.now = story.now + MINUTE;
+    }
+    assert_eq!((word(story.last()), story.alerts.len()), ("given_up", 1));
+    let first = story.last().id;
+    assert_eq!(story.receipt(ReceiptState::Deleted), "alert");
+    assert_eq!(story.alerts[&first].state.as_str(), "superseded");
+    assert_eq!((story.last().told.len(), story.alerts.len(), story.untold()), (2, 2, 0));
+}
+
+#[test]
+fn what_an_smsc_can_not_replace_is_taken_back() {
+    for policy in [InDoubtPolicy::Hold, InDoubtPolicy::ResendOnce] {
+        for unanswered in [0, 1] {
+            let mut story = subscriber_with_phone_off();
+            story.policy.in_doubt = policy;
+            ring(&mut story, 2);
+            for _ in 0..unanswered {
+                ask(&mut story, UpdateOutcome::InDoubt(NoAnswer::LinkLost));
+                story.now = story.now + MINUTE;
+            }
+            let (order, said) = ask(&mut story, UpdateOutcome::Impossible);
+            assert_eq!((order.way, said.as_str()), (UpdateWay::Replace, "alert"));
+            let (order, _) = ask(&mut story, UpdateOutcome::Cancelled);
+            assert_eq!((order.way, order.attempt, order.doubtful), (UpdateWay::Cancel, 2 + 2 * unanswered, false));
+            assert_eq!(story.alerts[&order.alert].state.as_str(), "superseded");
+            assert_eq!((story.last().told.len(), story.alerts.len(), story.untold()), (2, 2, 0), "all of it, once");
+        }
+    }
+}
+
+#[test]
+fn an_smsc_that_hangs_up_over_replacing_is_not_taken_to_have_taken_the_message_back() {
+    for (policy, told_by_first) in [(InDoubtPolicy::Hold, 2), (InDoubtPolicy::ResendOnce, 1)] {
         let mut story = subscriber_with_phone_off();
-        story.policy.in_doubt = InDoubtPolicy::Hold;
-        story.policy.updates.usual = how;
+        story.policy.in_doubt = policy;
         story.policy.limits.update_wait = DAY;
         ring(&mut story, 2);
+        let first = story.last().id;
         for _ in 0..3 {
-            ask(&mut story, UpdateOutcome::InDoubt(NoAnswer::Timeout));
+            ask(&mut story, UpdateOutcome::InDoubt(NoAnswer::LinkLost));
             story.now = story.now + MINUTE;
         }
-        assert_eq!((word(story.last()), story.alerts.len()), ("given_up", 1));
-        let first = story.last().id;
-        assert_eq!(story.receipt(ReceiptState::Deleted), "alert");
-        assert_eq!(story.alerts[&first].state.as_str(), "superseded");
-        assert_eq!((story.last().told.len(), story.alerts.len(), story.untold()), (2, 2, 0), "{how:?}");
+        story.receipt(ReceiptState::Delivered);
+        assert_eq!(story.alerts[&first].told.len(), told_by_first, "{policy:?}");
+        let told: usize = story.alerts.values().map(|alert| alert.told.len()).sum();
+        assert_eq!((told, story.untold()), (2, 0), "each call once: {policy:?}");
     }
 }
 
 #[test]
 fn that_a_message_was_deleted_which_another_replaced_ends_nothing() {
     let outcome = UpdateOutcome::Replaced { message_id: Some("b".to_owned()) };
-    let hear = |alert: &mut Alert| alert.updated(1, &outcome, InDoubtPolicy::Hold, &Limits::default(), NOW);
+    let hear = |alert: &mut Alert| alert.updated(1, &outcome, &held(), NOW);
     let mut before = in_state("asking");
     before.receipt(&deleted(), InDoubtPolicy::Hold, NOW).unwrap();
     hear(&mut before).unwrap();
@@ -324,7 +379,7 @@ fn a_node_learns_of_an_update_of_another_but_not_of_one_that_is_older_than_its_o
     assert!(mine.learn(&theirs), "a call was added there meanwhile");
     assert!(!mine.learn(&theirs));
     let replaced = UpdateOutcome::Replaced { message_id: None };
-    let untold = mine.updated(1, &replaced, InDoubtPolicy::Hold, &Limits::default(), NOW).unwrap();
+    let untold = mine.updated(1, &replaced, &held(), NOW).unwrap();
     assert_eq!((count(&mine.told, 0), untold), (4, Calls { told: vec![tally(4, 3)], more: 0 }));
 }
 
@@ -333,9 +388,8 @@ fn an_alert_of_which_another_node_heard_the_end_is_not_updated_and_ends_at_the_n
     let mut mine = in_state("wanted");
     assert!(mine.learn(&accepted(None, Some(ReceiptState::Delivered))));
     assert_eq!(mine.lease_update(Database::Normal, &Updates::default(), NOW), None);
-    let limits = Limits::default();
-    assert_eq!(mine.update_look_at(&limits, NOW), Some(NOW));
-    let untold = mine.drop_late_update(InDoubtPolicy::Hold, &limits, NOW).unwrap();
+    assert_eq!(mine.update_look_at(&held().limits, NOW), Some(NOW));
+    let untold = mine.drop_late_update(&held(), NOW).unwrap();
     assert_eq!((word(&mine), count(&mine.told, 0), count(&untold.told, 0)), ("delivered", 2, 2));
 }
 
@@ -376,7 +430,7 @@ fn phone_off_three_callers_phone_on() {
     story.now = NOW + HOUR * 2;
     assert_eq!(ring(&mut story, 3), "held updating");
     let (order, _) = ask(&mut story, REPLACED);
-    assert_eq!((order.attempt, order.mode), (2, UpdateMode::Auto));
+    assert_eq!((order.attempt, order.way), (2, UpdateWay::Replace));
     assert_eq!(story.receipt(ReceiptState::Delivered), "alert");
     assert_eq!((story.alerts.len(), story.untold(), story.view.call_box.open), (1, 0, None));
     let told = story.last();
@@ -458,6 +512,7 @@ fn delivered_while_being_replaced_in_both_orders() {
 fn what_can_not_be_added_waits_for_the_receipt_or_long_enough() {
     for outcome in [UpdateOutcome::Impossible, UpdateOutcome::TooLate { status: 0x13 }] {
         let mut story = Story::of_a_subscriber();
+        story.policy.updates.usual = UpdateMode::Replace;
         ring(&mut story, 1);
         story.send(taken(&["a"]));
         story.now = NOW + MINUTE * 2;
@@ -473,7 +528,7 @@ fn what_can_not_be_added_waits_for_the_receipt_or_long_enough() {
 
 #[test]
 fn an_update_that_nobody_answers_for_is_in_doubt_and_asked_three_times() {
-    for (policy, told, alerts) in [(InDoubtPolicy::Hold, 2, 1), (InDoubtPolicy::Resend, 2, 2)] {
+    for (policy, told, alerts) in [(InDoubtPolicy::Hold, 2, 1), (InDoubtPolicy::Resend, 1, 2)] {
         let mut story = subscriber_with_phone_off();
         story.policy.in_doubt = policy;
         ring(&mut story, 2);
@@ -529,7 +584,7 @@ fn an_alert_of_several_parts_is_taken_back_with_all_its_ids() {
     story.now = story.now + MINUTE;
     ring(&mut story, 2);
     let (order, _) = ask(&mut story, UpdateOutcome::Cancelled);
-    assert_eq!((order.mode, order.message_ids.len()), (UpdateMode::Cancel, 2));
+    assert_eq!((order.way, order.message_ids.len()), (UpdateWay::Cancel, 2));
     assert_eq!((story.last().told.len(), story.alerts.len()), (2, 2));
 }
 
@@ -552,7 +607,7 @@ fn who_unsubscribes_is_told_nothing_by_an_update() {
 
 #[test]
 fn a_fallback_becomes_a_detail_with_its_new_text_or_is_taken_back_where_that_has_another_originator() {
-    for (same, mode) in [(true, UpdateMode::Auto), (false, UpdateMode::Cancel)] {
+    for (same, way) in [(true, UpdateWay::Replace), (false, UpdateWay::Cancel)] {
         let mut story = Story::of_a_subscriber();
         if same {
             story.policy.service.originators.clear();
@@ -564,7 +619,7 @@ fn a_fallback_becomes_a_detail_with_its_new_text_or_is_taken_back_where_that_has
         story.now = story.now + MINUTE;
         assert_eq!(ring(&mut story, 2), "held updating");
         let outcome = if same { REPLACED } else { UpdateOutcome::Cancelled };
-        assert_eq!(ask(&mut story, outcome).0.mode, mode);
+        assert_eq!(ask(&mut story, outcome).0.way, way);
         assert_eq!((story.last().kind, story.last().told.len()), (Kind::Detail, 2));
     }
 }
@@ -577,12 +632,12 @@ fn a_list_in_the_name_of_its_only_caller_is_taken_back_when_another_rings() {
     story.send(taken(&["a"]));
     story.now = story.now + MINUTE;
     ring(&mut story, 1);
-    assert_eq!(lease(&mut story).mode, UpdateMode::Auto, "still the same caller");
+    assert_eq!(lease(&mut story).way, UpdateWay::Replace, "still the same caller");
     let alert = story.last().id;
     story.on(&Event::Updated { alert, attempt: 1, outcome: REPLACED });
     story.now = story.now + MINUTE;
     ring(&mut story, 2);
-    assert_eq!(ask(&mut story, UpdateOutcome::Cancelled).0.mode, UpdateMode::Cancel);
+    assert_eq!(ask(&mut story, UpdateOutcome::Cancelled).0.way, UpdateWay::Cancel);
     assert_eq!(story.last().source, Address::ShortCode(short("12599")));
 }
 
@@ -593,7 +648,7 @@ fn a_teaser_counts_the_later_calls_too_and_is_never_taken_back() {
     story.send(taken(&["t"]));
     assert_eq!(ring(&mut story, 2), "held updating");
     let order = lease(&mut story);
-    assert!(!order.may_cancel && order.text.starts_with("2 missed calls"), "{}", order.text);
+    assert!(order.way == UpdateWay::Replace && order.text.starts_with("2 missed calls"), "{}", order.text);
     assert_eq!(ring(&mut story, 3), "held updating");
     story.on(&Event::Updated { alert: order.alert, attempt: 1, outcome: REPLACED });
     story.now = story.now + MINUTE;
@@ -627,7 +682,7 @@ fn a_list_that_is_fetched_while_an_update_is_asked_does_not_hide_its_outcome() {
     story.now = story.now + MINUTE * 2;
     story.on(&Event::Due { called: called() });
     let alert = &story.alerts[&order.alert];
-    assert!(alert.update().is_some_and(|update| update.doubts == 1), "somebody looked after it");
+    assert!(alert.update().is_some_and(|update| update.doubts.count() == 1), "somebody looked after it");
 }
 
 #[test]

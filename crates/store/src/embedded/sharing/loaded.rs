@@ -229,7 +229,7 @@ fn counts_here(local: &Alert, known: &LoadedAlert) -> bool {
         (None, Some(_)) => !matches!(local.state, AlertState::Accepted { .. }) && known.mine,
         (Some(here), Some(there)) => {
             let further = there.attempts > here.attempts
-                || there.doubts > here.doubts
+                || there.doubts.count() > here.doubts.count()
                 || matches!(there.state, UpdateState::GivenUp) && !matches!(here.state, UpdateState::GivenUp)
                 || there.goes_on() && !here.goes_on();
             !further && (known.mine || here.goes_on())
@@ -260,21 +260,21 @@ fn history(batch: &[Journaled], settled: &Settled, at: Timestamp) -> Vec<History
 mod tests {
     use std::time::Duration;
 
-    use model::{Address, AlertId, Kind, ShortNumber};
-    use routing::{Part, Update};
+    use model::{Address, AlertId, Kind, ShortNumber, UpdateWay};
+    use routing::{Doubts, Part, Update};
 
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-    fn update(attempts: u32, doubts: u32, state: UpdateState) -> Option<Update> {
+    fn update(attempts: u32, replaces: u32, state: UpdateState) -> Option<Update> {
         Some(Update {
             attempts,
-            doubts,
+            doubts: Doubts { replaces, cancels: 0 },
             wanted_at: NOW,
             kind: Kind::Detail,
             only_cancel: false,
-            how: None,
+            way: UpdateWay::Replace,
             added: Vec::new(),
             added_more: 1,
             later: Vec::new(),
