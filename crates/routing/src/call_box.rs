@@ -32,9 +32,22 @@ pub struct Resent {
     pub of: AlertId,
     /// When.
     pub at: Timestamp,
-    /// Whether the newer message answers for the calls since: what becomes of this one says nothing of them any more.
+    /// Which of the two answers for its calls.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub tells: bool,
+    pub answers: Answers,
+}
+
+/// Which of two messages that tell the same calls answers for them: when that one is lost, they are untold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answers {
+    /// The newer one: the earlier one is lost, or tells no calls.
+    #[default]
+    Newer,
+    /// Whichever of them arrives.
+    Either,
+    /// The earlier one: it arrived, or the newer one is lost.
+    Earlier,
 }
 
 /// One caller's calls that belong together in a text.
@@ -211,7 +224,8 @@ pub struct CallBox {
     /// Texts lately that changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub futile: Option<Futile>,
-    /// Messages that an operator sent again within the last minute, or of whose calls the newer message answers, at most [`MAX_RESENT`].
+    /// Messages that an operator sent again within the last minute, or whose calls the newer message does not answer for alone, each once, at most
+    /// [`MAX_RESENT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resent: Vec<Resent>,
     /// When to look at this box again.

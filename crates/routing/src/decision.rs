@@ -15,6 +15,8 @@ pub struct View {
     pub call_box: CallBox,
     /// The alert that the event concerns (submit outcome, receipt, dropped), else the one that the box calls open.
     pub alert: Option<Alert>,
+    /// The alert that a [`crate::Resend`] names, where this node knows it.
+    pub earlier: Option<Alert>,
     /// Their registration: by the database, or by the local registry while that is abnormal.
     pub subscriber: Option<Subscriber>,
     /// Whether the local registry was ever loaded.

@@ -3,7 +3,7 @@
 use model::{Address, AlertId, Kind, MissedCall, Msisdn, Receipt, Reply, SubmitOutcome, Timestamp, UpdateOutcome};
 use serde::{Deserialize, Serialize};
 
-use crate::{Tally, Word};
+use crate::{Alert, AlertState, Tally, Word};
 
 /// An operator sends a message to a person again, as it was.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,6 +33,61 @@ pub struct Resend {
     /// Since when it is known not to have arrived, so that the next alert would tell its calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_at: Option<Timestamp>,
+}
+
+/// Why a message is not sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotAgain {
+    /// It goes by itself: sent again, it would be told twice.
+    #[error("this message has not left yet, and will by itself")]
+    OnItsWay,
+    /// An offer, or news of others.
+    #[error("a teaser, and news of others, are of their moment and never sent again")]
+    OfItsMoment,
+    /// Its text is not kept any more.
+    #[error("what this message said is no longer kept")]
+    TextGone,
+    /// A newer message tells its calls.
+    #[error(
+        "a later message tells what this one said: sent again, it would be told twice. Send that one again, if need be"
+    )]
+    ToldSince,
+}
+
+impl Resend {
+    /// The wish to send this message again, as far as is known of it now.
+    ///
+    /// # Errors
+    /// Why it can't be.
+    pub fn of(alert: &Alert, at: Timestamp, by: String) -> Result<Self, NotAgain> {
+        let (told, more, lost_at) = match alert.state {
+            AlertState::Queued { .. } | AlertState::Sending { .. } => return Err(NotAgain::OnItsWay),
+            AlertState::Superseded { .. } => return Err(NotAgain::ToldSince),
+            AlertState::Delivered { .. } => (Vec::new(), 0, None),
+            AlertState::Undelivered { at } | AlertState::Expired { at } | AlertState::Failed { at, .. } => {
+                (alert.told.clone(), alert.more, Some(at))
+            }
+            AlertState::InDoubt { .. } | AlertState::Accepted { .. } => (alert.told.clone(), alert.more, None),
+        };
+        match alert.kind {
+            Kind::Teaser | Kind::Notify => return Err(NotAgain::OfItsMoment),
+            Kind::Detail | Kind::Fallback | Kind::Notice if alert.text.is_empty() => return Err(NotAgain::TextGone),
+            Kind::Detail | Kind::Fallback | Kind::Notice => {}
+        }
+        Ok(Self {
+            called: alert.to,
+            at,
+            by,
+            of: alert.id,
+            made_at: alert.created_at,
+            kind: alert.kind,
+            source: alert.source.clone(),
+            text: alert.text.clone(),
+            told,
+            more,
+            lost_at,
+        })
+    }
 }
 
 /// Something that happened, about one called person.

@@ -668,7 +668,7 @@ mod tests {
                 heard: heard.into_iter().map(|saying| Word { to: someone(99_999), from: someone(1), at: NOW, saying }).collect(),
                 copies,
                 futile: futile.map(|(minute, key, count)| Futile { at: at(minute), key, count }),
-                resent: latest(resent.into_iter().map(|(of, minute)| Resent { of: AlertId(of), at: at(minute), tells: false }).collect()),
+                resent: latest(resent.into_iter().map(|(of, minute)| Resent { of: AlertId(of), at: at(minute), answers: crate::Answers::default() }).collect()),
                 ..empty()
             }
         }

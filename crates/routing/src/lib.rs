@@ -32,8 +32,8 @@ pub use alert::{
     UpdateState, Wish,
 };
 pub use call_box::{
-    CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_RESENT, MAX_SEEN, Offer, RateWindow, Resent,
-    Seen, Tally,
+    Answers, CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_RESENT, MAX_SEEN, Offer, RateWindow,
+    Resent, Seen, Tally,
 };
 pub use campaign::{Campaign, CampaignError, CampaignName, Campaigns, Conversion, MAX_WEIGHT};
 pub use consent::{ConsentRule, Evidence, EvidenceOf, List, Listed};
@@ -41,7 +41,7 @@ pub use day::{ClockFace, DayWindow, DayWindowError};
 pub use decide::{Fact, decide, facts};
 pub use decision::{CampaignStep, Charge, Decision, Effect, MAX_EFFECTS, View};
 pub use decision::{HeldWhy, NothingWhy, ReplyVerdict, Verdict};
-pub use event::{Event, Resend};
+pub use event::{Event, NotAgain, Resend};
 pub use hand_over::{merge, settle_open, withdraw_unshared_teaser};
 pub use health::{Change, Condition, Forced, Health, HealthEvent, MAX_CHANGES, Trouble, Why};
 pub use keyword::{Action, KeywordError, Keywords, Request, normalise};

@@ -81,6 +81,7 @@ impl World {
             call_box: CallBox::empty(person()),
             alert: None,
             subscriber: None,
+            earlier: None,
             registry_loaded: true,
             range_used: 0,
             listed: Listed { consent: true, ..Listed::default() },

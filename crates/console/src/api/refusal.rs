@@ -45,16 +45,8 @@ pub(crate) enum Refusal {
     NoSuchCall,
     #[error("no such message to this number is kept: it may be too long ago")]
     NoSuchMessage,
-    #[error("a teaser, and news of others, are of their moment and never sent again")]
-    NotAgain,
-    #[error("what this message said is no longer kept")]
-    TextGone,
-    #[error("this message has not left yet, and will by itself")]
-    OnItsWay,
-    #[error(
-        "a later message tells what this one said: sent again, it would be told twice. Send that one again, if need be"
-    )]
-    ToldSince,
+    #[error(transparent)]
+    NotAgain(#[from] routing::NotAgain),
     #[error("the store is busy: ask again")]
     Busy,
     #[error(transparent)]
@@ -94,11 +86,7 @@ impl IntoResponse for Refusal {
             | Self::NoSuchCall
             | Self::NoSuchMessage
             | Self::Order(OrderError::NoSuchLink(_)) => StatusCode::NOT_FOUND,
-            Self::NotAgain
-            | Self::TextGone
-            | Self::OnItsWay
-            | Self::ToldSince
-            | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
+            Self::NotAgain(_) | Self::Force(ForceError::NotConfigured) => StatusCode::CONFLICT,
             Self::Busy
             | Self::Reports(_)
             | Self::Force(ForceError::Stopping)

@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use model::{AlertId, Kind, Msisdn, Timestamp};
-use routing::{AlertState, Event, NothingWhy, Resend, SubscriberChange, Verdict};
+use model::{AlertId, Msisdn, Timestamp};
+use routing::{Event, NotAgain, NothingWhy, Resend, SubscriberChange, Verdict};
 use serde::{Deserialize, Serialize};
 use store::{Outcome, Seq, Store as _};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -71,47 +71,14 @@ pub(crate) async fn send_again(
     let earlier = alerts
         .find(|known| known.id == alert && known.to == called)
         .ok_or_else(|| operators.missing(Refusal::NoSuchMessage))?;
-    // It goes by itself: sent again, it would be told twice.
-    if matches!(earlier.state, AlertState::Queued { .. } | AlertState::Sending { .. }) {
-        return Err(Refusal::OnItsWay);
-    }
-    match earlier.kind {
-        Kind::Teaser | Kind::Notify => return Err(Refusal::NotAgain),
-        Kind::Detail | Kind::Fallback | Kind::Notice if earlier.text.is_empty() => return Err(Refusal::TextGone),
-        Kind::Detail | Kind::Fallback | Kind::Notice => {}
-    }
-    let (told, more, lost_at) = match earlier.state {
-        // A newer alert tells its calls.
-        AlertState::Superseded { .. } => return Err(Refusal::ToldSince),
-        AlertState::Delivered { .. } => (Vec::new(), 0, None),
-        AlertState::Undelivered { at } | AlertState::Expired { at } | AlertState::Failed { at, .. } => {
-            (earlier.told.clone(), earlier.more, Some(at))
-        }
-        AlertState::Queued { .. }
-        | AlertState::Sending { .. }
-        | AlertState::InDoubt { .. }
-        | AlertState::Accepted { .. } => (earlier.told.clone(), earlier.more, None),
-    };
-    let wanted = Resend {
-        called,
-        at: (operators.clock)(),
-        by,
-        of: alert,
-        made_at: earlier.created_at,
-        kind: earlier.kind,
-        source: earlier.source.clone(),
-        text: earlier.text.clone(),
-        told,
-        more,
-        lost_at,
-    };
+    let wanted = Resend::of(earlier, (operators.clock)(), by)?;
     // Before it is journaled: the decision may be taken at once.
     let mut live = operators.live.subscribe();
     let seq = operators.store.local().append(vec![Event::Resend(wanted)]).await?.through;
     let decided = timeout(PATIENCE, outcome(&mut live, seq)).await.ok().flatten();
     Ok(match decided {
         Some(outcome) if outcome.verdict == Verdict::Nothing(NothingWhy::NothingToTell) => {
-            return Err(Refusal::ToldSince);
+            return Err(NotAgain::ToldSince.into());
         }
         Some(outcome) => {
             let (what, why) = outcome.verdict.words();

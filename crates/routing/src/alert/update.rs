@@ -385,4 +385,14 @@ impl Calls {
         let (told, more) = together.take_untold();
         Self { told, more }
     }
+
+    /// These but for those, where all of those are among them.
+    #[must_use]
+    pub fn without(&self, others: &Self, called: Msisdn) -> Self {
+        let mut left = CallBox::empty(called);
+        left.take_back(&self.told, self.more);
+        left.take_out(&others.told, others.more);
+        let (told, more) = left.take_untold();
+        Self { told, more }
+    }
 }

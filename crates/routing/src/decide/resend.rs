@@ -6,24 +6,34 @@ use model::Kind;
 
 use super::case::Case;
 use super::tell;
-use crate::{Calls, MAX_RESENT, NothingWhy, Resend, Resent, SubscriberStatus, Verdict};
+use crate::{Answers, Calls, MAX_RESENT, NotAgain, NothingWhy, Resend, Resent, SubscriberStatus, Verdict};
 
 /// The same message is sent again at most once in this time: a form that is sent twice is one wish.
 const APART: Duration = Duration::from_secs(60);
 
 /// Sends the message as it was. Nothing is told twice by it: where the earlier message is lost, its calls, which would be told by the next alert, are told by
-/// this one instead; where it may be lost yet, this one answers for them. It counts in the day's number.
+/// this one instead; where it may arrive yet, they are untold again only if both are lost. It counts in the day's number.
 ///
 /// A pause and the quiet hours don't hold it: who asks for a message again wants it now.
 pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     if wanted.called != case.call_box.called {
         return Verdict::Nothing(NothingWhy::NoChange);
     }
+    // More may have become of the message since somebody looked at it.
+    let now_known = case.view.earlier.as_ref().map(|alert| Resend::of(alert, wanted.at, wanted.by.clone())).transpose();
+    let wanted = match &now_known {
+        Ok(known) => known.as_ref().unwrap_or(wanted),
+        Err(NotAgain::ToldSince) => return Verdict::Nothing(NothingWhy::NothingToTell),
+        Err(NotAgain::OnItsWay | NotAgain::OfItsMoment | NotAgain::TextGone) => {
+            return Verdict::Nothing(NothingWhy::NoChange);
+        }
+    };
     if let Some(why) = forbidden(case, wanted) {
         return Verdict::Nothing(why);
     }
     let (now, max_age) = (case.now, case.policy.limits.max_age);
-    case.call_box.resent.retain(|one| now.since(one.at) < if one.tells { max_age } else { APART });
+    let kept = |one: &Resent| if one.answers == Answers::Newer { APART } else { max_age };
+    case.call_box.resent.retain(|one| now.since(one.at) < kept(one));
     if case.call_box.resent.iter().any(|one| one.of == wanted.of && now.since(one.at) < APART) {
         return Verdict::Nothing(NothingWhy::Duplicate);
     }
@@ -34,10 +44,7 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
         return Verdict::Nothing(NothingWhy::NothingToTell);
     };
     let tells = !calls.told.is_empty() || calls.more > 0;
-    if case.call_box.resent.len() >= MAX_RESENT {
-        case.call_box.resent.remove(0);
-    }
-    case.call_box.resent.push(Resent { of: wanted.of, at: now, tells });
+    note(case, wanted, tells);
     case.queue_again(wanted, calls);
     if tells {
         tell::note_alert(case);
@@ -45,6 +52,22 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
         tell::count_today(case);
     }
     Verdict::Send(wanted.kind)
+}
+
+/// Notes that it is sent again, and whether it answers for calls now.
+fn note(case: &mut Case<'_>, wanted: &Resend, tells: bool) {
+    let before = case.call_box.resent.iter().find(|one| one.of == wanted.of).map(|one| one.answers);
+    let answers = match wanted.lost_at {
+        None if tells => Answers::Either,
+        Some(_) if tells => Answers::Newer,
+        None | Some(_) => before.unwrap_or_default(),
+    };
+    let resent = &mut case.call_box.resent;
+    resent.retain(|one| one.of != wanted.of);
+    if resent.len() >= MAX_RESENT {
+        resent.remove(0);
+    }
+    resent.push(Resent { of: wanted.of, at: case.now, answers });
 }
 
 /// The calls that this message answers for from now on; `None`: another message tells them already, or they were given up.
@@ -61,7 +84,7 @@ fn calls(case: &mut Case<'_>, wanted: &Resend) -> Option<Calls> {
         return nothing;
     }
     let Some(lost_at) = wanted.lost_at else {
-        let by_another = case.call_box.resent.iter().any(|one| one.of == wanted.of && one.tells);
+        let by_another = case.call_box.resent.iter().any(|one| one.of == wanted.of && one.answers == Answers::Either);
         return if by_another { nothing } else { Some(calls) };
     };
     // Every alert since took along all that waited.

@@ -67,6 +67,7 @@ fn view() -> View {
     View {
         call_box: CallBox::empty(called()),
         alert: None,
+        earlier: None,
         subscriber: None,
         registry_loaded: true,
         range_used: 0,

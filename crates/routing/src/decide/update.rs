@@ -96,6 +96,10 @@ pub(super) fn changed(case: &mut Case<'_>, change: impl FnOnce(&mut Alert) -> Re
     let before = alert.state.clone();
     let Ok(untold) = change(alert) else { return false };
     let alert = alert.clone();
+    let mut untold = untold;
+    if matches!(alert.state, AlertState::Superseded { .. }) && sent::newer_answers(case, &alert) {
+        untold = untold.without(&Calls { told: alert.told.clone(), more: alert.more }, alert.to);
+    }
     sent::untell(case, &alert, &untold);
     match (&alert.state, &before) {
         (AlertState::Superseded { .. }, _) => superseded(case, &alert),

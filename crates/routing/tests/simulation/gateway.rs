@@ -75,6 +75,7 @@ impl Gateway {
         View {
             alert: concerned.and_then(|id| self.alerts.get(&id).cloned()),
             subscriber: registered.and_then(|known| known.get(&called).cloned()),
+            earlier: None,
             registry_loaded: self.registry.is_some(),
             listed: Listed::default(),
             campaign_turn: 0,

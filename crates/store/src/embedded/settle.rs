@@ -143,13 +143,14 @@ impl Turn<'_> {
             None => self.distrust(&mut call_box)?,
         }
         let own_chain = concerned.is_none();
+        let earlier = if let Event::Resend(resend) = what.event { self.look_at_alert(resend.of)? } else { None };
         let alert = match (concerned, call_box.value.open) {
             (Some(row), _) => Some(row),
             (None, Some(open)) => self.take_alert(open)?,
             (None, None) => None,
         };
         let range = context.policy.ranges.find(called);
-        let view = self.view(call_box.value, alert.as_ref().map(|row| row.value.clone()), context)?;
+        let view = View { earlier, ..self.view(call_box.value, alert.as_ref().map(|row| row.value.clone()), context)? };
         let decision = routing::decide(&context.policy, &view, what.event, context.now);
         let alerts: Vec<Alert> = decision.alerts().cloned().collect();
         if let Some(row) = alert.as_ref().filter(|row| !own_chain && !row.dirty && row.stored.is_none()) {
@@ -193,6 +194,7 @@ impl Turn<'_> {
         Ok(View {
             call_box,
             alert,
+            earlier: None,
             subscriber: self.subscriber(called)?,
             registry_loaded: self.draft.registry_loaded,
             listed: self.listed(called)?,
@@ -211,13 +213,17 @@ impl Turn<'_> {
         if row.stored.is_some() || row.dirty {
             self.put_box(row);
         }
-        let mut alert = None;
-        if let Some(row) = call_box.open.map(|open| self.take_alert(open)).transpose()?.flatten() {
-            alert = Some(row.value.clone());
-            self.put_alert(row);
-        }
+        let alert = call_box.open.map(|open| self.look_at_alert(open)).transpose()?.flatten();
         let view = self.view(call_box, alert, context)?;
         Ok(Explained::of(call, view, context))
+    }
+
+    fn look_at_alert(&mut self, id: AlertId) -> Result<Option<Alert>, StoreError> {
+        Ok(self.take_alert(id)?.map(|row| {
+            let alert = row.value.clone();
+            self.put_alert(row);
+            alert
+        }))
     }
 
     /// An event about an alert that isn't known here.

@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{AlertId, Language, Msisdn, Timestamp};
-use routing::{List, Subscriber, SubscriberChange, SubscriberStatus};
+use routing::{List, NotAgain, Subscriber, SubscriberChange, SubscriberStatus};
 use serde::Deserialize;
 use store::{ListEntry, Store as _};
 
@@ -397,7 +397,7 @@ fn refused(refusal: Refusal) -> Result<Result<Done, Refused>, Fault> {
     }
     Ok(Err(match refusal {
         Refusal::NotRegistered => Refused::NotRegistered,
-        Refusal::ToldSince => Refused::ToldSince,
+        Refusal::NotAgain(NotAgain::ToldSince) => Refused::ToldSince,
         _ => Refused::NotAgain,
     }))
 }

@@ -131,24 +131,120 @@ fn calls_that_an_offer_holds_are_sent_again_and_stay_in_it() {
     assert_eq!(untold(&view), 1, "calls since the fetch are others");
 }
 
-#[test]
-fn a_message_that_is_lost_after_it_was_sent_again_gives_its_calls_to_nobody_and_the_newer_one_does() {
+/// A message that the SMSC has, which tells one call, and the same sent again, on its way.
+fn sent_twice() -> (View, Alert, Alert) {
     let parts = vec![Part { id: "a".to_owned(), state: None }];
     let state = AlertState::Accepted { at: NOW, smsc: smsc(), parts, update: None };
-    let open = Alert { told: vec![tally(1, 1)], ..alert(Kind::Detail, state) };
-    let mut view = View { alert: Some(open.clone()), ..of_a_subscriber() };
+    let earlier = Alert { told: vec![tally(1, 1)], ..alert(Kind::Detail, state) };
+    let mut view = View { alert: Some(earlier.clone()), earlier: Some(earlier.clone()), ..of_a_subscriber() };
     view.call_box.open = Some(OPEN);
-    let wanted = Resend { told: open.told.clone(), ..resend(OPEN.0, Kind::Detail) };
-    let decision = decide(&policy(), &view, &Event::Resend(wanted), NOW);
+    let decision = decide(&policy(), &view, &Event::Resend(resend(OPEN.0, Kind::Detail)), NOW);
     let newer = decision.alerts().find(|alert| alert.again.is_some()).unwrap().clone();
-    assert_eq!(newer.told, open.told);
-    view = View { alert: Some(open), ..apply(&view, &decision) };
-    view = apply(&view, &decide(&policy(), &view, &receipt(ReceiptState::Undeliverable), NOW));
-    assert_eq!((untold(&view), view.call_box.open), (0, None), "the newer one answers for them");
-    let refused = Alert { attempts: 1, state: AlertState::Sending { since: NOW }, ..newer };
-    let outcome = SubmitOutcome::Refused { status: 0xb };
-    let event = Event::Submitted { alert: refused.id, attempt: 1, outcome };
-    view = View { alert: Some(refused), ..view };
-    view = apply(&view, &decide(&policy(), &view, &event, NOW));
-    assert_eq!(untold(&view), 1, "and gives them back, once");
+    assert_eq!(newer.told, earlier.told);
+    let newer = Alert { attempts: 1, state: AlertState::Sending { since: NOW }, ..newer };
+    (View { earlier: None, ..apply(&view, &decision) }, earlier, newer)
+}
+
+/// What becomes of one of the two.
+fn ends(view: &mut View, alert: &Alert, arrives: bool) {
+    view.alert = Some(alert.clone());
+    let mut hear = |event| *view = apply(view, &decide(&policy(), view, &event, NOW));
+    let is_newer = alert.again.is_some();
+    match (is_newer, arrives) {
+        (true, false) => {
+            let outcome = SubmitOutcome::Refused { status: 0xb };
+            hear(Event::Submitted { alert: alert.id, attempt: 1, outcome });
+        }
+        (true, true) => {
+            hear(Event::Submitted { alert: alert.id, attempt: 1, outcome: taken(&["a"]) });
+            hear(receipt(ReceiptState::Delivered));
+        }
+        (false, true) => hear(receipt(ReceiptState::Delivered)),
+        (false, false) => hear(receipt(ReceiptState::Undeliverable)),
+    }
+}
+
+#[test]
+fn calls_that_two_messages_tell_are_untold_only_when_both_are_lost() {
+    for earlier_first in [true, false] {
+        for (earlier_arrives, newer_arrives) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (mut view, earlier, newer) = sent_twice();
+            let order = [(&earlier, earlier_arrives), (&newer, newer_arrives)];
+            for place in if earlier_first { [0, 1] } else { [1, 0] } {
+                assert_eq!(untold(&view), 0);
+                let (alert, arrives) = order[place];
+                ends(&mut view, alert, arrives);
+            }
+            let lost = u32::from(!earlier_arrives && !newer_arrives);
+            assert_eq!((untold(&view), view.call_box.open), (lost, None), "{order:?}");
+        }
+    }
+}
+
+#[test]
+fn while_another_node_may_know_more_the_calls_are_told_again_and_never_lost() {
+    for (earlier_arrives, expected) in [(true, 1), (false, 1)] {
+        let (mut view, earlier, newer) = sent_twice();
+        view.database = Database::Abnormal;
+        ends(&mut view, &newer, false);
+        ends(&mut view, &earlier, earlier_arrives);
+        assert_eq!(untold(&view), expected, "{earlier_arrives}");
+    }
+}
+
+#[test]
+fn a_third_time_is_told_by_what_is_still_on_its_way() {
+    let (mut view, earlier, newer) = sent_twice();
+    ends(&mut view, &newer, false);
+    view.earlier = Some(earlier.clone());
+    let decision = decide(&policy(), &view, &Event::Resend(resend(OPEN.0, Kind::Detail)), NOW + MINUTE);
+    let third = decision.alerts().find(|alert| alert.again.is_some()).unwrap().clone();
+    assert_eq!(third.told, earlier.told, "the second is lost");
+    view = View { earlier: None, ..apply(&view, &decision) };
+    ends(&mut view, &earlier, false);
+    assert_eq!(untold(&view), 0);
+    ends(&mut view, &Alert { attempts: 1, state: AlertState::Sending { since: NOW }, ..third }, false);
+    assert_eq!(untold(&view), 1, "all three are");
+}
+
+#[test]
+fn what_is_taken_back_for_a_later_call_is_not_told_by_a_third_message() {
+    let (mut view, mut earlier, _) = sent_twice();
+    let AlertState::Accepted { update: wanted, .. } = &mut earlier.state else { unreachable!("the SMSC has it") };
+    let asking = update(UpdateState::Asking { since: NOW }, 0, NOW, false);
+    *wanted = Some(Box::new(Update { way: UpdateWay::Cancel, ..asking }));
+    view.alert = Some(earlier);
+    view.call_box.open = Some(OPEN);
+    let event = Event::Updated { alert: OPEN, attempt: 1, outcome: UpdateOutcome::Cancelled };
+    let decision = decide(&policy(), &view, &event, NOW);
+    let told: Vec<_> = decision.alerts().filter(|alert| alert.id != OPEN).flat_map(|alert| &alert.told).collect();
+    assert_eq!(told, [&tally(3, 2)], "only what the update was to add");
+}
+
+#[test]
+fn what_became_of_the_message_since_somebody_looked_counts() {
+    let wanted = Resend { told: vec![tally(1, 2)], ..resend(OPEN.0, Kind::Detail) };
+    let with = |state| Alert { created_at: NOW - HOUR, ..alert(Kind::Detail, state) };
+    for (what, earlier, waits, expected) in [
+        ("not known here", None, 0, ("send detail", 2, 0)),
+        ("delivered", Some(with(AlertState::Delivered { at: NOW })), 0, ("send detail", 0, 0)),
+        ("lost, and its calls wait", Some(with(AlertState::Undelivered { at: NOW })), 2, ("send detail", 2, 0)),
+        (
+            "lost, and its calls told",
+            Some(with(AlertState::Undelivered { at: NOW })),
+            0,
+            ("nothing nothing_to_tell", 0, 0),
+        ),
+        ("taken back", Some(with(AlertState::Superseded { at: NOW })), 0, ("nothing nothing_to_tell", 0, 0)),
+        ("sent again by itself", Some(with(AlertState::Queued { not_before: NOW })), 0, ("nothing no_change", 0, 0)),
+    ] {
+        let mut view = View { earlier, ..of_a_subscriber() };
+        if waits > 0 {
+            view.call_box.take_back(&[tally(1, waits)], 0);
+        }
+        let decision = decide(&policy(), &view, &Event::Resend(wanted.clone()), NOW);
+        let told: u32 = decision.alerts().flat_map(|alert| &alert.told).map(|tally| tally.count).sum();
+        let after = apply(&view, &decision);
+        assert_eq!((words(decision.verdict).as_str(), told, untold(&after)), expected, "{what}");
+    }
 }

@@ -60,6 +60,7 @@ impl World {
         let view = View {
             alert: concerned.and_then(|id| self.alerts.get(&id).cloned()),
             subscriber: self.subscribers.get(&called).cloned(),
+            earlier: None,
             registry_loaded: true,
             range_used: 0,
             listed: self.listed.get(&called).copied().unwrap_or_default(),

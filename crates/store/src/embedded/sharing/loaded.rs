@@ -21,8 +21,14 @@ impl Turn<'_> {
         let (mut subjects, mut given) = (Subjects::default(), Given::new());
         for Journaled { event, .. } in batch {
             let row = match event {
-                Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Resend(_) | Event::Due { .. } => {
+                Event::Call(_) | Event::Reply(_) | Event::Word(_) | Event::Due { .. } => {
                     subjects.called.extend(event.called());
+                    continue;
+                }
+                // Another node may have heard what became of it.
+                Event::Resend(resend) => {
+                    subjects.called.push(resend.called);
+                    subjects.alerts.push((resend.called, resend.of));
                     continue;
                 }
                 Event::Submitted { alert, .. } | Event::Updated { alert, .. } | Event::Dropped { alert } => {
