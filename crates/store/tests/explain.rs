@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{MissedCall, Msisdn, Secret, Timestamp};
+use model::{MissedCall, Msisdn, Secret, Submit, Timestamp};
 use routing::{Condition, Database, Event, List, Policy, Ranges, Resend, Subscriber, SubscriberStatus};
 use store::{
     Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, ListEntry, PostgresSettings, Retention, Settled,
@@ -37,13 +37,17 @@ fn context(database: Database) -> Context {
 
 /// Journals events and settles them.
 async fn happen(store: &HandOver, database: Database, events: Vec<Event>) -> Settled {
+    happen_at(store, &context(database), events).await
+}
+
+async fn happen_at(store: &HandOver, context: &Context, events: Vec<Event>) -> Settled {
     let mut left = events.len();
     store.local().append(events).await.unwrap();
     let mut settled = Settled::default();
     while left > 0 {
         let batch = store.local().next(100).await;
         left = left.saturating_sub(batch.len());
-        settled.outcomes.extend(store.settle(batch, context(database)).await.unwrap().outcomes);
+        settled.outcomes.extend(store.settle(batch, context.clone()).await.unwrap().outcomes);
     }
     settled
 }
@@ -110,54 +114,39 @@ async fn every_answer(store: &HandOver) {
     expect(store, Normal, Msisdn::try_from(8_613_400_000_001).unwrap(), "nothing quiet_hours").await;
     // One that arrived: the day is full.
     expect(store, Normal, subscriber(7), "send detail").await;
-    let mut submits = store.lease(100, &context(Normal)).await.unwrap();
-    submits.retain(|submit| submit.destination == subscriber(7));
-    happen(store, Normal, vec![accepted(&submits[0], &["77"]), receipt("77", Some(subscriber(7)))]).await;
+    let submits = store.lease(100, &context(Normal)).await.unwrap();
+    let to = |called| submits.iter().find(|submit| submit.destination == called).unwrap();
+    happen(store, Normal, vec![accepted(to(subscriber(7)), &["77"]), receipt("77", Some(subscriber(7)))]).await;
     expect(store, Normal, subscriber(7), "nothing daily_cap").await;
-    said_again(store).await;
+    said_again(store, to(subscriber(1))).await;
     // The last, since what is decided alone is then to be handed over.
     expect(store, Abnormal, subscriber(10), "send fallback").await;
     expect(store, Abnormal, prospect(9), "nothing abnormal_not_registered").await;
 }
 
-/// A message that is sent again is one more of its kind, on the person's timeline, and no call's.
-async fn said_again(store: &HandOver) {
-    let called = subscriber(1);
+/// A message that is sent again is one more of its kind, on the person's timeline, and no call's once the earlier one has arrived.
+async fn said_again(store: &HandOver, submit: &Submit) {
+    let called = submit.destination;
+    happen(store, Database::Normal, vec![accepted(submit, &["11"])]).await;
     let timeline = store.timeline(called, 100).await.unwrap();
-    let first = timeline[0].alerts[0].alert.clone().unwrap();
-    let wanted = |text: &str| {
-        Event::Resend(Resend {
-            called,
-            at: now(),
-            by: "user:anna".to_owned(),
-            of: first.id,
-            made_at: first.created_at,
-            kind: first.kind,
-            source: first.source.clone(),
-            text: text.to_owned(),
-            told: Vec::new(),
-            more: 0,
-            lost_at: None,
-        })
-    };
-    let settled = happen(store, Database::Normal, vec![wanted("as it was")]).await;
+    let earlier = timeline[0].alerts[0].alert.clone().unwrap();
+    let wanted = Resend::of(&earlier, now(), "user:anna".to_owned()).unwrap();
+    assert_eq!((wanted.told.len(), wanted.lost_at), (1, None), "it may arrive yet");
+    let settled = happen(store, Database::Normal, vec![Event::Resend(wanted.clone())]).await;
     assert_eq!(verdicts(&settled), ["nothing daily_cap"], "the day has one already");
-    let called = subscriber(8);
-    let settled = happen(
-        store,
-        Database::Normal,
-        vec![match wanted("as it was") {
-            Event::Resend(wanted) => Event::Resend(Resend { called, ..wanted }),
-            _ => unreachable!("it is one"),
-        }],
-    )
-    .await;
+    let strangers = Resend { called: subscriber(8), ..wanted.clone() };
+    let settled = happen(store, Database::Normal, vec![Event::Resend(strangers)]).await;
+    assert_eq!(verdicts(&settled), ["nothing no_change"], "it was another person's");
+
+    happen(store, Database::Normal, vec![receipt("11", Some(called))]).await;
+    let tomorrow = Context { now: now() + support::DAY, ..context(Database::Normal) };
+    let settled = happen_at(store, &tomorrow, vec![Event::Resend(wanted)]).await;
     assert_eq!(verdicts(&settled), ["send detail"]);
     let made = &settled.outcomes[0].alerts[0];
-    assert_eq!((made.text.as_str(), made.told.len()), ("as it was", 0));
+    assert_eq!((&made.text, made.told.len()), (&earlier.text, 0), "the earlier one told its calls meanwhile");
     let timeline = store.timeline(called, 100).await.unwrap();
-    assert_eq!(timeline.iter().map(|entry| entry.event.as_str()).collect::<Vec<_>>(), ["resend"]);
-    assert_eq!(timeline[0].alerts[0].id, made.id);
+    let last = timeline.iter().find(|entry| entry.event.as_str() == "resend" && !entry.alerts.is_empty()).unwrap();
+    assert_eq!(last.alerts[0].id, made.id);
 }
 
 #[tokio::test]

@@ -16,9 +16,6 @@ const APART: Duration = Duration::from_secs(60);
 ///
 /// A pause and the quiet hours don't hold it: who asks for a message again wants it now.
 pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
-    if wanted.called != case.call_box.called {
-        return Verdict::Nothing(NothingWhy::NoChange);
-    }
     // More may have become of the message since somebody looked at it.
     let now_known = case.view.earlier.as_ref().map(|alert| Resend::of(alert, wanted.at, wanted.by.clone())).transpose();
     let wanted = match &now_known {
@@ -28,6 +25,10 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
             return Verdict::Nothing(NothingWhy::NoChange);
         }
     };
+    // Whom the message is to, and nobody else.
+    if wanted.called != case.call_box.called {
+        return Verdict::Nothing(NothingWhy::NoChange);
+    }
     if let Some(why) = forbidden(case, wanted) {
         return Verdict::Nothing(why);
     }

@@ -235,6 +235,12 @@ fn what_became_of_the_message_since_somebody_looked_counts() {
             0,
             ("nothing nothing_to_tell", 0, 0),
         ),
+        (
+            "another person's",
+            Some(Alert { to: number(1), ..with(AlertState::Delivered { at: NOW }) }),
+            0,
+            ("nothing no_change", 0, 0),
+        ),
         ("taken back", Some(with(AlertState::Superseded { at: NOW })), 0, ("nothing nothing_to_tell", 0, 0)),
         ("sent again by itself", Some(with(AlertState::Queued { not_before: NOW })), 0, ("nothing no_change", 0, 0)),
     ] {
