@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use model::{Msisdn, Secret, Submit, SubmitOutcome, Timestamp};
-use routing::{Condition, Database, Event, HealthEvent, Subscriber};
+use routing::{Condition, Database, Event, HealthEvent, Resend, Subscriber};
 use store::{Context, DatabaseHealth, Embedded, EmbeddedSettings, HandOver, PostgresSettings, Step, Store, StoreError};
 use support::{DAY, accepted, call_at, half, policy, prospect, reply, subscriber, with};
 use throwaway_postgres::{Cluster, sql};
@@ -470,6 +470,32 @@ async fn receipts_of_two_parts_that_come_to_two_nodes_end_the_alert() {
         assert_eq!(second.happen(vec![receipt(&id(2), Some(prospect(who)))]).await, ["alert"]);
     }
     assert_eq!(sql(&url, "select distinct state from alert").trim(), "delivered");
+    sender.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_arrived_as_another_node_knows_is_sent_again_without_its_calls() {
+    let cluster = Cluster::start(&[]);
+    let (url, here, there) = (cluster.database(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sender = Node::reaching(here.path(), &url).await;
+    let other = Node::reaching(there.path(), &url).await;
+    for (who, hears, sends_again) in [(1, &sender, &other), (2, &other, &sender)] {
+        let (called, id) = (subscriber(who), who.to_string());
+        sender.store.put_subscribers(vec![Subscriber::new(called, clock() - DAY)]).await.unwrap();
+        assert_eq!(sender.happen(vec![call(&id, called)]).await, ["send detail"]);
+        let submit = sender.store.lease(10, &sender.context()).await.unwrap().remove(0);
+        assert_eq!(sender.happen(vec![accepted(&submit, &[&id])]).await, ["alert"]);
+        let earlier = sends_again.store.timeline(called, 10).await.unwrap()[0].alerts[0].alert.clone().unwrap();
+        let wanted = Resend::of(&earlier, clock(), "user:anna".to_owned()).unwrap();
+        assert_eq!(wanted.told.len(), 1, "it may arrive yet");
+        assert_eq!(hears.happen(vec![receipt(&id, Some(called))]).await, ["alert"]);
+        assert_eq!(sends_again.happen(vec![Event::Resend(wanted)]).await, ["send detail"]);
+        let timeline = sends_again.store.timeline(called, 10).await.unwrap();
+        let mut alerts = timeline.iter().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
+        let again = alerts.find(|alert| alert.again.is_some()).unwrap();
+        assert_eq!((&again.text, again.told.len()), (&earlier.text, 0));
+    }
     sender.stop().await;
     other.stop().await;
 }
