@@ -16,7 +16,9 @@
   // A tick has as many digits as tell it from the next.
   const ticked = (_, ticks) => {
     const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
-    return ticks.map((tick) => tick.toFixed(tick === 0 || step >= 1 ? 0 : step >= 0.1 ? 1 : 2));
+    // As many digits as the step has: of 2.5, 5 and 7.5 none is rounded.
+    const digits = [0, 1, 2].find((digits) => Number.isInteger(Number((step * 10 ** digits).toFixed(6)))) ?? 2;
+    return ticks.map((tick) => tick.toFixed(tick === 0 ? 0 : digits));
   };
 
   // A line through one value is none: it is a point. Where nothing was measured around it, it would not be seen.

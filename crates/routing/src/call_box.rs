@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{AlertId, Caller, Msisdn, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Awaiting, CampaignName, Copies, Futile, Message, Pending, Privacy, RangeName, Reachable, Word};
+use crate::{Awaiting, CampaignName, Copies, Futile, Message, Pending, Privacy, RangeName, Reachable, Resent, Word};
 
 /// Callers kept apart in one list; calls of further callers are counted under the oldest one dropped (`more`).
 /// Fifty lines are more than any alert shows, and bound the list to a few kilobytes. What bounds a box are this, [`MAX_SEEN`] and [`crate::MAX_MESSAGES`].
@@ -21,34 +21,6 @@ pub const MAX_ASKED: usize = 5;
 /// Words of other people that wait for the database; of further ones, those asking for copies are lost (nothing is sent, as without an answer), and
 /// the others are made good by the next copy, which is refused or not sent.
 pub const MAX_HEARD: usize = 5;
-
-/// Messages that were sent again and are remembered; more in so short a time are bounded by the day's number.
-pub const MAX_RESENT: usize = 8;
-
-/// A message that was sent again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Resent {
-    /// Which one.
-    pub of: AlertId,
-    /// When.
-    pub at: Timestamp,
-    /// Which of the two answers for its calls.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub answers: Answers,
-}
-
-/// Which of two messages that tell the same calls answers for them: when that one is lost, they are untold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answers {
-    /// The newer one: the earlier one is lost, or tells no calls.
-    #[default]
-    Newer,
-    /// Whichever of them arrives.
-    Either,
-    /// The earlier one: it arrived, or the newer one is lost.
-    Earlier,
-}
 
 /// One caller's calls that belong together in a text.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -224,8 +196,7 @@ pub struct CallBox {
     /// Texts lately that changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub futile: Option<Futile>,
-    /// Messages that an operator sent again within the last minute, or whose calls the newer message does not answer for alone, each once, at most
-    /// [`MAX_RESENT`].
+    /// What an operator sent again, each message once, at most [`crate::MAX_RESENT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resent: Vec<Resent>,
     /// When to look at this box again.

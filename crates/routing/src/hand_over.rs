@@ -3,11 +3,11 @@
 use model::{Caller, Kind, Msisdn, Timestamp};
 
 use crate::call_box::add;
-use crate::parts;
 use crate::{
     Alert, AlertState, Awaiting, CallBox, Copies, Deferred, MAX_ASKED, MAX_AWAITING, MAX_COPIES, MAX_HEARD, MAX_HIDDEN,
-    MAX_RESENT, MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Resent, Seen, Tally,
+    MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Seen, Tally,
 };
+use crate::{parts, resent};
 
 /// Brings together one person's box as this node last shared it (`base`), as it is here now (`mine`), and as the database has it now (`theirs`).
 /// Where only one side changed anything, it is that side's box as it stands. All three are of one person and within their bounds, and so is the
@@ -58,22 +58,15 @@ pub fn merge(base: &CallBox, mine: &CallBox, theirs: &CallBox) -> CallBox {
         reached: whose(&base.reached, &mine.reached, &theirs.reached, || mine.reached.max(theirs.reached)),
         heard: bounded(MAX_HEARD, both(&base.heard, &mine.heard, &theirs.heard)),
         copies: sides.copies(),
-        resent: latest(both(&base.resent, &mine.resent, &theirs.resent)),
+        resent: Vec::new(),
         futile: whose(&base.futile, &mine.futile, &theirs.futile, || mine.futile.max(theirs.futile)),
         // Each side may have left its calls to a look that the other has already taken: one too many does no harm.
         due: mine.due.into_iter().chain(theirs.due).min(),
     };
     merged.take_back(&tallies, sum(base.more, mine.more, theirs.more));
+    sides.sent_again(&mut merged);
     one_for_each(&mut merged);
     merged
-}
-
-/// The newest of what was sent again, as many as are remembered.
-fn latest(mut resent: Vec<Resent>) -> Vec<Resent> {
-    resent.sort_by_key(|one| one.at);
-    let gone = resent.len().saturating_sub(MAX_RESENT);
-    resent.drain(..gone);
-    resent
 }
 
 /// What was asked is answered in the order of `deferred`, which names each request once; what both sides deferred is there only once after a merge.
@@ -265,6 +258,25 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
+    /// What was sent again. Calls that all of several messages told are untold where each node heard only that others of them are lost.
+    fn sent_again(&self, merged: &mut CallBox) {
+        for one in both(&self.base.resent, &self.mine.resent, &self.theirs.resent) {
+            let known = merged.resent.iter_mut().find(|known| known.alerts.first() == one.alerts.first());
+            let Some(known) = known else {
+                merged.resent.push(one);
+                continue;
+            };
+            let (joined, all_lost) = known.joined(&one);
+            *known = joined;
+            if all_lost {
+                let calls = known.calls();
+                merged.take_back(&calls.told, calls.more);
+            }
+        }
+        merged.resent.sort_by_key(|one| one.at);
+        resent::bound(&mut merged.resent);
+    }
+
     /// The calls not yet told, by caller, and those among them that `seen` names.
     fn untold(&self) -> (Vec<Tally>, Vec<Seen>) {
         let (mut tallies, mut named) = (Vec::new(), Vec::new());
@@ -420,16 +432,17 @@ impl Sides<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
     use model::{Address, AlertId, ReplyPart, ShortNumber, SmscName, Source};
-    use proptest::collection::vec;
+    use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        CopiesAsked, FailedWhy, Fetched, Futile, MAX_CALLERS, MAX_MESSAGES, Message, Question, RangeName, Saying, Word,
+        CopiesAsked, FailedWhy, Fetched, Futile, MAX_CALLERS, MAX_MESSAGES, MAX_RESENT, Message, Question, RangeName,
+        Resent, Saying, Word,
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -632,45 +645,83 @@ mod tests {
     }
 
     prop_compose! {
-        /// What self-service, notify-me and copies leave in a box; the rest of it is empty.
-        fn any_own()(
-            asked in proptest::sample::subsequence(vec!["PAUSE 8", "RESUME", "SHOW", "YES"], 0..4),
-            pending in proptest::option::of((any::<bool>(), 0_i64..3)),
-            (hidden, notify) in (any::<bool>(), proptest::option::of(any::<bool>())),
-            hidden_from in proptest::collection::btree_set(0_u64..40, 0..MAX_HIDDEN),
-            (waits, reachable, told_of) in (any_people(), any_people(), any_people()),
-            (reached, notified) in (proptest::option::of(0_i64..3), proptest::option::of((0_i32..2, 0_u32..4))),
-            heard in proptest::sample::subsequence(vec![Saying::CopyAsked, Saying::CopyAgreed, Saying::CopyEnded], 0..3),
-            (to, of) in (proptest::option::of(0_u64..3), proptest::collection::btree_set(0_u64..30, 0..MAX_COPIES)),
-            copied in vec((0_u64..70, 0_i64..90), 0..80),
-            futile in proptest::option::of((0_i64..3, 0_u64..2, 0_u32..5)),
-            resent in vec((0_i64..3, 0_i64..5), 0..MAX_RESENT),
-        ) -> CallBox {
-            let question = |subscribe| if subscribe { Question::Subscribe } else { Question::CopiesOf(someone(1)) };
-            let mut copies = Copies {
-                asked: to.map(|to| CopiesAsked { number: someone(to), until: at(60) }),
-                of: of.into_iter().map(someone).collect(),
-                ..Copies::default()
-            };
-            for (who, minute) in copied {
-                let caller = Caller::Number(someone(who));
-                add(&mut copies.untold, &mut copies.more, Tally { caller, count: 1, last_at: at(minute) });
+            /// What self-service, notify-me and copies leave in a box; the rest of it is empty.
+            fn any_own()(
+                asked in proptest::sample::subsequence(vec!["PAUSE 8", "RESUME", "SHOW", "YES"], 0..4),
+                pending in proptest::option::of((any::<bool>(), 0_i64..3)),
+                (hidden, notify) in (any::<bool>(), proptest::option::of(any::<bool>())),
+                hidden_from in proptest::collection::btree_set(0_u64..40, 0..MAX_HIDDEN),
+                (waits, reachable, told_of) in (any_people(), any_people(), any_people()),
+                (reached, notified) in (proptest::option::of(0_i64..3), proptest::option::of((0_i32..2, 0_u32..4))),
+                heard in proptest::sample::subsequence(vec![Saying::CopyAsked, Saying::CopyAgreed, Saying::CopyEnded], 0..3),
+                (to, of) in (proptest::option::of(0_u64..3), proptest::collection::btree_set(0_u64..30, 0..MAX_COPIES)),
+                copied in vec((0_u64..70, 0_i64..90), 0..80),
+                futile in proptest::option::of((0_i64..3, 0_u64..2, 0_u32..5)),
+                resent in btree_map(0_i64..12, (0_i64..5, 0_usize..3, any::<bool>(), any::<bool>()), 0..MAX_RESENT),
+            ) -> CallBox {
+                let question = |subscribe| if subscribe { Question::Subscribe } else { Question::CopiesOf(someone(1)) };
+                let mut copies = Copies {
+                    asked: to.map(|to| CopiesAsked { number: someone(to), until: at(60) }),
+                    of: of.into_iter().map(someone).collect(),
+                    ..Copies::default()
+                };
+                for (who, minute) in copied {
+                    let caller = Caller::Number(someone(who));
+                    add(&mut copies.untold, &mut copies.more, Tally { caller, count: 1, last_at: at(minute) });
+                }
+                CallBox {
+                    asked: asked.into_iter().map(str::to_owned).collect(),
+                    pending: pending.map(|(subscribe, minute)| Pending { question: question(subscribe), until: at(minute) }),
+                    privacy: Privacy { hidden, hidden_from: hidden_from.into_iter().map(someone).collect(), notify },
+                    awaiting: waits.into_iter().map(|one| Awaiting { caller: one.person, at: one.at }).collect(),
+                    reachable,
+                    notified,
+                    told_of,
+                    reached: reached.map(at),
+                    heard: heard.into_iter().map(|saying| Word { to: someone(99_999), from: someone(1), at: NOW, saying }).collect(),
+                    copies,
+                    futile: futile.map(|(minute, key, count)| Futile { at: at(minute), key, count }),
+    resent: sent_again_in_order(resent),
+                    ..empty()
+                }
             }
-            CallBox {
-                asked: asked.into_iter().map(str::to_owned).collect(),
-                pending: pending.map(|(subscribe, minute)| Pending { question: question(subscribe), until: at(minute) }),
-                privacy: Privacy { hidden, hidden_from: hidden_from.into_iter().map(someone).collect(), notify },
-                awaiting: waits.into_iter().map(|one| Awaiting { caller: one.person, at: one.at }).collect(),
-                reachable,
-                notified,
-                told_of,
-                reached: reached.map(at),
-                heard: heard.into_iter().map(|saying| Word { to: someone(99_999), from: someone(1), at: NOW, saying }).collect(),
-                copies,
-                futile: futile.map(|(minute, key, count)| Futile { at: at(minute), key, count }),
-                resent: latest(resent.into_iter().map(|(of, minute)| Resent { of: AlertId(of), at: at(minute), answers: crate::Answers::default() }).collect()),
-                ..empty()
-            }
+        }
+
+    fn sent_again_in_order(resent: BTreeMap<i64, (i64, usize, bool, bool)>) -> Vec<Resent> {
+        let each = |(of, (minute, lost, arrived, tells))| sent_again(of, minute, lost, arrived, tells);
+        let mut resent: Vec<Resent> = resent.into_iter().map(each).collect();
+        resent.sort_by_key(|one| one.at);
+        resent
+    }
+
+    /// Two messages with the same calls, of which so many are lost.
+    fn sent_again(of: i64, minute: i64, lost: usize, arrived: bool, tells: bool) -> Resent {
+        let alerts = vec![AlertId(of), AlertId(of + 100)];
+        let caller = Caller::Number(someone(900));
+        let told = if tells { vec![Tally { caller, count: 2, last_at: at(minute) }] } else { Vec::new() };
+        Resent { at: at(minute), lost: alerts[..lost].to_vec(), alerts, arrived, told, more: 0 }
+    }
+
+    #[test]
+    fn calls_of_messages_that_are_lost_each_at_another_node_are_untold_once() {
+        let with = |lost: &[i64], arrived| {
+            let lost = lost.iter().copied().map(AlertId).collect();
+            CallBox { resent: vec![Resent { lost, arrived, ..sent_again(1, 0, 0, false, true) }], ..empty() }
+        };
+        let base = with(&[], false);
+        for (mine, theirs, calls) in [
+            (with(&[1], false), with(&[101], false), 2),
+            (with(&[101], false), with(&[1], false), 2),
+            (with(&[1], false), with(&[1], false), 0),
+            (with(&[1], false), with(&[], true), 0),
+            (with(&[1], true), with(&[101], false), 0),
+        ] {
+            let merged = merge(&base, &mine, &theirs);
+            let untold: u32 = merged.untold.iter().map(|tally| tally.count).sum();
+            assert_eq!((untold, merged.resent.len()), (calls, 1), "{:?} {:?}", mine.resent, theirs.resent);
+            let known = &merged.resent[0];
+            assert_eq!(known.is_lost(), calls > 0);
+            assert_eq!(merge(&theirs, &merged, &theirs), merged, "handed over twice");
         }
     }
 

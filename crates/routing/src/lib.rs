@@ -22,6 +22,7 @@ mod parts;
 mod policy;
 mod privacy;
 mod range;
+mod resent;
 mod subscriber;
 pub mod text;
 mod word;
@@ -32,8 +33,7 @@ pub use alert::{
     UpdateState, Wish,
 };
 pub use call_box::{
-    Answers, CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_RESENT, MAX_SEEN, Offer, RateWindow,
-    Resent, Seen, Tally,
+    CallBox, Deferred, Fetched, MAX_ASKED, MAX_CALLERS, MAX_HEARD, MAX_SEEN, Offer, RateWindow, Seen, Tally,
 };
 pub use campaign::{Campaign, CampaignError, CampaignName, Campaigns, Conversion, MAX_WEIGHT};
 pub use consent::{ConsentRule, Evidence, EvidenceOf, List, Listed};
@@ -54,5 +54,6 @@ pub use privacy::{
     Question, Reachable,
 };
 pub use range::{Range, RangeError, RangeName, Ranges, Terms};
+pub use resent::{MAX_RESENT, Resent};
 pub use subscriber::{Subscriber, SubscriberChange, SubscriberStatus};
 pub use word::{Saying, Word};

@@ -125,7 +125,7 @@ pub(super) const UPDATES: Definition = Definition {
     labels: "smsc, result",
     help: "Attempts at bringing an alert up to date that an SMSC has, by what came of them: replaced; cancelled (a new one follows); too_late (delivered meanwhile, or \
            refused); impossible (the SMSC can't, or the standard can't say it); not_now (put off); in_doubt (not answered)",
-    rise: "impossible: set update=new in the SMSC's URL to save the asking; in_doubt: raise update_timeout= in the SMSC's URL",
+    rise: "impossible: set update=cancel in the SMSC's URL to save the asking, or update=new where none is cancelled; in_doubt: raise update_timeout= in the SMSC's URL",
 };
 pub(super) const RECEIPTS_PARKED: Definition = Definition {
     name: "receipts_parked",

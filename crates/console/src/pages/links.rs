@@ -274,14 +274,13 @@ struct Ordered {
 async fn order(visit: Visit, Form(asked): Form<Ordered>) -> Result<Response, Fault> {
     visit.needs(Permission::Operate)?;
     let reason = visit.reason(&asked.reason)?;
-    let until = match asked.minutes {
-        Some(minutes) if (1..=LONGEST_MINUTES).contains(&minutes) => visit.now + Duration::from_secs(minutes * 60),
-        Some(_) | None if asked.what == "rebind" => visit.now,
-        Some(_) | None => return Err(Fault::Form(visit.l.pick("1 minute to 24 hours", "1 分钟至 24 小时"))),
-    };
+    let minutes = asked.minutes.filter(|minutes| (1..=LONGEST_MINUTES).contains(minutes));
+    let until = minutes
+        .map(|minutes| visit.now + Duration::from_secs(minutes * 60))
+        .ok_or_else(|| Fault::Form(visit.l.pick("1 minute to 24 hours", "1 分钟至 24 小时")));
     let what = match asked.what.as_str() {
-        "drain" => LinkWish::Drain { until },
-        "unbind" => LinkWish::Unbind { until },
+        "drain" => LinkWish::Drain { until: until? },
+        "unbind" => LinkWish::Unbind { until: until? },
         "rebind" => LinkWish::Rebind,
         _ => return Err(Fault::Form(visit.l.pick("drain, unbind or rebind", "drain、unbind 或 rebind"))),
     };

@@ -86,7 +86,7 @@ pub enum FailedWhy {
 /// ```text
 ///           ┌──────── the next calls ───────────┐
 /// (none) ─▶ wanted ─▶ asking ─▶ done (replaced) ┘
-///             ▲ │        ├─▶ wanted (not now, in doubt: at most three times)
+///             ▲ │        ├─▶ wanted (not now; in doubt: at most three times; can't be replaced: to be cancelled)
 ///             │ │        ├─▶ given up (too late, impossible; in doubt, by the policy)
 ///             │ │        └─▶ the alert is superseded (cancelled; in doubt, by the policy)
 ///             │ └─▶ given up (a final receipt; waited too long) | done (no longer wanted)

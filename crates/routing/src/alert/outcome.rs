@@ -222,7 +222,7 @@ fn counts(update: &Update, attempt: u32, outcome: &UpdateOutcome) -> bool {
     if matches!(outcome, UpdateOutcome::Cancelled) {
         return (1..=update.attempts).contains(&attempt);
     }
-    if attempt != update.attempts || attempt == 0 {
+    if attempt != update.attempts {
         return false;
     }
     match update.state {

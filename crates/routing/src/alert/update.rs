@@ -77,7 +77,7 @@ pub struct Update {
     /// Whether only taking it back will do: the new text comes from another originator, or the SMSC can't replace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_cancel: bool,
-    /// How the last attempt asks, or asked; before it, how the first will.
+    /// How the attempt asks that is on its way, or the last one asked; before the first, and where another way follows, how the next one will.
     pub way: UpdateWay,
     /// The calls that it adds to those the alert tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -140,13 +140,11 @@ impl Update {
 
     /// The calls that this one adds and another does not.
     pub(super) fn beyond(&self, other: &Self) -> Calls {
-        let already = |tally: &Tally| {
-            other.added.iter().find(|known| known.caller == tally.caller).map_or(0, |known| known.count)
-        };
-        let mut told = self.added.clone();
-        told.iter_mut().for_each(|tally| tally.count = tally.count.saturating_sub(already(tally)));
-        told.retain(|tally| tally.count > 0);
-        Calls { told, more: self.added_more.saturating_sub(other.added_more) }
+        self.adds().without(&other.adds())
+    }
+
+    fn adds(&self) -> Calls {
+        Calls { told: self.added.clone(), more: self.added_more }
     }
 }
 
@@ -315,8 +313,9 @@ impl Alert {
 
     /// Wants an update, or adds to the one that is wanted; whether that can be. Ask [`Alert::may_be_updated`] first.
     pub fn want_update(&mut self, wish: Wish, updates: &Updates, now: Timestamp) -> bool {
-        let only_cancel = wish.source != self.source;
-        let AlertState::Accepted { smsc, parts, .. } = &self.state else { return false };
+        let AlertState::Accepted { smsc, parts, update, .. } = &self.state else { return false };
+        let wanted = update.as_ref().filter(|update| matches!(update.state, UpdateState::Wanted { .. }));
+        let only_cancel = wish.source != self.source || wanted.is_some_and(|update| update.only_cancel);
         if !self.may_be_updated(now) {
             return false;
         }
@@ -386,13 +385,19 @@ impl Calls {
         Self { told, more }
     }
 
-    /// These but for those, where all of those are among them.
+    /// What these are beyond those.
     #[must_use]
-    pub fn without(&self, others: &Self, called: Msisdn) -> Self {
-        let mut left = CallBox::empty(called);
-        left.take_back(&self.told, self.more);
-        left.take_out(&others.told, others.more);
-        let (told, more) = left.take_untold();
-        Self { told, more }
+    pub fn without(&self, others: &Self) -> Self {
+        let mut left = self.clone();
+        left.more = left.more.saturating_sub(others.more);
+        for tally in &others.told {
+            // A caller for whom there was no room here is counted in the number.
+            match left.told.iter_mut().find(|known| known.caller == tally.caller) {
+                Some(known) => known.count = known.count.saturating_sub(tally.count),
+                None => left.more = left.more.saturating_sub(tally.count),
+            }
+        }
+        left.told.retain(|tally| tally.count > 0);
+        left
     }
 }

@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
-use model::Kind;
+use model::{AlertId, Kind};
 
 use super::case::Case;
 use super::tell;
-use crate::{Answers, Calls, MAX_RESENT, NotAgain, NothingWhy, Resend, Resent, SubscriberStatus, Verdict};
+use crate::{AlertState, Calls, NotAgain, NothingWhy, Resend, Resent, SubscriberStatus, Verdict, resent};
 
 /// The same message is sent again at most once in this time: a form that is sent twice is one wish.
 const APART: Duration = Duration::from_secs(60);
 
 /// Sends the message as it was. Nothing is told twice by it: where the earlier message is lost, its calls, which would be told by the next alert, are told by
-/// this one instead; where it may arrive yet, they are untold again only if both are lost. It counts in the day's number.
+/// this one instead; where it may arrive yet, they are untold again only once all messages that tell them are lost. It counts in the day's number.
 ///
 /// A pause and the quiet hours don't hold it: who asks for a message again wants it now.
 pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
-    // More may have become of the message since somebody looked at it.
-    let now_known = case.view.earlier.as_ref().map(|alert| Resend::of(alert, wanted.at, wanted.by.clone())).transpose();
+    // More may have become of the message since somebody looked at it. While the database is abnormal, that was perhaps seen elsewhere.
+    let may_be_behind = |state: &AlertState| {
+        case.abnormal() && matches!(state, AlertState::Accepted { .. } | AlertState::InDoubt { .. })
+    };
+    let earlier = case.view.earlier.as_ref().filter(|alert| !may_be_behind(&alert.state));
+    let now_known = earlier.map(|alert| Resend::of(alert, wanted.at, wanted.by.clone())).transpose();
     let wanted = match &now_known {
         Ok(known) => known.as_ref().unwrap_or(wanted),
         Err(NotAgain::ToldSince) => return Verdict::Nothing(NothingWhy::NothingToTell),
@@ -32,21 +36,22 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     if let Some(why) = forbidden(case, wanted) {
         return Verdict::Nothing(why);
     }
-    let (now, max_age) = (case.now, case.policy.limits.max_age);
-    let kept = |one: &Resent| if one.answers == Answers::Newer { APART } else { max_age };
-    case.call_box.resent.retain(|one| now.since(one.at) < kept(one));
-    if case.call_box.resent.iter().any(|one| one.of == wanted.of && now.since(one.at) < APART) {
+    let (now, limits) = (case.now, &case.policy.limits);
+    let may_arrive = limits.max_age.max(limits.validity.of(wanted.kind));
+    case.call_box.resent.retain(|one| now.since(one.at) < if one.tells() { may_arrive } else { APART });
+    let known = case.call_box.resent.iter().find(|one| one.alerts.contains(&wanted.of)).cloned();
+    if known.as_ref().is_some_and(|one| now.since(one.at) < APART) {
         return Verdict::Nothing(NothingWhy::Duplicate);
     }
     if tell::day_is_full(case) {
         return Verdict::Nothing(NothingWhy::DailyCap);
     }
-    let Some(calls) = calls(case, wanted) else {
+    let Some(calls) = calls(case, wanted, known.as_ref()) else {
         return Verdict::Nothing(NothingWhy::NothingToTell);
     };
-    let tells = !calls.told.is_empty() || calls.more > 0;
-    note(case, wanted, tells);
-    case.queue_again(wanted, calls);
+    let tells = calls != Calls::default();
+    let newer = case.queue_again(wanted, calls.clone());
+    note(case, wanted, tells.then_some((newer, calls)));
     if tells {
         tell::note_alert(case);
     } else {
@@ -55,27 +60,30 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     Verdict::Send(wanted.kind)
 }
 
-/// Notes that it is sent again, and whether it answers for calls now.
-fn note(case: &mut Case<'_>, wanted: &Resend, tells: bool) {
-    let before = case.call_box.resent.iter().find(|one| one.of == wanted.of).map(|one| one.answers);
-    let answers = match wanted.lost_at {
-        None if tells => Answers::Either,
-        Some(_) if tells => Answers::Newer,
-        None | Some(_) => before.unwrap_or_default(),
-    };
+/// Notes that it was sent again, and what answers for its calls too.
+fn note(case: &mut Case<'_>, wanted: &Resend, newer: Option<(AlertId, Calls)>) {
     let resent = &mut case.call_box.resent;
-    resent.retain(|one| one.of != wanted.of);
-    if resent.len() >= MAX_RESENT {
-        resent.remove(0);
-    }
-    resent.push(Resent { of: wanted.of, at: case.now, answers });
+    let known = resent.iter().position(|one| one.alerts.contains(&wanted.of)).map(|place| resent.remove(place));
+    let (newer, calls) = newer.map_or_else(Default::default, |(newer, calls)| (Some(newer), calls));
+    let mut one = known.filter(Resent::tells).unwrap_or_else(|| Resent {
+        at: case.now,
+        alerts: vec![wanted.of],
+        lost: wanted.lost_at.map(|_| wanted.of).into_iter().collect(),
+        arrived: false,
+        told: calls.told,
+        more: calls.more,
+    });
+    one.at = case.now;
+    one.alerts.extend(newer);
+    resent.push(one);
+    resent::bound(resent);
 }
 
-/// The calls that this message answers for from now on; `None`: another message tells them already, or they were given up.
-fn calls(case: &mut Case<'_>, wanted: &Resend) -> Option<Calls> {
+/// The calls that this message tells from now on, alone or as others do; `None`: another message tells them already, or they were given up.
+fn calls(case: &mut Case<'_>, wanted: &Resend, known: Option<&Resent>) -> Option<Calls> {
     let calls = Calls { told: wanted.told.clone(), more: wanted.more };
     let nothing = Some(Calls::default());
-    if calls == Calls::default() {
+    if calls == Calls::default() || known.is_some_and(|one| one.arrived) {
         return nothing;
     }
     let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
@@ -84,10 +92,11 @@ fn calls(case: &mut Case<'_>, wanted: &Resend) -> Option<Calls> {
     if in_the_offer && case.view.subscriber.is_none() {
         return nothing;
     }
-    let Some(lost_at) = wanted.lost_at else {
-        let by_another = case.call_box.resent.iter().any(|one| one.of == wanted.of && one.answers == Answers::Either);
-        return if by_another { nothing } else { Some(calls) };
-    };
+    // What waits by now are other calls, of the same callers perhaps.
+    if let Some(one) = known.filter(|one| one.tells() && !one.is_lost()) {
+        return Some(one.calls());
+    }
+    let Some(lost_at) = wanted.lost_at else { return Some(calls) };
     // Every alert since took along all that waited.
     let waiting = case.call_box.alerted_at.is_none_or(|last| last < lost_at);
     if waiting && case.call_box.take_out(&calls.told, calls.more) {

@@ -4,7 +4,7 @@ use model::{AlertId, Kind, Receipt, ReceiptState, SubmitOutcome};
 
 use super::case::Case;
 use super::{courtesy, notify, record, tell, update};
-use crate::{Alert, AlertState, Answers, CallBox, Calls, FailedWhy, NothingWhy, Offer, Verdict};
+use crate::{Alert, AlertState, CallBox, Calls, FailedWhy, NothingWhy, Offer, Resent, Verdict};
 
 pub(super) fn submitted(case: &mut Case<'_>, id: AlertId, attempt: u32, outcome: &SubmitOutcome) -> Verdict {
     let (policy, now, barred) = (case.policy, case.now, courtesy::barred(case).is_some());
@@ -72,7 +72,7 @@ pub(super) fn after(case: &mut Case<'_>, alert: &Alert, before: &AlertState) {
         AlertState::InDoubt { .. } => closed(case, alert),
         AlertState::Delivered { .. } => {
             notify::reached(case, alert.kind);
-            earlier_arrived(case, alert);
+            arrived(case, alert);
             closed(case, alert);
         }
         AlertState::Superseded { .. } => closed_quietly(case, alert),
@@ -116,44 +116,29 @@ fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
 /// The calls of an alert that certainly did not arrive are untold again. Not those that a fetch granted: the offer still holds them, to be fetched
 /// again; and not those of a person who is no longer registered.
 ///
-/// Where it was sent again, or is what was, only if the other one does not tell them.
+/// Calls that other messages tell too, since one of them was sent again, only once each of those is lost.
 fn untell_all(case: &mut Case<'_>, alert: &Alert) {
-    if newer_answers(case, alert) || earlier_answers(case, alert) {
-        return;
-    }
-    untell(case, alert, &Calls { told: alert.told.clone(), more: alert.more });
+    let untold = lose(case, alert, Calls { told: alert.told.clone(), more: alert.more });
+    untell(case, alert, &untold);
 }
 
-/// Whether what was sent again of a message that is lost, or was taken back, may tell its calls; it answers for them alone from now on.
-pub(super) fn newer_answers(case: &mut Case<'_>, alert: &Alert) -> bool {
-    let resent = case.call_box.resent.iter_mut().find(|one| one.of == alert.id && one.answers == Answers::Either);
-    resent.is_some_and(|one| {
-        one.answers = Answers::Newer;
-        true
-    })
-}
-
-/// Whether the message that a lost one repeated arrived, or may arrive yet; it answers for the calls alone from now on.
-fn earlier_answers(case: &mut Case<'_>, alert: &Alert) -> bool {
-    let Some(again) = alert.again.as_ref().filter(|_| is_about_own_calls(alert)) else { return false };
-    let abnormal = case.abnormal();
-    let Some(one) = case.call_box.resent.iter_mut().find(|one| one.of == again.of) else { return false };
-    match one.answers {
-        Answers::Newer => false,
-        // Another node may have heard by now that the earlier one is lost, and left its calls to this one.
-        Answers::Either if abnormal => false,
-        Answers::Either => {
-            one.answers = Answers::Earlier;
-            true
-        }
-        Answers::Earlier => true,
+/// A message is lost, or was taken back: those of its calls that no other message tells.
+pub(super) fn lose(case: &mut Case<'_>, alert: &Alert, calls: Calls) -> Calls {
+    match same_calls(case, alert) {
+        Some(resent) => resent.lose(alert, &calls),
+        None => calls,
     }
 }
 
-/// A message that was sent again arrived after all: what repeats it answers for no calls any more.
-fn earlier_arrived(case: &mut Case<'_>, alert: &Alert) {
-    let resent = case.call_box.resent.iter_mut().filter(|one| one.of == alert.id && one.answers == Answers::Either);
-    resent.for_each(|one| one.answers = Answers::Earlier);
+fn arrived(case: &mut Case<'_>, alert: &Alert) {
+    if let Some(resent) = same_calls(case, alert) {
+        resent.arrived = true;
+    }
+}
+
+/// The messages that tell the same calls, where it was sent again, or is what was.
+fn same_calls<'c>(case: &'c mut Case<'_>, alert: &Alert) -> Option<&'c mut Resent> {
+    case.call_box.resent.iter_mut().find(|resent| resent.alerts.contains(&alert.id))
 }
 
 /// The same of calls that an update of it was to add, or of all of an alert that was taken back.

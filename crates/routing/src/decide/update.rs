@@ -94,11 +94,10 @@ pub(super) fn look(case: &mut Case<'_>) {
 pub(super) fn changed(case: &mut Case<'_>, change: impl FnOnce(&mut Alert) -> Result<Calls, Refusal>) -> bool {
     let Some(alert) = case.alert.as_mut() else { return false };
     let before = alert.state.clone();
-    let Ok(untold) = change(alert) else { return false };
+    let Ok(mut untold) = change(alert) else { return false };
     let alert = alert.clone();
-    let mut untold = untold;
-    if matches!(alert.state, AlertState::Superseded { .. }) && sent::newer_answers(case, &alert) {
-        untold = untold.without(&Calls { told: alert.told.clone(), more: alert.more }, alert.to);
+    if matches!(alert.state, AlertState::Superseded { .. }) {
+        untold = sent::lose(case, &alert, untold);
     }
     sent::untell(case, &alert, &untold);
     match (&alert.state, &before) {

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
-use model::{Kind, Msisdn, Timestamp};
-use routing::{AlertState, Evidence, EvidenceOf, List, Range, Subscriber, SubscriberStatus, Verdict};
+use model::{Msisdn, Timestamp};
+use routing::{Evidence, EvidenceOf, List, Range, Resend, Subscriber, SubscriberStatus, Verdict};
 use store::{ListEntry, Store as _, TimelineEntry};
 
 use super::super::shell::Screen;
@@ -128,12 +128,7 @@ fn content(visit: &Visit, known: &Known, here: &str, tables: &[Table; 2]) -> Res
 /// The last messages that can be sent again: by id, with what they are.
 fn again(visit: &Visit, known: &Known) -> Vec<(i64, String)> {
     let alerts = known.entries.iter().rev().flat_map(|entry| &entry.alerts).filter_map(|named| named.alert.as_ref());
-    let may = alerts.filter(|alert| match alert.kind {
-        Kind::Detail | Kind::Fallback | Kind::Notice => !alert.text.is_empty() && alert.to == known.number,
-        Kind::Teaser | Kind::Notify => false,
-    });
-    // What has not left goes by itself.
-    let may = may.filter(|alert| !matches!(alert.state, AlertState::Queued { .. } | AlertState::Sending { .. }));
+    let may = alerts.filter(|alert| alert.to == known.number && Resend::of(alert, visit.now, String::new()).is_ok());
     let mut again: Vec<(i64, String)> = Vec::new();
     for alert in may {
         if again.len() < 20 && again.iter().all(|(id, _)| *id != alert.id.0) {

@@ -8,22 +8,22 @@ use super::*;
 /// them are the same for both. `_c` asks by `cancel_sm`, the others by `replace_sm`, as `auto` does first; `both` asks by `cancel_sm` and has a doubt of either.
 /// `final` is an alert whose receipt came while it was asked.
 const TABLE: &str = "
-state       | replaced    cancelled     too_late:h   too_late:r     impossible   not_now     in_doubt:h   in_doubt:r     | delivered:h   delivered:r    lost:h          enroute      | lease      abnormal   drop     late:h      late:r
-none        | -           -             -            -              -            -           -            -              | delivered/2/0 delivered/2/0  undelivered/2/0 none/2/0     | -          -          -        -           -
-wanted      | -           -             -            -              -            -           -            -              | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | asking/2/0 asking/2/0 done/2/2 given_up/2/2 given_up/2/2
-put_off     | -           superseded/2/4 -           -              -            -           -            -              | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | -          -          done/2/2 given_up/2/2 given_up/2/2
-again       | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  wanted/2/0   wanted/2/0  -            -              | delivered/4/0 delivered/2/2  undelivered/4/0 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/4/0 given_up/2/2
-again_c     | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  given_up/2/2 wanted/2/0  -            -              | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/2/2 superseded/2/4
-asking      | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  wanted/2/0   wanted/2/0  wanted/2/0   wanted/2/0     | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-asking_c    | done/4/0    superseded/2/4 given_up/2/2 given_up/2/2  given_up/2/2 wanted/2/0  wanted/2/0   wanted/2/0     | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-both        | done/4/0    superseded/2/4 given_up/4/0 superseded/2/4 given_up/4/0 wanted/2/0 given_up/4/0 superseded/2/4 | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-third_c     | done/4/0    superseded/2/4 given_up/2/2 superseded/2/4 given_up/2/2 wanted/2/0 given_up/2/2 superseded/2/4 | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-third_r     | done/4/0    superseded/2/4 given_up/4/0 given_up/2/2  wanted/2/0   wanted/2/0  given_up/4/0 given_up/2/2   | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
-final       | delivered/4/0 delivered/2/2 delivered/2/2 delivered/2/2 delivered/2/2 delivered/2/2 delivered/4/0 delivered/2/2 | -        -              -               -            | -          -          -        -           -
-final_lost  | undelivered/4/0 superseded/2/4 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/4/0 undelivered/2/2 | - -    -               -            | -          -          -        -           -
-final_lost_c | undelivered/4/0 superseded/2/4 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 superseded/2/4 | - -    -               -            | -          -          -        -           -
-done        | -           superseded/2/2 -           -              -            -           -            -              | delivered/2/0 delivered/2/0  undelivered/2/0 done/2/0     | -          -          -        -           -
-given_up    | -           superseded/2/2 -           -              -            -           -            -              | delivered/2/0 delivered/2/0  undelivered/2/0 given_up/2/0 | -          -          -        -           -
+state       | replaced        cancelled       too_late:h      too_late:r      impossible:h    impossible:r    not_now         in_doubt:h      in_doubt:r      | delivered:h   delivered:r    lost:h          enroute      | lease      abnormal   drop     late:h      late:r
+none        | -               -               -               -               -               -               -               -               -               | delivered/2/0 delivered/2/0  undelivered/2/0 none/2/0     | -          -          -        -           -
+wanted      | -               -               -               -               -               -               -               -               -               | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | asking/2/0 asking/2/0 done/2/2 given_up/2/2 given_up/2/2
+put_off     | -               superseded/2/4  -               -               -               -               -               -               -               | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | -          -          done/2/2 given_up/2/2 given_up/2/2
+again       | done/4/0        superseded/2/4  given_up/2/2    given_up/2/2    wanted/2/0      wanted/2/0      wanted/2/0      -               -               | delivered/4/0 delivered/2/2  undelivered/4/0 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/4/0 given_up/2/2
+again_c     | done/4/0        superseded/2/4  given_up/2/2    given_up/2/2    given_up/2/2    given_up/2/2    wanted/2/0      -               -               | delivered/2/2 delivered/2/2  undelivered/2/2 wanted/2/0   | asking/2/0 asking/2/0 -        given_up/2/2 superseded/2/4
+asking      | done/4/0        superseded/2/4  given_up/2/2    given_up/2/2    wanted/2/0      wanted/2/0      wanted/2/0      wanted/2/0      wanted/2/0      | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+asking_c    | done/4/0        superseded/2/4  given_up/2/2    given_up/2/2    given_up/2/2    given_up/2/2    wanted/2/0      wanted/2/0      wanted/2/0      | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+both        | done/4/0        superseded/2/4  given_up/4/0    superseded/2/4  given_up/4/0    superseded/2/4  wanted/2/0      given_up/4/0    superseded/2/4  | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+third_c     | done/4/0        superseded/2/4  given_up/2/2    superseded/2/4  given_up/2/2    superseded/2/4  wanted/2/0      given_up/2/2    superseded/2/4  | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+third_r     | done/4/0        superseded/2/4  given_up/4/0    given_up/2/2    wanted/2/0      wanted/2/0      wanted/2/0      given_up/4/0    given_up/2/2    | asking/2/0    asking/2/0     asking/2/0      asking/2/0   | -          -          -        -           -
+final       | delivered/4/0   delivered/2/2   delivered/2/2   delivered/2/2   delivered/2/2   delivered/2/2   delivered/2/2   delivered/4/0   delivered/2/2   | -        -              -               -            | -          -          -        -           -
+final_lost  | undelivered/4/0 superseded/2/4  undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/4/0 undelivered/2/2 | - -    -               -            | -          -          -        -           -
+final_lost_c | undelivered/4/0 superseded/2/4  undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 undelivered/2/2 superseded/2/4  | - -    -               -            | -          -          -        -           -
+done        | -               superseded/2/2  -               -               -               -               -               -               -               | delivered/2/0 delivered/2/0  undelivered/2/0 done/2/0     | -          -          -        -           -
+given_up    | -               superseded/2/2  -               -               -               -               -               -               -               | delivered/2/0 delivered/2/0  undelivered/2/0 given_up/2/0 | -          -          -        -           -
 ";
 
 fn accepted(update: Option<Update>, receipt: Option<ReceiptState>) -> Alert {
@@ -140,7 +140,7 @@ fn every_state_of_an_update_and_event_does_what_the_table_says() {
             cells += 1;
         }
     }
-    assert_eq!(cells, 15 * 17);
+    assert_eq!(cells, 15 * 18);
 }
 
 #[test]
@@ -391,6 +391,27 @@ fn an_alert_of_which_another_node_heard_the_end_is_not_updated_and_ends_at_the_n
     assert_eq!(mine.update_look_at(&held().limits, NOW), Some(NOW));
     let untold = mine.drop_late_update(&held(), NOW).unwrap();
     assert_eq!((word(&mine), count(&mine.told, 0), count(&untold.told, 0)), ("delivered", 2, 2));
+}
+
+#[test]
+fn an_update_that_a_node_wanted_which_is_gone_is_in_doubt_and_asked_by_whoever_looks() {
+    let mut alert = in_state("asking");
+    let AlertState::Accepted { update: Some(update), .. } = &mut alert.state else { panic!("not accepted") };
+    update.attempts = 0;
+    let unanswered = UpdateOutcome::InDoubt(NoAnswer::Timeout);
+    assert_eq!(alert.updated(alert.asking().unwrap(), &unanswered, &held(), NOW), Ok(Calls::default()));
+    let order = alert.lease_update(Database::Normal, &Updates::default(), NOW + MINUTE).unwrap();
+    assert_eq!((order.attempt, order.doubtful), (1, true));
+}
+
+#[test]
+fn what_an_smsc_can_not_replace_is_not_asked_so_again_for_a_further_call() {
+    let mut story = subscriber_with_phone_off();
+    ring(&mut story, 2);
+    ask(&mut story, UpdateOutcome::Impossible);
+    assert_eq!(ring(&mut story, 3), "held updating");
+    let (order, _) = ask(&mut story, UpdateOutcome::Cancelled);
+    assert_eq!((order.way, story.last().told.len()), (UpdateWay::Cancel, 3));
 }
 
 /// Leases the update of the last alert and answers its attempt.
