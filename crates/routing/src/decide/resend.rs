@@ -83,7 +83,7 @@ fn note(case: &mut Case<'_>, wanted: &Resend, newer: Option<(AlertId, Calls)>) {
 fn calls(case: &mut Case<'_>, wanted: &Resend, known: Option<&Resent>) -> Option<Calls> {
     let calls = Calls { told: wanted.told.clone(), more: wanted.more };
     let nothing = Some(Calls::default());
-    if calls == Calls::default() || known.is_some_and(|one| one.arrived) {
+    if calls == Calls::default() {
         return nothing;
     }
     let fetched = case.call_box.offer.as_ref().and_then(|offer| offer.fetched.as_ref());
@@ -94,7 +94,11 @@ fn calls(case: &mut Case<'_>, wanted: &Resend, known: Option<&Resent>) -> Option
     }
     // What waits by now are other calls, of the same callers perhaps.
     if let Some(one) = known.filter(|one| one.tells() && !one.is_lost()) {
-        return Some(one.calls());
+        return match wanted.lost_at {
+            Some(_) => None,
+            None if one.arrived => nothing,
+            None => Some(one.calls()),
+        };
     }
     let Some(lost_at) = wanted.lost_at else { return Some(calls) };
     // Every alert since took along all that waited.
