@@ -268,12 +268,12 @@ impl CallBox {
         }
     }
 
-    /// Takes these calls out of those not yet told, if all of them are there; whether they were.
+    /// Takes these calls out of those not yet told, if all of them are there, and of no caller a later one; whether they were.
     pub fn take_out(&mut self, told: &[Tally], more: u32) -> bool {
         let mut untold = self.untold.clone();
         for tally in told {
             let Some(place) = untold.iter().position(|known| known.caller == tally.caller) else { return false };
-            let Some(known) = untold.get_mut(place).filter(|known| known.last_at >= tally.last_at) else {
+            let Some(known) = untold.get_mut(place).filter(|known| known.last_at == tally.last_at) else {
                 return false;
             };
             let Some(left) = known.count.checked_sub(tally.count) else { return false };

@@ -47,9 +47,9 @@ pub enum NotAgain {
     /// Its text is not kept any more.
     #[error("what this message said is no longer kept")]
     TextGone,
-    /// A newer message tells its calls.
+    /// Another message tells its calls, or may yet.
     #[error(
-        "a later message tells what this one said: sent again, it would be told twice. Send that one again, if need be"
+        "another message tells what this one said, or may yet: sent again, it would be told twice. Send that one again, if need be"
     )]
     ToldSince,
 }

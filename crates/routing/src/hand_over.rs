@@ -5,7 +5,7 @@ use model::{Caller, Kind, Msisdn, Timestamp};
 use crate::call_box::add;
 use crate::{
     Alert, AlertState, Awaiting, CallBox, Copies, Deferred, MAX_ASKED, MAX_AWAITING, MAX_COPIES, MAX_HEARD, MAX_HIDDEN,
-    MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Seen, Tally,
+    MAX_SEEN, Offer, Pending, Privacy, RateWindow, Reachable, Resent, Seen, Tally,
 };
 use crate::{parts, resent};
 
@@ -258,19 +258,24 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// What was sent again. Calls that all of several messages told are untold where each node heard only that others of them are lost.
+    /// What was sent again. Calls that all of several messages told are untold where each node heard only that others of them are lost, and are not where
+    /// one node knew each to be lost, and the other has sent them again.
     fn sent_again(&self, merged: &mut CallBox) {
         for one in both(&self.base.resent, &self.mine.resent, &self.theirs.resent) {
-            let known = merged.resent.iter_mut().find(|known| known.alerts.first() == one.alerts.first());
+            let known = merged.resent.iter_mut().find(|known| known.is_about_any_of(&one));
             let Some(known) = known else {
                 merged.resent.push(one);
                 continue;
             };
-            let (joined, all_lost) = known.joined(&one);
+            let joined = known.joined(&one);
+            let before = self.base.resent.iter().find(|base| base.is_about_any_of(&joined));
+            let (was_lost, untold) = (before.is_some_and(Resent::is_lost), known.is_lost() || one.is_lost());
+            let calls = joined.calls();
             *known = joined;
-            if all_lost {
-                let calls = known.calls();
-                merged.take_back(&calls.told, calls.more);
+            match (known.is_lost(), untold) {
+                (true, false) => merged.take_back(&calls.told, calls.more),
+                (false, true) if !was_lost => _ = merged.take_out(&calls.told, calls.more),
+                (true, true) | (false, _) => {}
             }
         }
         merged.resent.sort_by_key(|one| one.at);
@@ -442,7 +447,7 @@ mod tests {
     use super::*;
     use crate::{
         CopiesAsked, FailedWhy, Fetched, Futile, MAX_CALLERS, MAX_MESSAGES, MAX_RESENT, Message, Question, RangeName,
-        Resent, Saying, Word,
+        Saying, Word,
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -722,6 +727,20 @@ mod tests {
             let known = &merged.resent[0];
             assert_eq!(known.is_lost(), calls > 0);
             assert_eq!(merge(&theirs, &merged, &theirs), merged, "handed over twice");
+        }
+    }
+
+    #[test]
+    fn calls_that_one_node_gave_back_and_another_has_sent_again_do_not_wait() {
+        let group = Resent { lost: vec![AlertId(1)], ..sent_again(1, 0, 0, false, true) };
+        let base = CallBox { resent: vec![group.clone()], ..empty() };
+        let mut mine = CallBox { resent: vec![Resent { lost: group.alerts.clone(), ..group.clone() }], ..empty() };
+        mine.take_back(&group.told, group.more);
+        let third = Resent { alerts: [group.alerts.as_slice(), &[AlertId(201)]].concat(), ..group };
+        let theirs = CallBox { resent: vec![third], ..empty() };
+        for (mine, theirs) in [(&mine, &theirs), (&theirs, &mine)] {
+            let merged = merge(&base, mine, theirs);
+            assert_eq!((merged.waiting(), merged.resent.len(), merged.resent[0].is_lost()), (false, 1, false));
         }
     }
 

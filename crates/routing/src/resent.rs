@@ -29,10 +29,11 @@ pub struct Resent {
     pub more: u32,
 }
 
-/// Forgets what is too much of them, the oldest first; rather what tells no calls.
+/// Forgets what is too much of them, the oldest first; rather those of which nothing more is to be heard, and never the newest.
 pub(crate) fn bound(resent: &mut Vec<Resent>) {
     while resent.len() > MAX_RESENT {
-        resent.remove(resent.iter().position(|one| !one.tells()).unwrap_or_default());
+        let older = resent.len() - 1;
+        resent.remove(resent.iter().take(older).position(|one| !one.is_undecided()).unwrap_or_default());
     }
 }
 
@@ -55,6 +56,12 @@ impl Resent {
         !self.arrived && self.alerts.iter().all(|alert| self.lost.contains(alert))
     }
 
+    /// Whether what becomes of their calls is still open.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.tells() && !self.arrived && !self.is_lost()
+    }
+
     /// One of them is lost, and told these calls: those that nobody tells any more.
     pub(crate) fn lose(&mut self, alert: &Alert, calls: &Calls) -> Calls {
         let own = calls.without(&self.calls());
@@ -65,24 +72,31 @@ impl Resent {
         if self.is_lost() { own.and(&self.calls(), alert.to) } else { own }
     }
 
-    /// What is known at two nodes of the same messages, and whether only both together know that each is lost.
-    pub(crate) fn joined(&self, other: &Self) -> (Self, bool) {
+    /// What is known at two nodes of the same messages.
+    pub(crate) fn joined(&self, other: &Self) -> Self {
         let union = |mine: &[AlertId], theirs: &[AlertId]| {
             let further = theirs.iter().filter(|alert| !mine.contains(alert));
             mine.iter().chain(further).copied().collect()
         };
-        let mine = self.calls();
+        let (mine, theirs) = (self.calls(), other.calls());
         // What one of them tells beyond the others is its own.
-        let shared = mine.without(&mine.without(&other.calls()));
-        let joined = Self {
+        let shared = match (self.tells(), other.tells()) {
+            (true, true) => mine.without(&mine.without(&theirs)),
+            (true, false) => mine,
+            (false, _) => theirs,
+        };
+        Self {
             at: self.at.max(other.at),
             alerts: union(&self.alerts, &other.alerts),
             lost: union(&self.lost, &other.lost),
             arrived: self.arrived || other.arrived,
             told: shared.told,
             more: shared.more,
-        };
-        let is_news = joined.is_lost() && !self.is_lost() && !other.is_lost();
-        (joined, is_news)
+        }
+    }
+
+    /// Whether both are about one message.
+    pub(crate) fn is_about_any_of(&self, other: &Self) -> bool {
+        self.alerts.iter().any(|alert| other.alerts.contains(alert))
     }
 }

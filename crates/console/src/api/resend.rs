@@ -115,7 +115,7 @@ async fn outcome(live: &mut broadcast::Receiver<std::sync::Arc<Vec<Outcome>>>, s
     request_body = AskedAgain,
     responses(
         (status = 202, description = "It will be decided, or was.", body = SentAgain),
-        (status = 409, description = "This message is never sent again, or not now; or what it said is no longer kept; or a later message tells its calls.", body = Fault),
+        (status = 409, description = "This message is never sent again, or not now; or what it said is no longer kept; or another message tells its calls, or may yet.", body = Fault),
     )
 )]
 pub(super) async fn resend(

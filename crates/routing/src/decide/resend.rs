@@ -6,10 +6,10 @@ use model::{AlertId, Kind};
 
 use super::case::Case;
 use super::tell;
-use crate::{AlertState, Calls, NotAgain, NothingWhy, Resend, Resent, SubscriberStatus, Verdict, resent};
+use crate::{AlertState, Calls, MAX_RESENT, NotAgain, NothingWhy, Resend, Resent, SubscriberStatus, Verdict, resent};
 
 /// The same message is sent again at most once in this time: a form that is sent twice is one wish.
-const APART: Duration = Duration::from_secs(60);
+pub(super) const APART: Duration = Duration::from_secs(60);
 
 /// Sends the message as it was. Nothing is told twice by it: where the earlier message is lost, its calls, which would be told by the next alert, are told by
 /// this one instead; where it may arrive yet, they are untold again only once all messages that tell them are lost. It counts in the day's number.
@@ -36,14 +36,12 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     if let Some(why) = forbidden(case, wanted) {
         return Verdict::Nothing(why);
     }
-    let (now, limits) = (case.now, &case.policy.limits);
-    let may_arrive = limits.max_age.max(limits.validity.of(wanted.kind));
-    case.call_box.resent.retain(|one| now.since(one.at) < if one.tells() { may_arrive } else { APART });
     let known = case.call_box.resent.iter().find(|one| one.alerts.contains(&wanted.of)).cloned();
-    if known.as_ref().is_some_and(|one| now.since(one.at) < APART) {
+    if known.as_ref().is_some_and(|one| case.now.since(one.at) < APART) {
         return Verdict::Nothing(NothingWhy::Duplicate);
     }
-    if tell::day_is_full(case) {
+    let undecided = case.call_box.resent.iter().filter(|one| one.is_undecided()).count();
+    if tell::day_is_full(case) || (known.is_none() && undecided >= MAX_RESENT) {
         return Verdict::Nothing(NothingWhy::DailyCap);
     }
     let Some(calls) = calls(case, wanted, known.as_ref()) else {
@@ -92,17 +90,20 @@ fn calls(case: &mut Case<'_>, wanted: &Resend, known: Option<&Resent>) -> Option
     if in_the_offer && case.view.subscriber.is_none() {
         return nothing;
     }
-    // What waits by now are other calls, of the same callers perhaps.
+    let is_lost = wanted.lost_at.is_some() || known.is_some_and(|one| one.lost.contains(&wanted.of));
     if let Some(one) = known.filter(|one| one.tells() && !one.is_lost()) {
-        return match wanted.lost_at {
-            Some(_) => None,
-            None if one.arrived => nothing,
-            None => Some(one.calls()),
-        };
+        // Another tells them, or may yet; or this one tells more, and its text can't tell less.
+        if is_lost || calls.without(&one.calls()) != Calls::default() {
+            return None;
+        }
+        return if one.arrived { nothing } else { Some(one.calls()) };
     }
-    let Some(lost_at) = wanted.lost_at else { return Some(calls) };
-    // Every alert since took along all that waited.
-    let waiting = case.call_box.alerted_at.is_none_or(|last| last < lost_at);
+    if !is_lost {
+        return Some(calls);
+    }
+    // How many a number tells of is known, and not which: every alert since took along all that waited.
+    let told_since = case.call_box.alerted_at.is_some_and(|last| wanted.lost_at.is_none_or(|lost_at| last >= lost_at));
+    let waiting = calls.more == 0 || !told_since;
     if waiting && case.call_box.take_out(&calls.told, calls.more) {
         return Some(calls);
     }

@@ -193,8 +193,8 @@ impl Refused {
                 l.pick("Nothing was sent: this message can't be sent again now.", "未重发：该短信现在不能重发。")
             }
             Self::ToldSince => l.pick(
-                "Nothing was sent: a later message tells what this one said. Send that one again, if need be.",
-                "未重发：较新的短信已包含该内容；如有需要，请重发较新的短信。",
+                "Nothing was sent: another message tells what this one said, or may yet. Send that one again, if need be.",
+                "未重发：另一条短信已包含该内容，或仍可能送达；如有需要，请重发那条短信。",
             ),
             Self::NotRegistered => l.pick("Nothing was done: the person is not registered.", "未执行：该用户未开通。"),
         }
