@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Alert, Calls, Tally};
 
-/// Of what was sent again, at most so many messages are remembered; more in so short a time are bounded by the day's number.
+/// Of what was sent again, at most so many are remembered. While the calls of so many may still arrive, no further message is sent again, as when the day's number
+/// is used up.
 pub const MAX_RESENT: usize = 8;
 
 /// A message that was sent again, with all that repeat it. The calls that they share are untold again once each of them is lost.
