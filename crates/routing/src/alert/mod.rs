@@ -261,6 +261,12 @@ pub enum Refusal {
 }
 
 impl Alert {
+    /// The calls that it tells.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        Calls { told: self.told.clone(), more: self.more }
+    }
+
     /// Marks a queued alert as handed to a link, if it is still worth sending. Teasers wait while the database is abnormal.
     pub fn lease(&mut self, database: Database, limits: &Limits, now: Timestamp) -> Leased {
         let AlertState::Queued { not_before } = self.state else { return Leased::Wait };

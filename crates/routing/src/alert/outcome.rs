@@ -127,8 +127,7 @@ impl Alert {
     }
 
     fn tell_also(&mut self, added: &Calls) {
-        let told = Calls { told: std::mem::take(&mut self.told), more: self.more };
-        let all = told.and(added, self.to);
+        let all = self.calls().and(added, self.to);
         (self.told, self.more) = (all.told, all.more);
     }
 
@@ -140,7 +139,7 @@ impl Alert {
             return untold;
         }
         self.state = AlertState::Superseded { at: now };
-        Calls { told: self.told.clone(), more: self.more }.and(&untold, self.to)
+        self.calls().and(&untold, self.to)
     }
 
     /// Takes over what another node did about an update, unless this node did more; whether that is anything.

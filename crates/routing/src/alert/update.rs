@@ -143,7 +143,8 @@ impl Update {
         self.adds().without(&other.adds())
     }
 
-    fn adds(&self) -> Calls {
+    /// The calls that it adds to those the alert tells.
+    pub(crate) fn adds(&self) -> Calls {
         Calls { told: self.added.clone(), more: self.added_more }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     };
     let tells = calls != Calls::default();
     let newer = case.queue_again(wanted, calls.clone());
-    note(case, wanted, tells.then_some((newer, calls)));
+    note(case, wanted, known, tells.then_some(newer), calls);
     if tells {
         tell::note_alert(case);
     } else {
@@ -58,11 +58,10 @@ pub(super) fn again(case: &mut Case<'_>, wanted: &Resend) -> Verdict {
     Verdict::Send(wanted.kind)
 }
 
-/// Notes that it was sent again, and what answers for its calls too.
-fn note(case: &mut Case<'_>, wanted: &Resend, newer: Option<(AlertId, Calls)>) {
+/// Notes that it was sent again, and what tells its calls too.
+fn note(case: &mut Case<'_>, wanted: &Resend, known: Option<Resent>, newer: Option<AlertId>, calls: Calls) {
     let resent = &mut case.call_box.resent;
-    let known = resent.iter().position(|one| one.alerts.contains(&wanted.of)).map(|place| resent.remove(place));
-    let (newer, calls) = newer.map_or_else(Default::default, |(newer, calls)| (Some(newer), calls));
+    resent.retain(|one| !one.alerts.contains(&wanted.of));
     let mut one = known.filter(Resent::tells).unwrap_or_else(|| Resent {
         at: case.now,
         alerts: vec![wanted.of],

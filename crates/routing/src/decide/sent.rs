@@ -118,7 +118,7 @@ fn closed_quietly(case: &mut Case<'_>, alert: &Alert) {
 ///
 /// Calls that other messages tell too, since one of them was sent again, only once each of those is lost.
 fn untell_all(case: &mut Case<'_>, alert: &Alert) {
-    let untold = lose(case, alert, Calls { told: alert.told.clone(), more: alert.more });
+    let untold = lose(case, alert, alert.calls());
     untell(case, alert, &untold);
 }
 

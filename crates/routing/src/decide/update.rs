@@ -5,7 +5,7 @@ use model::{AlertId, Kind, NoAnswer, UpdateOutcome};
 use super::call::teaser_text;
 use super::case::Case;
 use super::{sent, tell};
-use crate::{Alert, AlertState, Calls, HeldWhy, NothingWhy, Refusal, Verdict, Wish};
+use crate::{Alert, AlertState, Calls, HeldWhy, NothingWhy, Refusal, Update, Verdict, Wish};
 
 /// Adds all untold calls to the open alert by an update, if the SMSC has it and that can be; behind an update that is on its way they wait for its end.
 pub(super) fn add(case: &mut Case<'_>, kind: Kind) -> Option<Verdict> {
@@ -17,10 +17,10 @@ pub(super) fn add(case: &mut Case<'_>, kind: Kind) -> Option<Verdict> {
     if !alert.may_be_updated(now) {
         return None;
     }
-    let told = Calls { told: alert.told.clone(), more: alert.more };
-    let wanted = alert.update().map(|update| (update.added.clone(), update.added_more)).unwrap_or_default();
+    let told = alert.calls();
+    let wanted = alert.update().map(Update::adds).unwrap_or_default();
     let before = case.call_box.clone();
-    case.call_box.take_back(&wanted.0, wanted.1);
+    case.call_box.take_back(&wanted.told, wanted.more);
     let (list, more) = case.call_box.take_untold();
     let added = Calls { told: list, more };
     let all = told.and(&added, case.call_box.called);
